@@ -1,0 +1,303 @@
+"""Closed vocabularies: every coded word the tables, rules and screens may use.
+
+Each enum member carries the value stored in tables (``value``) and the Chinese label shown on screens and
+in files (``label``). Codes that a national standard fixes keep the standard's code as their value.
+
+Sources: statistical division codes and urban-rural classification, National Bureau of Statistics; sex,
+GB/T 2261.1; education, GB/T 4658; political affiliation, GB/T 4762; dimensions of the election index, the
+three named in the city's work plan plus four modelled on published municipal practice (see
+``docs/method.md``).
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Self
+
+__all__ = [
+    "AuditItem",
+    "AuditOutcome",
+    "AuditType",
+    "DisputeCategory",
+    "DisputeStatus",
+    "Education",
+    "GateStatus",
+    "LeadKind",
+    "Level",
+    "PoliticalAffiliation",
+    "ReviewOpinion",
+    "RollCohort",
+    "ScreeningMethod",
+    "Sex",
+    "Severity",
+    "TalkTarget",
+    "UnitKind",
+    "UrbanRural",
+    "ValueStatus",
+    "VoterMode",
+    "Word",
+]
+
+
+class Word(StrEnum):
+    """Base of all vocabularies: a stored value with a Chinese label.
+
+    Examples
+    --------
+    >>> Level.RED.value, Level.RED.label
+    ('red', '红色')
+    >>> Level.from_text("红色") is Level.RED
+    True
+    >>> Level.from_text("purple") is None
+    True
+    """
+
+    label: str
+    aliases: tuple[str, ...]
+
+    def __new__(cls, value: str, label: str, *aliases: str) -> Self:
+        """Create a member from its stored value, its Chinese label and accepted aliases."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.label = label
+        member.aliases = aliases
+        return member
+
+    @classmethod
+    def from_text(cls, text: str) -> Self | None:
+        """Return the member whose value, label or alias is ``text``, or ``None`` when there is none."""
+        return cls.lookup().get(text.strip())
+
+    @classmethod
+    def lookup(cls) -> dict[str, Self]:
+        """Return every accepted spelling (value, label, aliases) with its member."""
+        table: dict[str, Self] = {}
+        for member in cls:
+            for spelling in (member.value, member.label, *member.aliases):
+                table[spelling] = member
+        return table
+
+    @classmethod
+    def labels(cls) -> dict[str, str]:
+        """Return stored value → Chinese label, in declaration order."""
+        return {member.value: member.label for member in cls}
+
+
+class Level(Word):
+    """Colour of a unit. The palette stays apart for colour-blind readers and in greyscale print."""
+
+    GREEN = "green", "绿色", "绿"
+    YELLOW = "yellow", "黄色", "黄"
+    RED = "red", "红色", "红"
+    UNKNOWN = "unknown", "无数据", "未评"
+
+    @property
+    def mark(self) -> str:
+        """One Chinese character printed beside the colour, so that colour never stands alone."""
+        return {"green": "绿", "yellow": "黄", "red": "红", "unknown": "无"}[self.value]
+
+    @property
+    def colour(self) -> str:
+        """Fill colour as ``#rrggbb``; CIE lightness about 38 (red), 61 (green), 88 (yellow)."""
+        return {"green": "#2ca58d", "yellow": "#fdd863", "red": "#b2182b", "unknown": "#e6e6e6"}[self.value]
+
+    @property
+    def code(self) -> int:
+        """Small integer used where one byte stands for a colour: 0 unknown, 1 green, 2 yellow, 3 red."""
+        return {"unknown": 0, "green": 1, "yellow": 2, "red": 3}[self.value]
+
+
+class UnitKind(Word):
+    """Kind of grass-roots unit."""
+
+    VILLAGE = "village", "村", "行政村", "村委会", "村民委员会"
+    COMMUNITY = "community", "社区", "居委会", "居民委员会", "居"
+
+
+class VoterMode(Word):
+    """How electors vote; a community chooses one of three (居民委员会组织法 art. 8, 1990/2018 numbering)."""
+
+    VILLAGERS = "villagers", "村民直接选举"
+    RESIDENTS = "residents", "全体居民选举"
+    HOUSEHOLDS = "households", "户代表选举"
+    DELEGATES = "delegates", "居民小组代表选举"
+
+
+class UrbanRural(Word):
+    """Urban-rural classification code of the statistical division."""
+
+    URBAN_CORE = "111", "主城区"
+    URBAN_FRINGE = "112", "城乡结合区"
+    TOWN_CORE = "121", "镇中心区"
+    TOWN_FRINGE = "122", "镇乡结合区"
+    SPECIAL = "123", "特殊区域"
+    RURAL_CENTRE = "210", "乡中心区"
+    RURAL = "220", "村庄"
+
+
+class GateStatus(Word):
+    """Verdict of a gate. Unknown never counts as pass."""
+
+    PASS = "pass", "通过"
+    FAIL = "fail", "不通过"
+    UNKNOWN = "unknown", "待核实"
+
+
+class ValueStatus(Word):
+    """What is known about one indicator of one unit."""
+
+    OBSERVED = "observed", "已填报"
+    STALE = "stale", "已过期"
+    MISSING = "missing", "缺失"
+    NOT_APPLICABLE = "not_applicable", "不适用"
+
+
+class Severity(Word):
+    """Seriousness of an audit problem."""
+
+    MINOR = "minor", "一般", "一般问题"
+    MAJOR = "major", "重大", "重大问题", "严重"
+
+
+class AuditType(Word):
+    """Type of economic-responsibility audit."""
+
+    TERM = "term", "任期经济责任审计", "任期", "任中审计"
+    LEAVING = "leaving", "离任经济责任审计", "离任", "离任审计"
+
+
+class AuditItem(Word):
+    """Items of the audit checklist: five for a village, three for a community (work plan, domain rows 4-5)."""
+
+    FINANCES = "finances", "财务收支"
+    ASSETS = "assets", "资产处置"
+    DEBTS = "debts", "债权债务"
+    PROJECTS = "projects", "工程项目"
+    SUBSIDIES = "subsidies", "惠农惠民资金"
+    OFFICE_FUNDS = "office_funds", "办公经费"
+    SERVICE_FUNDS = "service_funds", "服务群众专项经费"
+    EARMARKED_FUNDS = "earmarked_funds", "上级划拨专项资金"
+
+    @classmethod
+    def required(cls, kind: UnitKind) -> tuple[AuditItem, ...]:
+        """Return the checklist of a unit kind."""
+        if kind is UnitKind.VILLAGE:
+            return (cls.FINANCES, cls.ASSETS, cls.DEBTS, cls.PROJECTS, cls.SUBSIDIES)
+        return (cls.OFFICE_FUNDS, cls.SERVICE_FUNDS, cls.EARMARKED_FUNDS)
+
+
+class AuditOutcome(Word):
+    """Conclusion on one audit item or one audited member."""
+
+    CLEAR = "clear", "清楚", "审计清楚", "无问题"
+    UNCLEAR = "unclear", "不清楚", "审计不清楚", "有疑点"
+    PENDING = "pending", "未完成", "审计中", "未审计"
+
+
+class DisputeCategory(Word):
+    """Incident categories of the work plan. They describe an incident, never a person."""
+
+    PETITION_BACKLOG = "petition_backlog", "信访积案"
+    LAND = "land", "征地拆迁"
+    FINANCE = "finance", "财务纠纷"
+    FACTION = "faction", "宗族派系"
+    RELIGION = "religion", "宗教势力"
+    CRIME = "crime", "黑恶势力", "涉黑涉恶"
+    MERGER = "merger", "村庄合并"
+    POLICY = "policy", "政策调整"
+    CADRE = "cadre", "干部情绪"
+
+
+class DisputeStatus(Word):
+    """State of a dispute."""
+
+    OPEN = "open", "未化解", "化解中"
+    RESOLVED = "resolved", "已化解", "办结"
+
+
+class ReviewOpinion(Word):
+    """Opinion of one department on one candidate in the joint qualification review."""
+
+    FAVOURABLE = "favourable", "同意", "无意见", "合格"
+    ADVERSE = "adverse", "不同意", "不合格"
+    PENDING = "pending", "未反馈", "审查中"
+
+
+class LeadKind(Word):
+    """Kind of reported lead. A lead is a signal, never a verdict, and never names the reporter."""
+
+    VOTE_BUYING = "vote_buying", "拉票贿选"
+    INTIMIDATION = "intimidation", "威胁干扰"
+    FORGERY = "forgery", "伪造选票"
+    ROLL = "roll", "选民登记"
+    OTHER = "other", "其他"
+
+
+class ScreeningMethod(Word):
+    """How a conflict screening was made."""
+
+    VISIT = "visit", "走访", "入户走访"
+    MEETING = "meeting", "座谈"
+    TALK = "talk", "谈话"
+
+
+class TalkTarget(Word):
+    """Whom a one-to-one talk is due with. Only completion is held, never its content."""
+
+    LEAVER = "leaver", "离任人员"
+    INTENDING = "intending", "有意参选人员"
+    NOTABLE = "notable", "能人"
+
+
+class RollCohort(Word):
+    """Age band of a voter-roll check, in completed years on election day."""
+
+    A18_24 = "18-24", "18-24岁"
+    A25_34 = "25-34", "25-34岁"
+    A35_44 = "35-44", "35-44岁"
+    A45_59 = "45-59", "45-59岁"
+    A60_74 = "60-74", "60-74岁"
+    A75 = "75+", "75岁及以上"
+
+
+class Sex(Word):
+    """Sex, GB/T 2261.1. Held only for statutory composition checks, never an input of a score."""
+
+    UNKNOWN = "0", "未知的性别"
+    MALE = "1", "男", "男性"
+    FEMALE = "2", "女", "女性"
+    UNSTATED = "9", "未说明的性别"
+
+
+class Education(Word):
+    """Education, GB/T 4658 (two-digit codes in use for registers)."""
+
+    DOCTOR = "11", "博士", "博士研究生"
+    MASTER = "14", "硕士", "硕士研究生"
+    BACHELOR = "21", "本科", "大学本科"
+    COLLEGE = "31", "大专", "专科", "大学专科"
+    SECONDARY_SPECIAL = "41", "中专", "中等专科"
+    VOCATIONAL = "44", "职高", "职业高中"
+    TECHNICAL = "47", "技校", "技工学校"
+    SENIOR_HIGH = "61", "高中", "普通高中"
+    JUNIOR_HIGH = "71", "初中"
+    PRIMARY = "81", "小学"
+    OTHER = "90", "其他"
+
+
+class PoliticalAffiliation(Word):
+    """Political affiliation, GB/T 4762."""
+
+    PARTY_MEMBER = "01", "中共党员", "党员"
+    PROBATIONARY = "02", "中共预备党员", "预备党员"
+    LEAGUE = "03", "共青团员", "团员"
+    RCCK = "04", "民革党员", "民革"
+    CDL = "05", "民盟盟员", "民盟"
+    CNDCA = "06", "民建会员", "民建"
+    CAPD = "07", "民进会员", "民进"
+    CPWDP = "08", "农工党党员", "农工党"
+    CZGP = "09", "致公党党员", "致公党"
+    JIUSAN = "10", "九三学社社员", "九三学社"
+    TDSL = "11", "台盟盟员", "台盟"
+    INDEPENDENT = "12", "无党派人士", "无党派"
+    MASSES = "13", "群众"

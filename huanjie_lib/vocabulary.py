@@ -28,8 +28,8 @@ __all__ = [
     "ReviewOpinion",
     "RollCohort",
     "ScreeningMethod",
-    "Sex",
     "Severity",
+    "Sex",
     "TalkTarget",
     "UnitKind",
     "UrbanRural",
@@ -167,7 +167,7 @@ class AuditType(Word):
 
 
 class AuditItem(Word):
-    """Items of the audit checklist: five for a village, three for a community (work plan, domain rows 4-5)."""
+    """Items of the audit checklist: five for a village, three for a community (work plan, rows 4-5)."""
 
     FINANCES = "finances", "财务收支"
     ASSETS = "assets", "资产处置"

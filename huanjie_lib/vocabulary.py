@@ -18,13 +18,22 @@ __all__ = [
     "AuditItem",
     "AuditOutcome",
     "AuditType",
+    "CaseEvent",
+    "CaseKind",
+    "CaseState",
+    "CrosswalkKind",
+    "CultivationStep",
     "DisputeCategory",
-    "DisputeStatus",
     "Education",
     "GateStatus",
     "LeadKind",
     "Level",
+    "PersonChannel",
+    "PersonSource",
+    "PersonStatus",
     "PoliticalAffiliation",
+    "PortraitDimension",
+    "PostKind",
     "ReviewOpinion",
     "RollCohort",
     "ScreeningMethod",
@@ -208,13 +217,6 @@ class DisputeCategory(Word):
     CADRE = "cadre", "干部情绪"
 
 
-class DisputeStatus(Word):
-    """State of a dispute."""
-
-    OPEN = "open", "未化解", "化解中"
-    RESOLVED = "resolved", "已化解", "办结"
-
-
 class ReviewOpinion(Word):
     """Opinion of one department on one candidate in the joint qualification review."""
 
@@ -301,3 +303,99 @@ class PoliticalAffiliation(Word):
     TDSL = "11", "台盟盟员", "台盟"
     INDEPENDENT = "12", "无党派人士", "无党派"
     MASSES = "13", "群众"
+
+
+class CrosswalkKind(Word):
+    """How a division code changed."""
+
+    MERGE = "merge", "合并"
+    SPLIT = "split", "拆分"
+    RENUMBER = "renumber", "变更代码"
+
+
+class PostKind(Word):
+    """Post on a committee."""
+
+    SECRETARY = "secretary", "党组织书记", "书记"
+    DIRECTOR = "director", "主任"
+    DEPUTY = "deputy", "副主任", "副书记"
+    MEMBER = "member", "委员"
+    SUPERVISION = "supervision", "监委会成员", "监委会主任"
+
+
+class CaseKind(Word):
+    """What opens a case."""
+
+    LEVEL = "level", "等级变化"
+    GATE = "gate", "准入不通过"
+    SIGNAL = "signal", "异常信号"
+    PLAN = "plan", "红色村缺预案"
+
+
+class CaseState(Word):
+    """State of a case in the closed loop (预警-派单-整改-复核-销号)."""
+
+    ALERT = "alert", "预警"
+    DISPATCHED = "dispatched", "已派单"
+    RECTIFYING = "rectifying", "整改中"
+    REVIEWING = "reviewing", "复核中"
+    CLOSED = "closed", "已销号"
+
+
+class CaseEvent(Word):
+    """Event in the life of a case."""
+
+    OPEN = "open", "预警"
+    DISPATCH = "dispatch", "派单"
+    RECTIFY = "rectify", "整改"
+    SUBMIT = "submit", "提交复核"
+    RETURN = "return", "退回整改"
+    CLOSE = "close", "销号"
+    REOPEN = "reopen", "重新打开"
+
+
+class PersonChannel(Word):
+    """How a person came into the reserve."""
+
+    SELF = "self", "个人自荐"
+    MASSES = "masses", "党员群众推荐"
+    ORGANISATION = "organisation", "组织发现"
+
+
+class PersonSource(Word):
+    """Background a reserve person comes from."""
+
+    GRADUATE = "graduate", "大学毕业生"
+    VETERAN = "veteran", "退役军人"
+    RETURNEE = "returnee", "返乡人员"
+    ENTREPRENEUR = "entrepreneur", "致富能手"
+    COOPERATIVE = "cooperative", "合作组织负责人"
+    INCUMBENT = "incumbent", "现任干部"
+    OTHER = "other", "其他"
+
+
+class PersonStatus(Word):
+    """State of a person in the reserve (选-育-管-用)."""
+
+    SELECTED = "selected", "已入库"
+    CULTIVATING = "cultivating", "培养中"
+    TRIAL = "trial", "准岗"
+    APPOINTED = "appointed", "已使用"
+    LEFT = "left", "已出库"
+
+
+class PortraitDimension(Word):
+    """Portrait dimensions of the work plan."""
+
+    EXPERTISE = "expertise", "专业特长"
+    ACHIEVEMENT = "achievement", "工作实绩"
+    REPUTATION = "reputation", "群众口碑"
+    POTENTIAL = "potential", "发展潜能"
+
+
+class CultivationStep(Word):
+    """Kind of cultivation step."""
+
+    AFFAIRS = "affairs", "村级事务"
+    SHADOWING = "shadowing", "跟班学习"
+    URGENT = "urgent", "急难险重"

@@ -78,7 +78,7 @@ class Column:
     ----------
     name
         English name in code and Parquet files.
-    type
+    kind
         Kind of value; see the module conventions.
     label
         Chinese heading on screens, in files and in return workbooks.
@@ -101,7 +101,7 @@ class Column:
     """
 
     name: str
-    type: ColumnType
+    kind: ColumnType
     label: str
     unit: str = ""
     note: str = ""
@@ -127,8 +127,8 @@ class Column:
             return "、".join(self.words.labels().values())
         if self.pattern_label:
             return self.pattern_label
-        if self.type in {"integer", "number"}:
-            noun = "整数" if self.type == "integer" else "数"
+        if self.kind in {"integer", "number"}:
+            noun = "整数" if self.kind == "integer" else "数"
             if self.minimum is not None and self.maximum is not None:
                 return f"{self.minimum:g} 到 {self.maximum:g} 之间的{noun}"
             if self.minimum is not None:
@@ -138,7 +138,7 @@ class Column:
             "date": "日期，如 2026-10-31",
             "boolean": "是、否",
             "geometry": "多边形或点",
-        }.get(self.type, "文字")
+        }.get(self.kind, "文字")
 
 
 @dataclass(frozen=True, slots=True)

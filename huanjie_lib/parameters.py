@@ -1,0 +1,756 @@
+"""Dated, sourced and validated parameters: indicator framework, cut-offs, gates and rule packs.
+
+A parameter set is read from YAML packs. A pack folder holds ``framework.yaml`` (metrics, dimensions,
+indicators), ``classification.yaml`` (cut-offs) and, where gates are wanted, ``gates.yaml``; rule packs lie
+beside it by region and may extend one another. Reading checks everything before it refuses, so that one
+:class:`~huanjie_lib.errors.ParameterError` lists every fault of every file.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import itertools
+import json
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from huanjie_lib.errors import Fault, ParameterError
+from huanjie_lib.vocabulary import UnitKind
+
+__all__ = [
+    "DERIVED_MEASURES",
+    "GATE_CHECKS",
+    "ChangeMeasure",
+    "Classification",
+    "DerivedMeasure",
+    "Dimension",
+    "Framework",
+    "Gate",
+    "GatePack",
+    "Indicator",
+    "Metric",
+    "MetricMeasure",
+    "MissingPolicy",
+    "ParameterSet",
+    "Rule",
+    "RulePack",
+    "RuleRef",
+    "available_regions",
+    "load_parameters",
+]
+
+WEIGHT_TOLERANCE = 1e-9
+
+DERIVED_MEASURES: Mapping[str, frozenset[str]] = {
+    "audit_items_incomplete": frozenset(),
+    "audit_members_unaudited": frozenset(),
+    "audit_problems_open": frozenset({"major_weight"}),
+    "audit_problems_overdue": frozenset(),
+    "audit_notice_deficit": frozenset({"min_count", "min_days"}),
+    "audit_objections_open": frozenset(),
+    "review_incomplete": frozenset({"departments"}),
+    "review_adverse": frozenset(),
+    "review_expired": frozenset(),
+    "election_turnout": frozenset(),
+    "election_invalid_share": frozenset(),
+    "election_margin": frozenset(),
+    "election_proxy_share": frozenset(),
+    "election_reruns": frozenset({"terms"}),
+    "leads_rate": frozenset({"months", "electors_metric"}),
+    "disputes_open": frozenset(),
+    "disputes_oldest_days": frozenset(),
+    "disputes_group": frozenset({"months"}),
+    "disputes_without_plan": frozenset(),
+    "screening_age_days": frozenset(),
+    "talks_incomplete": frozenset(),
+    "roll_gap": frozenset(),
+}
+"""Measures computed from event tables, with the options each takes."""
+
+GATE_CHECKS: Mapping[str, frozenset[str]] = {
+    "audit_items_complete": frozenset(),
+    "audit_members_complete": frozenset(),
+    "audit_conclusions_clear": frozenset(),
+    "audit_notices": frozenset({"min_count", "min_days"}),
+    "audit_problems_in_time": frozenset(),
+    "screening_done": frozenset({"max_age_days"}),
+    "reviews_complete": frozenset({"departments"}),
+}
+"""Gate checks, with the options each takes."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, arbitrary_types_allowed=False)
+
+
+_M = TypeVar("_M", bound=_Model)
+
+
+def _as_tuple(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _as_kind(value: object) -> object:
+    if isinstance(value, str):
+        return UnitKind.from_text(value) or value
+    return value
+
+
+Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+Date = Annotated[dt.date, Field(strict=False)]
+Kind = Annotated[UnitKind, BeforeValidator(_as_kind)]
+Number = Annotated[float, Field(strict=False, allow_inf_nan=False)]
+
+
+class RuleRef(_Model):
+    """Reference to a rule of the rule pack, written ``{rule: ID}``."""
+
+    rule: Identifier
+
+
+Option = Annotated[
+    RuleRef | int | float | str | tuple[str, ...],
+    Field(union_mode="left_to_right"),
+    BeforeValidator(_as_tuple),
+]
+
+
+class Metric(_Model):
+    """A figure reported in the ``facts`` table.
+
+    ``stock`` metrics describe a day and are carried forward until ``max_age_days``; ``flow`` metrics count
+    a month and are summed over a window of which every month must have been reported.
+    """
+
+    label: str
+    unit: str
+    family: str
+    kind: Literal["stock", "flow"] = "stock"
+    integer: bool = False
+    minimum: Number | None = None
+    maximum: Number | None = None
+    max_age_days: Annotated[int, Field(gt=0)] = 400
+    aliases: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = ()
+
+
+class MetricMeasure(_Model):
+    """``scale · metric / per``; flows are summed over ``months``."""
+
+    kind: Literal["metric"]
+    metric: Identifier
+    months: Annotated[int, Field(gt=0)] | None = None
+    per: Identifier | None = None
+    scale: Number = 1.0
+
+
+class ChangeMeasure(_Model):
+    """Relative change of a stock metric against its value ``months`` earlier: ``(now − then) / then``."""
+
+    kind: Literal["change"]
+    metric: Identifier
+    months: Annotated[int, Field(gt=0)]
+
+
+class DerivedMeasure(_Model):
+    """A measure computed from event tables by a named function of ``risk.indicators``."""
+
+    kind: Literal["derived"]
+    function: str
+    options: dict[str, Option] = {}
+
+
+Measure = Annotated[MetricMeasure | ChangeMeasure | DerivedMeasure, Field(discriminator="kind")]
+
+
+class MissingPolicy(_Model):
+    """What the published index assumes where the value is missing.
+
+    ``worst`` takes severity 1; ``severity`` takes a declared severity of at least 0.5, so that a gap in the
+    data never makes a unit look safe.
+    """
+
+    policy: Literal["worst", "severity"]
+    severity: Annotated[float, Field(ge=0.5, le=1.0, strict=False)] = 1.0
+
+    @property
+    def assumed(self) -> float:
+        """Severity assumed by the published index."""
+        return 1.0 if self.policy == "worst" else self.severity
+
+
+Point = Annotated[tuple[Number, Number], BeforeValidator(_as_tuple)]
+
+
+class Indicator(_Model):
+    """One indicator: what it measures and how a value becomes a severity.
+
+    ``reference_points`` are (value, severity) pairs of a monotone piecewise-linear value function; values
+    outside take the severity of the nearest end point.
+    """
+
+    id: Identifier
+    label: str
+    unit: str
+    definition: str
+    reason: str
+    weight: Annotated[float, Field(ge=0, le=1, strict=False)]
+    measure: Measure
+    reference_points: Annotated[tuple[Point, ...], BeforeValidator(_as_tuple), Field(min_length=2)]
+    applies_to: Annotated[tuple[Kind, ...], BeforeValidator(_as_tuple)] = tuple(UnitKind)
+    missing: MissingPolicy
+    source: str
+    decimals: Annotated[int, Field(ge=0, le=6)] = 1
+    percent: bool = False
+
+    def describe(self, value: float | None) -> str:
+        """Return the reason sentence with the value filled in, or say that it was not reported.
+
+        Examples
+        --------
+        >>> load_parameters().framework.indicator("petition_rate").describe(12.34)
+        '近12个月每千人信访12.3件次'
+        >>> load_parameters().framework.indicator("petition_rate").describe(None)
+        '千人信访率未填报'
+        """
+        if value is None or math.isnan(value):
+            return f"{self.label}未填报"
+        return self.reason.replace("{value}", self.format(value))
+
+    def format(self, value: float) -> str:
+        """Return a value as it is shown on screens and in files, with ``%`` where it is a share."""
+        if self.percent:
+            return f"{100 * value:.{self.decimals}f}%"
+        return f"{value:,.{self.decimals}f}"
+
+
+class Dimension(_Model):
+    """One evaluation dimension; ``power`` > 1 makes bad indicators count more (non-compensatory)."""
+
+    id: Identifier
+    label: str
+    short: str
+    weight: Annotated[float, Field(ge=0, le=1, strict=False)]
+    power: Annotated[float, Field(ge=1, le=20, strict=False)] = 1.0
+    indicators: Annotated[tuple[Indicator, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
+
+
+class _Header(_Model):
+    id: str
+    version: str
+    title: str
+    effective_from: Date
+    effective_to: Date | None = None
+    author: str
+    source: str
+    reason: str = ""
+
+
+class Framework(_Header):
+    """Indicator framework: metrics, dimensions and indicators with their weights."""
+
+    kind: Literal["framework"]
+    metrics: dict[Identifier, Metric]
+    dimensions: Annotated[tuple[Dimension, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
+
+    @property
+    def indicators(self) -> tuple[Indicator, ...]:
+        """All indicators in the order of their dimensions."""
+        return tuple(i for d in self.dimensions for i in d.indicators)
+
+    def indicator(self, indicator_id: str) -> Indicator:
+        """Return one indicator.
+
+        Raises
+        ------
+        KeyError
+            If the framework has no such indicator.
+        """
+        for candidate in self.indicators:
+            if candidate.id == indicator_id:
+                return candidate
+        raise KeyError(indicator_id)
+
+    def dimension_of(self, indicator_id: str) -> Dimension:
+        """Return the dimension an indicator belongs to.
+
+        Raises
+        ------
+        KeyError
+            If the framework has no such indicator.
+        """
+        for dimension in self.dimensions:
+            if any(i.id == indicator_id for i in dimension.indicators):
+                return dimension
+        raise KeyError(indicator_id)
+
+
+class Classification(_Header):
+    """Cut-offs of the colours, without gaps: green ≥ ``green_from`` > yellow ≥ ``yellow_from`` > red.
+
+    With hysteresis a unit improves its colour only once it clears the cut-off by ``improve_margin``, and
+    worsens once it falls below it by more than ``worsen_margin``.
+    """
+
+    kind: Literal["classification"]
+    green_from: Annotated[float, Field(gt=0, le=100, strict=False)]
+    yellow_from: Annotated[float, Field(ge=0, lt=100, strict=False)]
+    improve_margin: Annotated[float, Field(ge=0, le=20, strict=False)] = 0.0
+    worsen_margin: Annotated[float, Field(ge=0, le=20, strict=False)] = 0.0
+
+
+class Gate(_Model):
+    """A hard condition for starting an election; no score compensates for it."""
+
+    id: Identifier
+    label: str
+    check: str
+    options: dict[str, Option] = {}
+    rule: str
+    remedy: str
+
+
+class GatePack(_Header):
+    """The gates of the admission list (准入清单)."""
+
+    kind: Literal["gates"]
+    gates: Annotated[tuple[Gate, ...], BeforeValidator(_as_tuple)]
+
+
+RuleValue = Annotated[
+    int | float | str | tuple[str, ...], Field(union_mode="left_to_right"), BeforeValidator(_as_tuple)
+]
+
+
+class Rule(_Model):
+    """One dated rule with its legal source. Confidence: H text read, M secondary source, L thin."""
+
+    id: Identifier
+    label: str
+    value: RuleValue
+    unit: str = ""
+    effective_from: Date
+    effective_to: Date | None = None
+    source: str
+    article: str = ""
+    confidence: Literal["H", "M", "L"]
+    note: str = ""
+
+
+class RulePack(_Header):
+    """Rules of one region, laid over those of the region it extends."""
+
+    kind: Literal["rules"]
+    region: Identifier
+    extends: Identifier | None = None
+    rules: Annotated[tuple[Rule, ...], BeforeValidator(_as_tuple)]
+
+
+class ParameterSet(_Model):
+    """Everything a run needs to know besides the tables.
+
+    ``rules`` holds the region's rules after those it extends; the last rule in force wins.
+    """
+
+    framework: Framework
+    classification: Classification
+    gates: GatePack | None
+    rules: Annotated[tuple[Rule, ...], BeforeValidator(_as_tuple)]
+    region: str
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the canonical JSON of the whole set."""
+        return hashlib.sha256(self.canonical_json().encode()).hexdigest()
+
+    @property
+    def version(self) -> str:
+        """Version shown with every output: framework id and version, region, and eight digits of the digest.
+
+        Examples
+        --------
+        >>> load_parameters().version.startswith("default@2026.1/national/")
+        True
+        """
+        return f"{self.framework.id}@{self.framework.version}/{self.region}/{self.digest[:8]}"
+
+    def canonical_json(self) -> str:
+        """Return the set as JSON with sorted keys; equal sets give equal text."""
+        return json.dumps(self.model_dump(mode="json"), ensure_ascii=False, sort_keys=True, indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Rebuild a set from :meth:`canonical_json`.
+
+        Examples
+        --------
+        >>> parameters = load_parameters()
+        >>> ParameterSet.from_json(parameters.canonical_json()) == parameters
+        True
+        """
+        return cls.model_validate(json.loads(text))
+
+    def rule(self, rule_id: str, as_of: dt.date) -> Rule:
+        """Return the rule in force on a date.
+
+        Raises
+        ------
+        ParameterError
+            If no rule of that id is in force on the date.
+
+        Examples
+        --------
+        >>> load_parameters().rule("audit_notice_min_count", dt.date(2026, 10, 31)).value
+        2
+        """
+        in_force = [
+            r
+            for r in self.rules
+            if r.id == rule_id
+            and r.effective_from <= as_of
+            and (r.effective_to is None or as_of <= r.effective_to)
+        ]
+        if not in_force:
+            dates = "、".join(str(r.effective_from) for r in self.rules if r.id == rule_id) or "无此规则"
+            raise ParameterError(
+                f"规则 {rule_id} 在 {as_of} 没有有效值",
+                [
+                    Fault(
+                        f"规则包（{self.region}）：{rule_id}",
+                        dates,
+                        f"在 {as_of} 有效的一条规则",
+                        "在规则包中补充该日期有效的规则，或更换地区规则包",
+                    )
+                ],
+            )
+        return in_force[-1]
+
+    def options(self, options: Mapping[str, Any], as_of: dt.date) -> dict[str, Any]:
+        """Return options with every rule reference replaced by the value in force on ``as_of``.
+
+        Raises
+        ------
+        ParameterError
+            If a referenced rule is not in force on the date.
+        """
+        return {
+            k: self.rule(v.rule, as_of).value if isinstance(v, RuleRef) else v for k, v in options.items()
+        }
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """YAML loader that refuses a key written twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[Hashable] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"键 {key} 重复", key_node.start_mark)
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def _packs() -> Path:
+    return Path(str(resources.files("huanjie_lib") / "packs"))
+
+
+def available_regions() -> tuple[str, ...]:
+    """Return the regions for which a rule pack ships with the package.
+
+    Examples
+    --------
+    >>> available_regions()
+    ('national', 'zhejiang')
+    """
+    return tuple(sorted(p.stem for p in (_packs() / "rules").glob("*.yaml")))
+
+
+def load_parameters(pack: Path | None = None, *, region: str = "national") -> ParameterSet:
+    """Read and check a pack folder and a region's rules.
+
+    Parameters
+    ----------
+    pack
+        Folder with ``framework.yaml``, ``classification.yaml`` and, optionally, ``gates.yaml`` and
+        ``rules/*.yaml``; the default pack of the package when omitted.
+    region
+        Region whose rules apply; looked up in ``pack/rules`` first, then among the shipped rule packs.
+
+    Returns
+    -------
+    ParameterSet
+
+    Raises
+    ------
+    ParameterError
+        If a file is missing, is not YAML, or has any fault; every fault of every file is listed.
+
+    Examples
+    --------
+    >>> parameters = load_parameters(region="zhejiang")
+    >>> [d.label for d in parameters.framework.dimensions]
+    ['财务审计', '资格联审', '选情评估', '班子运行', '矛盾信访', '人选储备', '程序合规']
+    >>> load_parameters(region="atlantis")
+    Traceback (most recent call last):
+        ...
+    huanjie_lib.errors.ParameterError: 参数包被拒绝（共 1 处问题）
+      1. 规则包：发现“atlantis”；应为：national、zhejiang；...
+    """
+    folder = pack if pack is not None else _packs() / "default"
+    faults: list[Fault] = []
+    if not folder.is_dir():
+        raise ParameterError(
+            "参数包被拒绝", [Fault("参数包", str(folder), "一个文件夹", "检查 --pack 后面的路径")]
+        )
+    framework = _read(folder / "framework.yaml", Framework, faults)
+    classification = _read(folder / "classification.yaml", Classification, faults)
+    gates = _read(folder / "gates.yaml", GatePack, faults) if (folder / "gates.yaml").exists() else None
+    rules = _read_rules(folder, region, faults)
+    if framework is not None:
+        faults += _framework_faults(framework)
+    if classification is not None and classification.yellow_from >= classification.green_from:
+        faults.append(
+            Fault(
+                "classification.yaml：yellow_from",
+                f"{classification.yellow_from:g}",
+                f"小于 green_from（{classification.green_from:g}）的数",
+                "调整两个分界线",
+            )
+        )
+    if gates is not None:
+        faults += _gate_faults(gates)
+    if rules is not None:
+        faults += _rule_faults(framework, gates, rules)
+    if faults or framework is None or classification is None or rules is None:
+        raise ParameterError("参数包被拒绝", faults)
+    return ParameterSet(
+        framework=framework, classification=classification, gates=gates, rules=tuple(rules), region=region
+    )
+
+
+def _read(path: Path, model: type[_M], faults: list[Fault]) -> _M | None:
+    name = path.name
+    if not path.exists():
+        faults.append(Fault(name, "没有这个文件", "参数文件", f"在参数包中放入 {name}"))
+        return None
+    try:
+        data = yaml.load(path.read_bytes(), Loader=_UniqueKeyLoader)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        faults.append(Fault(name, " ".join(str(error).split()), "UTF-8 编码的 YAML", "改正该处的书写"))
+        return None
+    if not isinstance(data, dict):
+        faults.append(Fault(name, type(data).__name__, "键和值组成的 YAML 文件", "参照默认参数包书写"))
+        return None
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        faults += [_pydantic_fault(name, detail) for detail in error.errors()]
+        return None
+
+
+_KINDS = {
+    "missing": ("缺少此项", "必填项", "补充此项"),
+    "extra_forbidden": (None, "参数包定义的键", "删除此项或改正键名"),
+}
+
+
+def _pydantic_fault(name: str, detail: Any) -> Fault:
+    path = ""
+    for part in detail["loc"]:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
+    found, allowed, remedy = _KINDS.get(detail["type"], (None, str(detail["msg"]), "改为允许的值"))
+    shown = found if found is not None else str(detail["input"])[:80]
+    return Fault(f"{name}：{path}", shown, allowed, remedy)
+
+
+def _read_rules(folder: Path, region: str, faults: list[Fault]) -> list[Rule] | None:
+    chain: list[RulePack] = []
+    wanted: str | None = region
+    while wanted is not None:
+        if wanted in {p.region for p in chain}:
+            faults.append(Fault("规则包", f"extends: {wanted}", "不循环的 extends", "改正 extends"))
+            return None
+        candidates = (folder / "rules" / f"{wanted}.yaml", _packs() / "rules" / f"{wanted}.yaml")
+        path = next((c for c in candidates if c.exists()), None)
+        if path is None:
+            faults.append(
+                Fault(
+                    "规则包",
+                    wanted,
+                    "、".join(available_regions()),
+                    "选用已有的地区，或在参数包的 rules 文件夹中添加该地区的规则文件",
+                )
+            )
+            return None
+        pack = _read(path, RulePack, faults)
+        if pack is None:
+            return None
+        chain.append(pack)
+        wanted = pack.extends
+    return [rule for pack in reversed(chain) for rule in pack.rules]
+
+
+def _sum_fault(where: str, weights: Sequence[float]) -> list[Fault]:
+    total = math.fsum(weights)
+    if abs(total - 1.0) <= WEIGHT_TOLERANCE:
+        return []
+    return [Fault(where, f"{total:.6g}", "合计为 1", "调整各项权重，使其合计为 1")]
+
+
+def _framework_faults(framework: Framework) -> list[Fault]:
+    name = "framework.yaml"
+    faults = _sum_fault(f"{name}：各维度权重合计", [d.weight for d in framework.dimensions])
+    seen: set[str] = set()
+    for d, dimension in enumerate(framework.dimensions):
+        at = f"{name}：dimensions[{d}]（{dimension.label}）"
+        if dimension.id in seen:
+            faults.append(Fault(f"{at}.id", dimension.id, "不重复的编号", "更换编号"))
+        seen.add(dimension.id)
+        faults += _sum_fault(f"{at} 指标权重合计", [i.weight for i in dimension.indicators])
+        faults += [
+            Fault(
+                f"{at} 适用于{kind.label}的指标权重合计", "0", "大于 0", f"至少让一个指标适用于{kind.label}"
+            )
+            for kind in UnitKind
+            if not any(kind in i.applies_to and i.weight > 0 for i in dimension.indicators)
+        ]
+        for n, indicator in enumerate(dimension.indicators):
+            where = f"{at}.indicators[{n}]（{indicator.label}）"
+            if indicator.id in seen:
+                faults.append(Fault(f"{where}.id", indicator.id, "不重复的编号", "更换编号"))
+            seen.add(indicator.id)
+            faults += _points_faults(where, indicator)
+            faults += _measure_faults(where, indicator.measure, framework.metrics)
+    for metric_id, metric in framework.metrics.items():
+        if metric.minimum is not None and metric.maximum is not None and metric.minimum > metric.maximum:
+            faults.append(
+                Fault(
+                    f"{name}：metrics.{metric_id}",
+                    f"{metric.minimum:g} > {metric.maximum:g}",
+                    "minimum 不大于 maximum",
+                    "调整取值范围",
+                )
+            )
+    return faults
+
+
+def _points_faults(where: str, indicator: Indicator) -> list[Fault]:
+    faults = []
+    values = [p[0] for p in indicator.reference_points]
+    severities = [p[1] for p in indicator.reference_points]
+    if any(b <= a for a, b in itertools.pairwise(values)):
+        faults.append(
+            Fault(f"{where}.reference_points", str(values), "数值严格递增", "按数值从小到大排列且不重复")
+        )
+    if any(not 0 <= s <= 1 for s in severities):
+        faults.append(
+            Fault(f"{where}.reference_points", str(severities), "0 到 1 之间的严重度", "改正严重度")
+        )
+    steps = [b - a for a, b in itertools.pairwise(severities)]
+    if any(s > 0 for s in steps) and any(s < 0 for s in steps):
+        faults.append(Fault(f"{where}.reference_points", str(severities), "单调的严重度", "改为只升或只降"))
+    if all(s == 0 for s in steps):
+        faults.append(
+            Fault(f"{where}.reference_points", str(severities), "会变化的严重度", "给出至少两个不同的严重度")
+        )
+    return faults
+
+
+def _measure_faults(
+    where: str, measure: MetricMeasure | ChangeMeasure | DerivedMeasure, metrics: Mapping[str, Metric]
+) -> list[Fault]:
+    known = "、".join(metrics) or "（未登记任何指标项）"
+    faults = []
+    if isinstance(measure, DerivedMeasure):
+        if measure.function not in DERIVED_MEASURES:
+            return [
+                Fault(
+                    f"{where}.measure.function",
+                    measure.function,
+                    "、".join(DERIVED_MEASURES),
+                    "改为已有的算法名",
+                )
+            ]
+        return _option_faults(f"{where}.measure", measure.options, DERIVED_MEASURES[measure.function])
+    names = [measure.metric]
+    if isinstance(measure, MetricMeasure) and measure.per is not None:
+        names.append(measure.per)
+    faults += [
+        Fault(f"{where}.measure", n, known, "在 metrics 中登记该指标项或改正名称")
+        for n in names
+        if n not in metrics
+    ]
+    if measure.metric in metrics:
+        flow = metrics[measure.metric].kind == "flow"
+        if isinstance(measure, MetricMeasure) and flow != (measure.months is not None):
+            faults.append(
+                Fault(
+                    f"{where}.measure.months",
+                    str(measure.months),
+                    "流量指标必填、存量指标不填",
+                    "补充或删除 months",
+                )
+            )
+        if isinstance(measure, ChangeMeasure) and flow:
+            faults.append(Fault(f"{where}.measure.metric", measure.metric, "存量指标", "改用存量指标"))
+    return faults
+
+
+def _option_faults(where: str, options: Mapping[str, Any], allowed: frozenset[str]) -> list[Fault]:
+    shown = "、".join(sorted(allowed)) or "（没有选项）"
+    faults = [
+        Fault(f"{where}.options", k, shown, "删除该选项或改正名称") for k in options if k not in allowed
+    ]
+    faults += [
+        Fault(f"{where}.options", "缺少此项", k, "补充该选项") for k in sorted(allowed) if k not in options
+    ]
+    return faults
+
+
+def _gate_faults(pack: GatePack) -> list[Fault]:
+    faults = []
+    seen: set[str] = set()
+    for n, gate in enumerate(pack.gates):
+        where = f"gates.yaml：gates[{n}]（{gate.label}）"
+        if gate.id in seen:
+            faults.append(Fault(f"{where}.id", gate.id, "不重复的编号", "更换编号"))
+        seen.add(gate.id)
+        if gate.check not in GATE_CHECKS:
+            faults.append(Fault(f"{where}.check", gate.check, "、".join(GATE_CHECKS), "改为已有的检查名"))
+        else:
+            faults += _option_faults(where, gate.options, GATE_CHECKS[gate.check])
+    return faults
+
+
+def _rule_faults(framework: Framework | None, gates: GatePack | None, rules: Sequence[Rule]) -> list[Fault]:
+    known = {r.id for r in rules}
+    used: list[tuple[str, Mapping[str, Any]]] = []
+    if framework is not None:
+        used += [
+            (f"framework.yaml：{i.id}", i.measure.options)
+            for i in framework.indicators
+            if isinstance(i.measure, DerivedMeasure)
+        ]
+    if gates is not None:
+        used += [(f"gates.yaml：{g.id}", g.options) for g in gates.gates]
+    faults = [
+        Fault(f"{where}.options.{key}", value.rule, "规则包中的规则编号", "在规则包中补充该规则或改正编号")
+        for where, options in used
+        for key, value in options.items()
+        if isinstance(value, RuleRef) and value.rule not in known
+    ]
+    faults += [
+        Fault(
+            f"规则：{r.id}", f"{r.effective_from} 至 {r.effective_to}", "起始日期不晚于截止日期", "改正日期"
+        )
+        for r in rules
+        if r.effective_to is not None and r.effective_to < r.effective_from
+    ]
+    return faults

@@ -1,0 +1,1 @@
+"""Stores: run folders; later the ledgers of casework."""

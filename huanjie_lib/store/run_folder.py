@@ -1,0 +1,241 @@
+"""The folder of one run: what ``huanjie run`` writes and screens and files read.
+
+Layout (all tables Parquet, all text UTF-8, no clock time anywhere, so that equal inputs give equal bytes):
+
+``index``
+    unit_code, as_of, index, index_low, index_high, level, to_verify; one row per unit.
+``points_lost``
+    unit_code, dimension, indicator, points; for each unit they add up to 100 − index.
+``gates``
+    unit_code, gate, status, reason, rule.
+``indicators``
+    unit_code, indicator, value, status, severity, severity_low, severity_high, points, reason, data_date,
+    source_table, source_file, source_sheet, source_row.
+``history``
+    the columns of ``index`` and the points lost of each dimension (column = dimension id), one row per unit
+    and snapshot up to the as-of date.
+``freshness``
+    source, label, latest_on, age_days, units_covered, units_total.
+``units``
+    unit_code, unit_name, unit_kind, township_code, township_name, county_code, county_name, urban_rural,
+    voter_mode, longitude, latitude.
+``boundaries``
+    unit_code, geometry (GeoParquet, EPSG:4490).
+``parameters.json``, ``manifest.json``
+    the resolved parameters and the digests of inputs and outputs; ``intake/`` holds report and quarantine.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from huanjie_lib.errors import DataError, Fault
+from huanjie_lib.parameters import ParameterSet
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+__all__ = ["MANIFEST_FORMAT", "RUN_TABLES", "Run", "file_digest", "read_run", "write_run"]
+
+MANIFEST_FORMAT = "huanjie-run/1"
+RUN_TABLES: tuple[str, ...] = (
+    "index",
+    "points_lost",
+    "gates",
+    "indicators",
+    "history",
+    "freshness",
+    "units",
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run, read back or about to be written.
+
+    Parameters
+    ----------
+    as_of
+        Date the run describes.
+    parameters
+        Resolved parameters.
+    index, points_lost, gates, indicators, history, freshness, units
+        Tables of the module description.
+    manifest
+        Digests of inputs and outputs, versions and counts; empty before the run is written.
+    path
+        Folder the run was read from.
+    """
+
+    as_of: dt.date
+    parameters: ParameterSet
+    index: pd.DataFrame
+    points_lost: pd.DataFrame
+    gates: pd.DataFrame
+    indicators: pd.DataFrame
+    history: pd.DataFrame
+    freshness: pd.DataFrame
+    units: pd.DataFrame
+    manifest: Mapping[str, Any]
+    path: Path | None = None
+
+    def __repr__(self) -> str:
+        """Return number of units, as-of date and parameter version."""
+        return f"Run(units={len(self.index)}, as_of={self.as_of}, parameters={self.parameters.version!r})"
+
+    def boundaries(self) -> gpd.GeoDataFrame:
+        """Read the boundaries (unit_code, geometry in EPSG:4490), in the order of ``units``.
+
+        Units without a polygon are there with a missing geometry.
+
+        Raises
+        ------
+        DataError
+            If the run was not read from a folder that holds boundaries.
+        """
+        import geopandas as gpd  # a screen without a map need not pay for it
+
+        if self.path is None or not (self.path / "boundaries.parquet").exists():
+            raise DataError(
+                "没有边界数据",
+                [
+                    Fault(
+                        str(self.path),
+                        "缺少 boundaries.parquet",
+                        "由 huanjie run 写出的评估文件夹",
+                        "重新运行 huanjie run",
+                    )
+                ],
+            )
+        frame = gpd.read_parquet(self.path / "boundaries.parquet")
+        return (
+            self.units[["unit_code"]]
+            .merge(frame, on="unit_code", how="left")
+            .pipe(gpd.GeoDataFrame, geometry="geometry", crs=frame.crs)
+        )
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def write_run(
+    run: Run,
+    out: Path,
+    *,
+    boundaries: gpd.GeoDataFrame | None,
+    inputs: list[dict[str, Any]],
+    code_version: str,
+    intake: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Write a run folder and return its manifest.
+
+    Parameters
+    ----------
+    run
+        The run to write; its manifest is ignored.
+    out
+        Folder to write into; files of an earlier run in it are replaced.
+    boundaries
+        unit_code and geometry in EPSG:4490, or ``None`` where there are none.
+    inputs
+        One entry per input file: path relative to the data folder, sha256, bytes.
+    code_version
+        Version of the package.
+    intake
+        Counts of the intake report.
+
+    Returns
+    -------
+    dict
+        The manifest as written.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "manifest.json").unlink(missing_ok=True)
+    outputs: dict[str, dict[str, Any]] = {}
+    for name in RUN_TABLES:
+        frame: pd.DataFrame = getattr(run, name)
+        path = out / f"{name}.parquet"
+        frame.to_parquet(path, index=False, compression="zstd")
+        outputs[path.name] = {"rows": len(frame), "sha256": file_digest(path)}
+    geometry = out / "boundaries.parquet"
+    geometry.unlink(missing_ok=True)
+    if boundaries is not None:
+        boundaries.sort_values("unit_code").to_parquet(geometry, index=False, compression="zstd")
+        outputs[geometry.name] = {"rows": len(boundaries), "sha256": file_digest(geometry)}
+    parameters = out / "parameters.json"
+    parameters.write_text(run.parameters.canonical_json() + "\n", encoding="utf-8")
+    outputs[parameters.name] = {"rows": None, "sha256": file_digest(parameters)}
+    levels = run.index["level"].value_counts()
+    manifest = {
+        "format": MANIFEST_FORMAT,
+        "as_of": run.as_of.isoformat(),
+        "code_version": code_version,
+        "parameter_version": run.parameters.version,
+        "parameter_digest": run.parameters.digest,
+        "region": run.parameters.region,
+        "inputs": inputs,
+        "intake": dict(intake),
+        "counts": {
+            "units": len(run.index),
+            "to_verify": int(run.index["to_verify"].sum()),
+            **{str(level): int(count) for level, count in sorted(levels.items())},
+        },
+        "outputs": outputs,
+    }
+    text = json.dumps(manifest, ensure_ascii=False, indent=2, sort_keys=True)
+    (out / "manifest.json").write_text(text + "\n", encoding="utf-8")
+    return manifest
+
+
+def read_run(path: Path) -> Run:
+    """Read a run folder.
+
+    Raises
+    ------
+    DataError
+        If the folder does not hold a complete run of this format.
+    """
+    faults = [
+        Fault(
+            str(path),
+            f"缺少 {name}",
+            "由 huanjie run 写出的评估文件夹",
+            "先运行 huanjie run，或检查 --run 后面的路径",
+        )
+        for name in ("manifest.json", "parameters.json", *(f"{t}.parquet" for t in RUN_TABLES))
+        if not (path / name).exists()
+    ]
+    if faults:
+        raise DataError("不是一个评估文件夹", faults)
+    manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+    if manifest.get("format") != MANIFEST_FORMAT:
+        raise DataError(
+            "评估文件夹的格式不对",
+            [
+                Fault(
+                    "manifest.json",
+                    str(manifest.get("format")),
+                    MANIFEST_FORMAT,
+                    "用当前版本重新运行 huanjie run",
+                )
+            ],
+        )
+    frames = {name: pd.read_parquet(path / f"{name}.parquet") for name in RUN_TABLES}
+    return Run(
+        as_of=dt.date.fromisoformat(manifest["as_of"]),
+        parameters=ParameterSet.from_json((path / "parameters.json").read_text(encoding="utf-8")),
+        manifest=manifest,
+        path=path,
+        **frames,
+    )

@@ -1,0 +1,1 @@
+"""Results turned into summaries, tables, charts and maps; no widgets, no files."""

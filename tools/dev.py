@@ -1,0 +1,360 @@
+r"""Set the project up, open the workbench, run the checks: the commands behind the Makefile.
+
+Standard library only, so that it runs on a bare Python 3.11 or newer, on Linux, macOS and Windows::
+
+    python3 tools/dev.py setup    # .venv/ with every locked package and `huanjie` in it
+    python3 tools/dev.py app      # setup, run on the sample city, open the leader's overview
+    python3 tools/dev.py test     # setup, style and type checks, all tests
+    python3 tools/dev.py lint     # setup, style and type checks only
+    python3 tools/dev.py lock     # write both lock files anew (--upgrade for newer packages)
+    python3 tools/dev.py clean    # remove what the commands above made
+
+On Windows, ``py tools\dev.py app`` and so on. ``make app`` and the like call the same commands.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+if sys.version_info < (3, 11):  # noqa: UP036 - this file is what an older Python is told by
+    sys.exit(
+        "需要 Python 3.11 或更高版本，当前为 {0}.{1}。请安装新版后重试，或用 make PYTHON=python3.12 指定。\n"
+        "Python 3.11 or newer is needed; this is {0}.{1}.".format(*sys.version_info)
+    )
+
+ROOT = Path(__file__).resolve().parents[1]
+VENV = ROOT / ".venv"
+STAMP = VENV / "huanjie-setup.json"
+LOCK = ROOT / "requirements.lock"
+DEV_LOCK = ROOT / "requirements-dev.lock"
+PYPROJECT = ROOT / "pyproject.toml"
+SAMPLE = ROOT / "data" / "sample"
+RUN = ROOT / "build" / "run"
+AS_OF = "2026-10-31"
+
+#: Debian package for each thing the tests need besides Python: (package, program or file that proves it).
+SYSTEM = (
+    ("chromium", "chromium"),
+    ("fonts-noto-cjk", "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc"),
+    ("nodejs", "node"),
+    ("npm", "npm"),
+    ("poppler-utils", "pdftoppm"),
+)
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
+
+
+class SetupError(Exception):
+    """A command cannot go on; the text says why and what to do, in Chinese and English."""
+
+
+def say(text: str) -> None:
+    """Print one line at once, so that it stands before what a child process prints."""
+    print(f"[huanjie] {text}", flush=True)
+
+
+def program(name: str) -> Path:
+    """Return the path of a program inside the virtual environment."""
+    return VENV / "Scripts" / f"{name}.exe" if os.name == "nt" else VENV / "bin" / name
+
+
+def run(*command: object, **environment: str) -> int:
+    """Run a command in the project folder, without input, and return its exit code."""
+    return subprocess.run(
+        [str(part) for part in command],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONUTF8": "1", **environment},
+        stdin=subprocess.DEVNULL,
+        check=False,
+    ).returncode
+
+
+# ---------------------------------------------------------------- setup
+
+
+def digest() -> str:
+    """Return one digest of everything that decides what ``.venv/`` holds."""
+    total = hashlib.sha256()
+    for path in (LOCK, DEV_LOCK, PYPROJECT):
+        total.update(path.read_bytes())
+        total.update(b"\0")
+    return total.hexdigest()
+
+
+def read_stamp() -> dict[str, object]:
+    """Return what the last complete set-up left, or nothing if there was none."""
+    try:
+        stamp = json.loads(STAMP.read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return {}
+    return stamp if isinstance(stamp, dict) else {}
+
+
+def setup(*, dev: bool) -> None:
+    """Make ``.venv/`` hold exactly the locked packages and this project, editable.
+
+    Does nothing when neither a lock file nor ``pyproject.toml`` has changed since the last set-up. An
+    environment with the development packages serves the application too, and stays one.
+    """
+    stamp = read_stamp()
+    here = stamp.get("root") in (None, str(ROOT))  # scripts in a moved environment point to the old place
+    dev = dev or (here and stamp.get("dev") is True)
+    wanted = {"root": str(ROOT), "digest": digest(), "dev": dev}
+    python = program("python")
+    if stamp == wanted and python.exists():
+        return
+    started = time.monotonic()
+    if not (here and python.exists() and run(python, "-m", "pip", "--quiet", "--version") == 0):
+        say(f"建立虚拟环境 / creating {VENV.name}")
+        if run(sys.executable, "-m", "venv", "--clear", VENV) != 0:
+            raise SetupError(
+                "无法建立虚拟环境。Debian/Ubuntu 请先执行：apt-get install python3-venv\n"
+                "Could not create the virtual environment; on Debian or Ubuntu: apt-get install python3-venv"
+            )
+    lock = DEV_LOCK if dev else LOCK
+    say(f"安装 {lock.name} 中的软件包，首次约需 1–3 分钟 / installing the locked packages")
+    pip = (python, "-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--quiet")
+    if run(*pip, "--require-hashes", "--only-binary", ":all:", "--requirement", lock) != 0:
+        raise SetupError(
+            "安装软件包失败（原因见上）。请检查网络；内网请用环境变量 PIP_INDEX_URL 指定软件源镜像后重试。\n"
+            "Installing the packages failed (see above). Check the network, or set PIP_INDEX_URL to a mirror."
+        )
+    # The build backend is in the lock too, so that nothing unpinned is fetched or run.
+    if run(*pip, "--no-deps", "--no-index", "--no-build-isolation", "--editable", ROOT) != 0:
+        raise SetupError("安装本项目失败（原因见上）。\nInstalling the project itself failed (see above).")
+    STAMP.write_text(json.dumps(wanted), encoding="utf-8")
+    say(f"环境就绪，用时 {time.monotonic() - started:.0f} 秒 / ready: {program('huanjie').relative_to(ROOT)}")
+
+
+# ---------------------------------------------------------------- app
+
+
+def newest(*folders: Path) -> float:
+    """Return the latest modification time of any file below ``folders`` (caches aside)."""
+    return max(
+        path.stat().st_mtime
+        for folder in folders
+        for path in folder.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    )
+
+
+def run_is_current(manifest: Path, *inputs: Path) -> bool:
+    """Tell whether a run is there and no input (data, code, parameters) is newer than it."""
+    return manifest.exists() and manifest.stat().st_mtime > newest(*inputs)
+
+
+def app(*, open_browser: bool) -> int:
+    """Run on the sample city if needed, then serve the leader's overview until interrupted."""
+    setup(dev=False)
+    huanjie = program("huanjie")
+    if not run_is_current(RUN / "manifest.json", SAMPLE, ROOT / "huanjie_lib"):
+        code = run(huanjie, "run", "--data", SAMPLE, "--as-of", AS_OF, "--out", RUN)
+        if code != 0:
+            return code
+    serve = [str(huanjie), "serve", "--run", str(RUN), *(["--open"] if open_browser else [])]
+    if os.name == "nt":
+        return run(*serve)
+    os.chdir(ROOT)
+    os.execv(serve[0], serve)  # the server takes this process over, and so gets every signal itself
+
+
+# ---------------------------------------------------------------- test
+
+
+def missing_system_packages() -> list[str]:
+    """Return the Debian packages whose program or file is not there."""
+    return [package for package, proof in SYSTEM if shutil.which(proof) is None and not Path(proof).is_file()]
+
+
+def install_system_packages() -> None:
+    """Install what the tests need besides Python, where that can be done without asking anyone.
+
+    That is on Debian as root (as CI is). Elsewhere missing programs are named with the command that
+    installs them, and only a missing browser stops the tests (see :func:`find_browser`).
+    """
+    missing = missing_system_packages()
+    if not missing or shutil.which("apt-get") is None:
+        return
+    if os.geteuid() == 0:
+        say(f"安装系统软件包 / installing {' '.join(missing)}")
+        apt = ("apt-get", "-qq", "-o", "Dpkg::Use-Pty=0")
+        quiet = {"DEBIAN_FRONTEND": "noninteractive"}
+        run(*apt, "update", **quiet)
+        if run(*apt, "install", "--yes", "--no-install-recommends", *missing, **quiet) == 0:
+            return
+        missing = missing_system_packages()
+    if os.environ.get("CI"):
+        raise SetupError(f"缺少系统软件包 / system packages are missing: {' '.join(missing)}")
+    say(
+        f"缺少系统软件包，相关测试可能失败；请执行 / some tests may fail until you run: "
+        f"sudo apt-get install {' '.join(missing)}"
+    )
+
+
+def find_browser() -> dict[str, str]:
+    """Return the environment that tells the tests which Chromium to drive.
+
+    ``HUANJIE_CHROMIUM`` names the program; without one on this machine, Playwright's own is fetched once and
+    the variable stays unset.
+    """
+    named = os.environ.get("HUANJIE_CHROMIUM")
+    for candidate in (named,) if named else BROWSERS:
+        found = shutil.which(candidate)
+        if found:
+            return {"HUANJIE_CHROMIUM": found}
+    if named:
+        raise SetupError(
+            f"HUANJIE_CHROMIUM 指向的程序不存在：{named}\nHUANJIE_CHROMIUM names no program: {named}"
+        )
+    if run(program("python"), "-m", "playwright", "install", "chromium") != 0:
+        raise SetupError(
+            "没有找到 Chromium 浏览器，也未能下载。请安装 Chromium、Chrome 或 Edge，"
+            "并把环境变量 HUANJIE_CHROMIUM 设为其可执行文件的路径。\n"
+            "No Chromium found and none could be fetched: install Chromium, Chrome or Edge and set "
+            "HUANJIE_CHROMIUM to the path of its program."
+        )
+    return {}
+
+
+def lint() -> int:
+    """Run the style and type checks side by side; print each one's findings; return the worst exit code."""
+    gates = {
+        "ruff check": (program("ruff"), "check", "."),
+        "ruff format": (program("ruff"), "format", "--check", "."),
+        "mypy": (program("mypy"),),
+    }
+    running = {
+        name: subprocess.Popen(
+            [str(part) for part in command],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONUTF8": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+        )
+        for name, command in gates.items()
+    }
+    worst = 0
+    for name, process in running.items():
+        output, _ = process.communicate()
+        say(f"{name}: {'通过 / passed' if process.returncode == 0 else '未通过 / FAILED'}")
+        if process.returncode != 0:
+            print(output, flush=True)
+        worst = max(worst, abs(process.returncode))
+    return worst
+
+
+def test(pytest_arguments: list[str]) -> int:
+    """Run every check and every test; pytest's closing line comes last."""
+    setup(dev=True)
+    install_system_packages()
+    browser = find_browser()
+    code = lint()
+    if code != 0:
+        return code
+    # One file's tests stay in one process, so that its fixtures (a city, a server) are made once.
+    parallel = ("-n", "2", "--dist", "loadfile")
+    return run(program("python"), "-m", "pytest", *parallel, *pytest_arguments, **browser)
+
+
+# ---------------------------------------------------------------- lock, clean
+
+
+def lock(*, upgrade: bool) -> int:
+    """Write both lock files for Linux, macOS and Windows and every Python from 3.11 on.
+
+    Uses uv, in an environment of its own that is thrown away. Packages already locked keep their version
+    unless ``upgrade`` is set. The build backend is locked with the rest; the files name no index and no
+    address, so they work with any mirror.
+    """
+    import tomllib
+
+    backend = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["build-system"]["requires"]
+    with tempfile.TemporaryDirectory() as folder:
+        build = Path(folder) / "build-requirements.in"
+        build.write_text("\n".join(backend), encoding="utf-8")
+        home = Path(folder) / "venv"
+        uv = home / ("Scripts" if os.name == "nt" else "bin") / "uv"
+        if run(sys.executable, "-m", "venv", home) or run(
+            uv.parent / "python", "-m", "pip", "-q", "install", "uv"
+        ):
+            raise SetupError("无法安装 uv（原因见上）。\nCould not install uv (see above).")
+        options = [
+            "--universal",
+            "--python-version",
+            "3.11",
+            "--fork-strategy",
+            "fewest",
+            "--generate-hashes",
+        ]
+        options += ["--only-binary", ":all:", "--no-config", "--no-header", "--no-annotate", "--quiet"]
+        options += ["--no-emit-index-url", "--no-emit-find-links", "--no-emit-index-annotation"]
+        options += ["--upgrade"] if upgrade else []
+        compile_ = (uv, "pip", "compile", *options, PYPROJECT, build)
+        return run(*compile_, "--output-file", LOCK) or run(
+            *compile_, "--extra", "dev", "--constraint", LOCK, "--output-file", DEV_LOCK
+        )
+
+
+def clean() -> int:
+    """Remove the environment, all results under ``build/`` and every cache."""
+    caches = [ROOT / name for name in (".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis", "dist")]
+    for folder in (VENV, ROOT / "build", *caches):
+        if folder.exists():
+            shutil.rmtree(folder)
+    return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Read the command line, run one command and return its exit code."""
+    parser = argparse.ArgumentParser(
+        description="换届工作台：安装、打开、测试 / set up, open and test huanjie"
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    add = commands.add_parser
+    add("setup", help="安装到 .venv / set up .venv").add_argument("--dev", action="store_true")
+    add("app", help="打开示例总览屏 / open the overview on sample data").add_argument(
+        "--no-open", action="store_true", help="不打开浏览器 / do not open a browser"
+    )
+    add("test", help="全部检查和测试 / all checks and tests").add_argument("pytest", nargs="*")
+    add("lint", help="代码检查 / style and type checks")
+    add("lock", help="重新生成锁定文件 / write the lock files").add_argument("--upgrade", action="store_true")
+    add("clean", help="清除安装和产物 / remove what was made")
+    known, extra = parser.parse_known_args(arguments)
+    if extra and known.command != "test":
+        parser.error(f"unrecognized arguments: {' '.join(extra)}")
+    try:
+        if known.command == "app":
+            return app(open_browser=not known.no_open)
+        if known.command == "test":
+            return test(known.pytest + extra)
+        if known.command == "lock":
+            return lock(upgrade=known.upgrade)
+        if known.command == "clean":
+            return clean()
+        setup(dev=known.command == "lint" or known.dev)
+        return lint() if known.command == "lint" else 0
+    except SetupError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a Windows pipe may be in a code page without Chinese
+            stream.reconfigure(encoding="utf-8", errors="replace")
+    sys.exit(main())

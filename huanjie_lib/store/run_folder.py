@@ -43,7 +43,7 @@ from huanjie_lib.parameters import ParameterSet
 if TYPE_CHECKING:
     import geopandas as gpd
 
-__all__ = ["MANIFEST_FORMAT", "RUN_TABLES", "Run", "file_digest", "read_run", "write_run"]
+__all__ = ["MANIFEST_FORMAT", "RUN_TABLES", "Run", "file_digest", "read_manifest", "read_run", "write_run"]
 
 MANIFEST_FORMAT = "huanjie-run/1"
 RUN_TABLES: tuple[str, ...] = (
@@ -198,8 +198,8 @@ def write_run(
     return manifest
 
 
-def read_run(path: Path) -> Run:
-    """Read a run folder.
+def read_manifest(path: Path) -> dict[str, Any]:
+    """Read the manifest of a run folder, after checking that the folder is complete; no table is read.
 
     Raises
     ------
@@ -218,19 +218,35 @@ def read_run(path: Path) -> Run:
     ]
     if faults:
         raise DataError("不是一个评估文件夹", faults)
-    manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
-    if manifest.get("format") != MANIFEST_FORMAT:
+    try:
+        manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+    except ValueError:
+        manifest = None
+    found = manifest.get("format") if isinstance(manifest, dict) else "不能解析的内容"
+    if found != MANIFEST_FORMAT:
         raise DataError(
             "评估文件夹的格式不对",
             [
                 Fault(
                     "manifest.json",
-                    str(manifest.get("format")),
+                    str(found),
                     MANIFEST_FORMAT,
                     "用当前版本重新运行 huanjie run",
                 )
             ],
         )
+    return dict(manifest)
+
+
+def read_run(path: Path) -> Run:
+    """Read a run folder.
+
+    Raises
+    ------
+    DataError
+        If the folder does not hold a complete run of this format.
+    """
+    manifest = read_manifest(path)
     frames = {name: pd.read_parquet(path / f"{name}.parquet") for name in RUN_TABLES}
     return Run(
         as_of=dt.date.fromisoformat(manifest["as_of"]),

@@ -1,0 +1,353 @@
+"""The flow of one run: tables and parameters in, frozen results out; no files, no clock."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from huanjie_lib.contracts import TABLES
+from huanjie_lib.parameters import ParameterSet
+from huanjie_lib.risk.classification import classify, to_verify
+from huanjie_lib.risk.gates import evaluate_gates
+from huanjie_lib.risk.indicators import IndicatorValues, indicator_values
+from huanjie_lib.risk.prepared import NEVER, Bools, Ints, Prepared, day_number, prepare
+from huanjie_lib.risk.scoring import Scores, score
+
+__all__ = ["RiskResult", "freshness", "run_risk", "snapshot_dates"]
+
+Progress = Callable[[str, int, int], None]
+
+UNIT_COLUMNS = (
+    "unit_code",
+    "unit_name",
+    "unit_kind",
+    "township_code",
+    "township_name",
+    "county_code",
+    "county_name",
+    "urban_rural",
+    "voter_mode",
+    "longitude",
+    "latitude",
+)
+
+EVENT_DATES: Mapping[str, str] = {
+    "audit_projects": "started_on",
+    "audit_items": "concluded_on",
+    "audit_subjects": "concluded_on",
+    "audit_notices": "start_on",
+    "audit_problems": "found_on",
+    "disputes": "opened_on",
+    "screenings": "screened_on",
+    "talks": "as_of",
+    "reviews": "given_on",
+    "roll_checks": "as_of",
+    "leads": "received_on",
+    "election_history": "election_on",
+}
+"""Column by which the freshness of each event table is judged."""
+
+
+@dataclass(frozen=True)
+class RiskResult:
+    """Everything a risk run found; tables as described in ``store.run_folder``."""
+
+    as_of: dt.date
+    parameters: ParameterSet
+    index: pd.DataFrame
+    points_lost: pd.DataFrame
+    gates: pd.DataFrame
+    indicators: pd.DataFrame
+    history: pd.DataFrame
+    freshness: pd.DataFrame
+    units: pd.DataFrame
+
+    def __repr__(self) -> str:
+        """Return number of units, as-of date and parameter version."""
+        return (
+            f"RiskResult(units={len(self.index)}, as_of={self.as_of}, parameters={self.parameters.version!r})"
+        )
+
+
+def snapshot_dates(tables: Mapping[str, pd.DataFrame], as_of: dt.date) -> list[dt.date]:
+    """Return the month ends at which history is recomputed, the as-of date last.
+
+    They run over the last 24 months for which stock figures could be known, beginning with the first month
+    end that has facts of its own.
+
+    Examples
+    --------
+    >>> facts = pd.DataFrame({"as_of": pd.to_datetime(["2026-08-31", "2026-09-30"])})
+    >>> [str(d) for d in snapshot_dates({"facts": facts}, dt.date(2026, 10, 15))]
+    ['2026-08-31', '2026-09-30', '2026-10-15']
+    """
+    facts = tables.get("facts")
+    if facts is None or facts.empty:
+        return [as_of]
+    dates = pd.to_datetime(pd.Series(facts["as_of"].unique()))
+    month_ends = sorted({d.date() for d in dates if d.is_month_end and d.date() < as_of})
+    return [*month_ends[-(HISTORY_SNAPSHOTS - 1) :], as_of]
+
+
+HISTORY_SNAPSHOTS = 24
+
+
+def run_risk(
+    tables: Mapping[str, pd.DataFrame],
+    parameters: ParameterSet,
+    *,
+    as_of: dt.date,
+    progress: Progress | None = None,
+) -> RiskResult:
+    """Compute index, points lost, colours and gates on a date, and the history that leads to it.
+
+    Parameters
+    ----------
+    tables
+        Contract tables by name; ``units`` is required.
+    parameters
+        Framework, cut-offs, gates and rules.
+    as_of
+        Date the run describes; nothing dated later is used.
+    progress
+        Called with a Chinese label, the step reached and the number of steps.
+
+    Returns
+    -------
+    RiskResult
+
+    Raises
+    ------
+    KeyError
+        If there is no ``units`` table.
+    ParameterError
+        If a rule is not in force on one of the dates.
+
+    Examples
+    --------
+    >>> from huanjie_lib.parameters import load_parameters
+    >>> units = pd.DataFrame({"unit_code": ["990101001201"], "unit_name": ["示例村"],
+    ...                       "unit_kind": ["village"], "township_code": ["990101001"]})
+    >>> result = run_risk({"units": units}, load_parameters(), as_of=dt.date(2026, 10, 31))
+    >>> result.index[["level", "to_verify"]].values.tolist()
+    [['unknown', True]]
+    """
+    prepared = prepare(tables)
+    dates = snapshot_dates(tables, as_of)
+    previous: pd.Series[str] | None = None
+    history = []
+    for step, date in enumerate(dates[:-1]):
+        if progress is not None:
+            progress("计算历史快照", step, len(dates))
+        snapshot = _snapshot(prepared, parameters, date, previous)
+        history.append(snapshot.row)
+        previous = snapshot.level
+    last = _snapshot(prepared, parameters, as_of, previous)
+    values, scores = last.values, last.scores
+    history.append(last.row)
+    if progress is not None:
+        progress("计算历史快照", len(dates), len(dates))
+    index = history[-1][["unit_code", "as_of", "index", "index_low", "index_high", "level", "to_verify"]]
+    return RiskResult(
+        as_of=as_of,
+        parameters=parameters,
+        index=index.reset_index(drop=True),
+        points_lost=_points_frame(scores, parameters),
+        gates=evaluate_gates(prepared, parameters, as_of),
+        indicators=_indicator_frame(prepared, values, scores, parameters),
+        history=pd.concat(history, ignore_index=True),
+        freshness=freshness(prepared, parameters, as_of),
+        units=_unit_frame(tables, values),
+    )
+
+
+@dataclass(frozen=True)
+class _Snapshot:
+    values: IndicatorValues
+    scores: Scores
+    row: pd.DataFrame
+
+    @property
+    def level(self) -> pd.Series[str]:
+        return self.row.set_index("unit_code")["level"]
+
+
+def _snapshot(
+    prepared: Prepared, parameters: ParameterSet, date: dt.date, previous: pd.Series[str] | None
+) -> _Snapshot:
+    values = indicator_values(prepared, parameters, date)
+    scores = score(values.value, values.units["unit_kind"].astype("str"), parameters.framework)
+    frame = _index_frame(date, values, scores, parameters, previous)
+    lost = scores.dimensions(parameters.framework).reset_index(drop=True)
+    return _Snapshot(values, scores, pd.concat([frame, lost], axis=1))
+
+
+def _index_frame(
+    date: dt.date,
+    values: IndicatorValues,
+    scores: Scores,
+    parameters: ParameterSet,
+    previous: pd.Series[str] | None,
+) -> pd.DataFrame:
+    cuts = parameters.classification
+    nothing = scores.severity.isna().all(axis=1)
+    return pd.DataFrame(
+        {
+            "unit_code": values.value.index.astype("str"),
+            "as_of": pd.Timestamp(date).as_unit("us"),
+            "index": scores.index.to_numpy(),
+            "index_low": scores.index_low.to_numpy(),
+            "index_high": scores.index_high.to_numpy(),
+            "level": classify(scores.index.mask(nothing), cuts, previous=previous).to_numpy(),
+            "to_verify": to_verify(scores.index_low, scores.index_high, cuts, previous=previous).to_numpy(),
+        }
+    )
+
+
+def _points_frame(scores: Scores, parameters: ParameterSet) -> pd.DataFrame:
+    """Return points lost in long form, by unit code and in the framework's order."""
+    ids = [i.id for i in parameters.framework.indicators]
+    dimensions = [parameters.framework.dimension_of(i).id for i in ids]
+    points = scores.points[ids].to_numpy()
+    n, k = points.shape
+    frame = pd.DataFrame(
+        {
+            "unit_code": np.repeat(scores.points.index.to_numpy(), k),
+            "dimension": np.tile(np.array(dimensions), n),
+            "indicator": np.tile(np.array(ids), n),
+            "points": points.ravel(),
+        }
+    )
+    return frame[frame["points"].notna()].reset_index(drop=True)
+
+
+def _indicator_frame(
+    prepared: Prepared, values: IndicatorValues, scores: Scores, parameters: ParameterSet
+) -> pd.DataFrame:
+    """Return every indicator of every unit with its reason sentence and the cell it came from."""
+    frames = []
+    for order, indicator in enumerate(parameters.framework.indicators):
+        answer = values.observed[indicator.id]
+        source = prepared.facts if answer.table == "facts" else _event_frame(prepared, answer.table)
+        value = values.value[indicator.id].to_numpy()
+        status = values.status[indicator.id].to_numpy()
+        severity = scores.severity[indicator.id].to_numpy()
+        applies = status != "not_applicable"
+        row = np.where(applies, answer.row[values.positions], -1)
+        day = np.where(row >= 0, answer.day[values.positions], NEVER)
+        date = pd.Series(np.where(day == NEVER, 0, day)).astype("int64")
+        dates = pd.Series(date.to_numpy().astype("datetime64[D]").astype("datetime64[us]")).mask(day == NEVER)
+        frame = pd.DataFrame(
+            {
+                "unit_code": values.value.index.to_numpy(),
+                "indicator": indicator.id,
+                "value": value,
+                "status": status,
+                "severity": severity,
+                "severity_low": np.where(applies & np.isnan(severity), 0.0, severity),
+                "severity_high": np.where(applies & np.isnan(severity), 1.0, severity),
+                "points": scores.points[indicator.id].to_numpy(),
+                "reason": [indicator.describe(v) for v in value],
+                "data_date": dates.to_numpy(),
+                "source_table": answer.table,
+                **_sources(source, row),
+                "_order": order,
+            }
+        )
+        frames.append(frame)
+    return (
+        pd.concat(frames, ignore_index=True)
+        .sort_values(["unit_code", "_order"], ignore_index=True)
+        .drop(columns="_order")
+    )
+
+
+def _event_frame(prepared: Prepared, table: str) -> pd.DataFrame:
+    rows = prepared.events.get(table)
+    return pd.DataFrame() if rows is None else rows.frame
+
+
+def _sources(source: pd.DataFrame, row: Ints) -> dict[str, object]:
+    """Return the source columns of the given rows; −1 gives missing."""
+    taken = source.take(np.maximum(row, 0)) if len(source) else source.reindex(range(len(row)))
+    nowhere = row < 0
+    out: dict[str, object] = {}
+    for column, dtype in (("source_file", "str"), ("source_sheet", "str"), ("source_row", "Int64")):
+        if column in taken.columns:
+            out[column] = taken[column].reset_index(drop=True).astype(dtype).mask(nowhere).array
+        else:
+            out[column] = pd.Series([None] * len(row), dtype=dtype).array
+    return out
+
+
+def _unit_frame(tables: Mapping[str, pd.DataFrame], values: IndicatorValues) -> pd.DataFrame:
+    units = values.units.reset_index(drop=True)
+    townships = tables.get("townships")
+    if townships is not None and not townships.empty:
+        names = townships[["township_code", "township_name", "county_code", "county_name"]]
+        units = units.merge(names, on="township_code", how="left")
+    return units.reindex(columns=list(UNIT_COLUMNS))
+
+
+def freshness(prepared: Prepared, parameters: ParameterSet, as_of: dt.date) -> pd.DataFrame:
+    """Return how fresh and how complete each source is on a date.
+
+    Returns
+    -------
+    pandas.DataFrame
+        source, label, latest_on, age_days, units_covered (units with a usable entry), units_total; families
+        of metrics first, in the order of the framework, then event tables.
+    """
+    day = day_number(as_of)
+    in_force = prepared.in_force(day)
+    rows: list[dict[str, object]] = []
+    families: dict[str, list[str]] = {}
+    for metric_id, metric in parameters.framework.metrics.items():
+        families.setdefault(metric.family, []).append(metric_id)
+    for family, metrics in families.items():
+        latest, covered = -int(NEVER), np.ones(prepared.size, dtype=bool)
+        seen = False
+        for metric_id in metrics:
+            history = prepared.metrics.get(metric_id)
+            if history is None:
+                covered[:] = False
+                continue
+            seen = True
+            _value, when, row = history.latest(prepared.size, day)
+            usable = (row >= 0) & (day - when <= parameters.framework.metrics[metric_id].max_age_days)
+            covered &= usable
+            latest = max(latest, int(when[row >= 0].max(initial=-int(NEVER))))
+        rows.append(
+            _freshness_row(
+                f"facts:{family}", family, latest if seen else -int(NEVER), covered & in_force, day
+            )
+        )
+    for name, column in EVENT_DATES.items():
+        events = prepared.events.get(name)
+        covered = np.zeros(prepared.size, dtype=bool)
+        latest = -int(NEVER)
+        if events is not None:
+            when = events.day(column)
+            used = when <= day
+            covered[events.unit[used]] = True
+            latest = int(when[used].max(initial=-int(NEVER)))
+        rows.append(_freshness_row(name, TABLES[name].label, latest, covered & in_force, day))
+    frame = pd.DataFrame(rows)
+    frame["units_total"] = int(in_force.sum())
+    return frame.astype({"latest_on": "datetime64[us]", "age_days": "Int64"})
+
+
+def _freshness_row(source: str, label: str, latest: int, covered: Bools, day: int) -> dict[str, object]:
+    known = latest > -int(NEVER)
+    date = dt.date(1970, 1, 1) + dt.timedelta(days=latest) if known else None
+    return {
+        "source": source,
+        "label": label,
+        "latest_on": pd.NaT if date is None else pd.Timestamp(date).as_unit("us"),
+        "age_days": day - latest if known else pd.NA,
+        "units_covered": int(covered.sum()),
+    }

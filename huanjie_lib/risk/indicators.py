@@ -1,0 +1,797 @@
+"""Indicator values of every unit at a date, with what is known about each value.
+
+Every measure answers with a value and a ``known`` mask; an unknown value is NaN and is never turned into a
+number. The rules of evidence are:
+
+* a ledger the office keeps itself (audit projects, notices, screenings) is complete once it has any row: a
+  unit without a project has *not* been audited, which is known and bad;
+* the absence of incidents is believed only where somebody looked: a unit without disputes has zero
+  disputes once it has been screened, and an unknown number before;
+* a figure a unit has to report (``facts``, roll checks, talks) is unknown until it is reported, and unknown
+  again once it is older than its metric's ``max_age_days``;
+* a table that was not supplied at all leaves its measures unknown.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from huanjie_lib.parameters import (
+    ChangeMeasure,
+    DerivedMeasure,
+    Indicator,
+    MetricMeasure,
+    ParameterSet,
+)
+from huanjie_lib.risk.prepared import NEVER, Bools, Floats, Ints, Prepared, Rows, day_number
+from huanjie_lib.vocabulary import AuditItem, AuditOutcome, ReviewOpinion, Severity, UnitKind, ValueStatus
+
+__all__ = [
+    "MEASURES",
+    "IndicatorValues",
+    "Moment",
+    "Observed",
+    "audit_item_state",
+    "audit_subject_state",
+    "current_projects",
+    "indicator_values",
+    "latest_screening",
+    "open_problems",
+    "review_counts",
+    "valid_notices",
+]
+
+CONCLUDED = (AuditOutcome.CLEAR.value, AuditOutcome.UNCLEAR.value)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What the measures see: the prepared tables on one day."""
+
+    prepared: Prepared
+    date: dt.date
+
+    @property
+    def day(self) -> int:
+        """Day number of the date."""
+        return day_number(self.date)
+
+    @property
+    def size(self) -> int:
+        """Number of units."""
+        return self.prepared.size
+
+    def rows(self, table: str) -> Rows | None:
+        """Return an event table, or ``None`` where it was not supplied."""
+        return self.prepared.events.get(table)
+
+    def months_back(self, months: int) -> int:
+        """Return the day number of the same day ``months`` earlier (end of month kept)."""
+        return day_number((pd.Timestamp(self.date) - pd.DateOffset(months=months)).date())
+
+    def month_window(self, months: int) -> tuple[int, int]:
+        """Return first and last day of the last ``months`` complete calendar months."""
+        stamp = pd.Timestamp(self.date)
+        last = stamp if stamp.is_month_end else stamp - pd.offsets.MonthEnd(1)
+        first = (last - pd.offsets.MonthEnd(months)) + pd.Timedelta(days=1)
+        return day_number(first.date()), day_number(last.date())
+
+    def count(self, rows: Rows, mask: Bools, amount: Floats | None = None) -> Floats:
+        """Return by unit the number of rows in a mask, or the sum of an amount over them."""
+        weights = None if amount is None else amount[mask]
+        return np.bincount(rows.unit[mask], weights=weights, minlength=self.size).astype(np.float64)
+
+
+@dataclass(frozen=True)
+class Observed:
+    """Answer of one measure for all units.
+
+    Parameters
+    ----------
+    value
+        Value by unit; NaN where unknown.
+    table
+        Table the value comes from.
+    row
+        Row of that table's frame that decided the value, −1 where none did.
+    day
+        Day the value describes, :data:`~huanjie_lib.risk.prepared.NEVER` where unknown.
+    stale
+        Where a value was reported but is too old to be used (``value`` is NaN there).
+    """
+
+    value: Floats
+    table: str
+    row: Ints
+    day: Ints
+    stale: Bools
+
+
+Measure = Callable[[Moment, Mapping[str, Any]], Observed]
+
+
+def _unknown(at: Moment, table: str) -> Observed:
+    return Observed(
+        value=np.full(at.size, np.nan),
+        table=table,
+        row=np.full(at.size, -1, dtype=np.int64),
+        day=np.full(at.size, NEVER),
+        stale=np.zeros(at.size, dtype=bool),
+    )
+
+
+def _observed(
+    at: Moment,
+    table: str,
+    value: Floats,
+    known: Bools,
+    *,
+    rows: Rows | None,
+    mask: Bools | None,
+    day: Ints | None,
+) -> Observed:
+    """Assemble an answer; the last row of ``mask`` by ``day`` is named as the deciding one."""
+    row = np.full(at.size, -1, dtype=np.int64)
+    when = np.where(known, np.int64(at.day), NEVER)
+    if rows is not None and mask is not None:
+        chosen = np.flatnonzero(mask)
+        if day is not None:
+            chosen = chosen[np.argsort(day[chosen], kind="stable")]
+            when[rows.unit[chosen]] = np.minimum(day[chosen], at.day)
+        row[rows.unit[chosen]] = chosen
+    return Observed(
+        value=np.where(known, value, np.nan),
+        table=table,
+        row=np.where(known, row, -1),
+        day=np.where(known, when, NEVER),
+        stale=np.zeros(at.size, dtype=bool),
+    )
+
+
+# --- audit -----------------------------------------------------------------------------------------------
+
+
+def current_projects(at: Moment) -> tuple[Ints, Bools] | None:
+    """Return by unit the row of the audit project that counts on the day, and which project rows count.
+
+    The project that counts is the one whose fieldwork (or, failing that, plan) began last, on the day or
+    before. Returns ``None`` where there is no audit ledger.
+    """
+    projects = at.rows("audit_projects")
+    if projects is None:
+        return None
+    began = np.where(projects.day("started_on") == NEVER, projects.day("plan_on"), projects.day("started_on"))
+    order = np.argsort(began, kind="stable")
+    order = order[began[order] <= at.day]
+    row = np.full(at.size, -1, dtype=np.int64)
+    row[projects.unit[order]] = order
+    counts = np.zeros(len(projects), dtype=bool)
+    counts[row[row >= 0]] = True
+    return row, counts
+
+
+def _of_current_project(at: Moment, rows: Rows) -> Bools:
+    current = current_projects(at)
+    projects = at.rows("audit_projects")
+    if current is None or projects is None:
+        return np.zeros(len(rows), dtype=bool)
+    ids = projects.frame["project_id"][current[1]]
+    return np.asarray(rows.frame["project_id"].isin(ids).to_numpy(dtype=bool))
+
+
+def audit_item_state(at: Moment) -> tuple[Floats, Floats, Floats, list[Bools]] | None:
+    """Return by unit: items required, items concluded, items unclear; and per item where it is concluded.
+
+    ``None`` where there is no audit ledger. The list follows :class:`~huanjie_lib.vocabulary.AuditItem`.
+    """
+    items = at.rows("audit_items")
+    if current_projects(at) is None:
+        return None
+    kinds = at.prepared.units["unit_kind"].to_numpy()
+    required = np.zeros(at.size)
+    concluded = np.zeros(at.size)
+    unclear = np.zeros(at.size)
+    per_item: list[Bools] = []
+    counted = None
+    if items is not None:
+        counted = _of_current_project(at, items) & (items.day("concluded_on") <= at.day)
+    for item in AuditItem:
+        due = np.zeros(at.size, dtype=bool)
+        for kind in UnitKind:
+            if item in AuditItem.required(kind):
+                due |= kinds == kind.value
+        required += due
+        done = np.zeros(at.size, dtype=bool)
+        if items is not None and counted is not None:
+            mine = counted & items.equals("item", item.value)
+            done[items.unit[mine & items.equals("outcome", *CONCLUDED)]] = True
+            doubtful = np.zeros(at.size, dtype=bool)
+            doubtful[items.unit[mine & items.equals("outcome", AuditOutcome.UNCLEAR.value)]] = True
+            unclear += doubtful & due
+        done &= due
+        concluded += done
+        per_item.append(done | ~due)
+    return required, concluded, unclear, per_item
+
+
+def _audit_items_incomplete(at: Moment, _: Mapping[str, Any]) -> Observed:
+    state = audit_item_state(at)
+    if state is None:
+        return _unknown(at, "audit_items")
+    required, concluded, _unclear, _per_item = state
+    rows = at.rows("audit_items")
+    mask = None if rows is None else _of_current_project(at, rows) & (rows.day("concluded_on") <= at.day)
+    known = np.ones(at.size, dtype=bool)
+    day = None if rows is None else rows.day("concluded_on")
+    return _observed(at, "audit_items", 1.0 - concluded / required, known, rows=rows, mask=mask, day=day)
+
+
+def audit_subject_state(at: Moment) -> tuple[Floats, Floats, Floats] | None:
+    """Return by unit: members to be audited, members concluded, members with an unclear conclusion.
+
+    Members to be audited are those listed, or the committee's reported size where that is larger, so that
+    leaving a member off the list does not hide the gap. ``None`` where there is no list of subjects.
+    """
+    subjects = at.rows("audit_subjects")
+    if subjects is None or current_projects(at) is None:
+        return None
+    mine = _of_current_project(at, subjects)
+    done = mine & (subjects.day("concluded_on") <= at.day)
+    listed = at.count(subjects, mine)
+    concluded = at.count(subjects, done & subjects.equals("outcome", *CONCLUDED))
+    unclear = at.count(subjects, done & subjects.equals("outcome", AuditOutcome.UNCLEAR.value))
+    committee = at.prepared.metrics.get("committee_members")
+    if committee is not None:
+        size = committee.latest(at.size, at.day)[0]
+        listed = np.where(listed > 0, np.fmax(listed, size), listed)
+    return listed, concluded, unclear
+
+
+def _audit_members_unaudited(at: Moment, _: Mapping[str, Any]) -> Observed:
+    state = audit_subject_state(at)
+    subjects = at.rows("audit_subjects")
+    if state is None or subjects is None:
+        return _unknown(at, "audit_subjects")
+    listed, concluded, _unclear = state
+    known = listed > 0
+    value = 1.0 - concluded / np.where(known, listed, 1.0)
+    mask = _of_current_project(at, subjects)
+    return _observed(
+        at, "audit_subjects", value, known, rows=subjects, mask=mask, day=subjects.day("concluded_on")
+    )
+
+
+def open_problems(at: Moment) -> tuple[Rows, Bools, Bools, Bools] | None:
+    """Return the problem rows, which are open, which are overdue, and by unit where problems are known.
+
+    Problems are known where an audit has reached any conclusion or any problem is on record.
+    """
+    problems = at.rows("audit_problems")
+    items = at.rows("audit_items")
+    if problems is None and items is None:
+        return None
+    known = np.zeros(at.size, dtype=bool)
+    if items is not None:
+        known[items.unit[(items.day("concluded_on") <= at.day) & items.equals("outcome", *CONCLUDED)]] = True
+    if problems is None:
+        return None
+    found = problems.day("found_on") <= at.day
+    known[problems.unit[found]] = True
+    is_open = found & (problems.day("closed_on") > at.day)
+    overdue = is_open & (problems.day("due_on") < at.day)
+    return problems, is_open, overdue, known
+
+
+def _audit_problems_open(at: Moment, options: Mapping[str, Any]) -> Observed:
+    state = open_problems(at)
+    if state is None:
+        return _unknown(at, "audit_problems")
+    problems, is_open, _overdue, known = state
+    points = np.where(problems.equals("severity", Severity.MAJOR.value), float(options["major_weight"]), 1.0)
+    value = at.count(problems, is_open, points)
+    return _observed(
+        at, "audit_problems", value, known, rows=problems, mask=is_open, day=problems.day("found_on")
+    )
+
+
+def _audit_problems_overdue(at: Moment, _: Mapping[str, Any]) -> Observed:
+    state = open_problems(at)
+    if state is None:
+        return _unknown(at, "audit_problems")
+    problems, _is_open, overdue, known = state
+    value = at.count(problems, overdue)
+    return _observed(
+        at, "audit_problems", value, known, rows=problems, mask=overdue, day=problems.day("found_on")
+    )
+
+
+def valid_notices(at: Moment, min_days: int) -> tuple[Floats, Floats, Rows, Bools] | None:
+    """Return by unit the number of valid notice spells and of spells posted; and the rows that count.
+
+    A spell is valid once it has ended, lasted at least ``min_days`` days with both end days counted, and
+    begins after the spell counted before it has ended. The largest set of such spells is counted (earliest
+    end first). ``None`` where there is no audit ledger or no notice at all.
+    """
+    notices = at.rows("audit_notices")
+    if notices is None or current_projects(at) is None:
+        return None
+    start, end = notices.day("start_on"), notices.day("end_on")
+    mine = _of_current_project(at, notices) & (start <= at.day)
+    full = mine & (end <= at.day) & (end - start + 1 >= min_days)
+    rows = np.flatnonzero(full)
+    rows = rows[np.lexsort((start[rows], end[rows], notices.unit[rows]))]
+    unit = notices.unit[rows]
+    place = np.arange(rows.size) - np.searchsorted(unit, unit, side="left")
+    counted = np.zeros(at.size)
+    last_end = np.full(at.size, -NEVER)
+    for nth in range(int(place.max(initial=-1)) + 1):
+        turn = rows[place == nth]
+        owner = notices.unit[turn]
+        separate = start[turn] > last_end[owner]
+        counted[owner[separate]] += 1
+        last_end[owner[separate]] = end[turn[separate]]
+    return counted, at.count(notices, mine), notices, mine
+
+
+def _audit_notice_deficit(at: Moment, options: Mapping[str, Any]) -> Observed:
+    state = valid_notices(at, int(options["min_days"]))
+    if state is None:
+        return _unknown(at, "audit_notices")
+    counted, _posted, notices, mine = state
+    value = np.maximum(float(options["min_count"]) - counted, 0.0)
+    known = np.ones(at.size, dtype=bool)
+    return _observed(at, "audit_notices", value, known, rows=notices, mask=mine, day=notices.day("start_on"))
+
+
+def _audit_objections_open(at: Moment, _: Mapping[str, Any]) -> Observed:
+    notices = at.rows("audit_notices")
+    if notices is None:
+        return _unknown(at, "audit_notices")
+    mine = _of_current_project(at, notices) & (notices.day("start_on") <= at.day)
+    pending = notices.number("objections") - notices.number("answered")
+    unsure = mine & np.isnan(pending)
+    known = (at.count(notices, mine) > 0) & (at.count(notices, unsure) == 0)
+    value = at.count(notices, mine & (pending > 0), pending)
+    return _observed(at, "audit_notices", value, known, rows=notices, mask=mine, day=notices.day("start_on"))
+
+
+# --- qualification review --------------------------------------------------------------------------------
+
+
+def review_counts(at: Moment, departments: tuple[str, ...] | None) -> dict[str, Floats] | None:
+    """Return by unit: candidates, opinions given, opinions expired, candidates with an adverse opinion.
+
+    A candidate is known from the first opinion given on the day or before; one on whom no opinion is dated
+    is known throughout. Only opinions of ``departments`` count where they are named.
+    """
+    reviews = at.rows("reviews")
+    if reviews is None:
+        return None
+    given_on = reviews.day("given_on")
+    candidate = pd.factorize(reviews.frame["candidate_ref"])[0]
+    first = np.full(candidate.max(initial=-1) + 1, NEVER)
+    np.minimum.at(first, candidate, given_on)
+    undated = first == NEVER
+    present = (first[candidate] <= at.day) | undated[candidate]
+    given = present & (given_on <= at.day) & ~reviews.equals("opinion", ReviewOpinion.PENDING.value)
+    if departments is not None:
+        given &= reviews.equals("department", *departments)
+    expired = given & (reviews.day("expires_on") < at.day)
+    adverse = given & reviews.equals("opinion", ReviewOpinion.ADVERSE.value)
+    owner = np.zeros(first.size, dtype=np.int64)
+    owner[candidate] = reviews.unit
+
+    def people(mask: Bools) -> Floats:
+        who = np.unique(candidate[mask])
+        return np.bincount(owner[who], minlength=at.size).astype(np.float64)
+
+    return {
+        "candidates": people(present),
+        "given": at.count(reviews, given),
+        "expired": at.count(reviews, expired),
+        "adverse": people(adverse),
+    }
+
+
+def _review(at: Moment, options: Mapping[str, Any], value: Callable[[dict[str, Floats]], Floats]) -> Observed:
+    counts = review_counts(at, options.get("departments"))
+    reviews = at.rows("reviews")
+    if counts is None or reviews is None:
+        return _unknown(at, "reviews")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        answer = value(counts)
+    mask = reviews.day("given_on") <= at.day
+    known = np.isfinite(answer)
+    return _observed(at, "reviews", answer, known, rows=reviews, mask=mask, day=reviews.day("given_on"))
+
+
+def _review_incomplete(at: Moment, options: Mapping[str, Any]) -> Observed:
+    wanted = float(len(options["departments"]))
+    return _review(at, options, lambda c: 1.0 - c["given"] / (c["candidates"] * wanted))
+
+
+def _review_adverse(at: Moment, options: Mapping[str, Any]) -> Observed:
+    return _review(at, options, lambda c: c["adverse"] / c["candidates"])
+
+
+def _review_expired(at: Moment, options: Mapping[str, Any]) -> Observed:
+    return _review(at, options, lambda c: c["expired"] / c["given"])
+
+
+# --- past elections and leads ----------------------------------------------------------------------------
+
+
+def _last_election(at: Moment, value: Callable[[Rows], Floats]) -> Observed:
+    elections = at.rows("election_history")
+    if elections is None:
+        return _unknown(at, "election_history")
+    day = elections.day("election_on")
+    order = np.argsort(day, kind="stable")
+    order = order[day[order] <= at.day]
+    row = np.full(at.size, -1, dtype=np.int64)
+    row[elections.unit[order]] = order
+    with np.errstate(divide="ignore", invalid="ignore"):
+        every = value(elections)
+    answer = np.where(row >= 0, every[row], np.nan)
+    known = np.isfinite(answer)
+    mask = np.zeros(len(elections), dtype=bool)
+    mask[row[row >= 0]] = True
+    return _observed(at, "election_history", answer, known, rows=elections, mask=mask, day=day)
+
+
+def _election_turnout(at: Moment, _: Mapping[str, Any]) -> Observed:
+    return _last_election(at, lambda e: e.number("ballots") / e.number("electors"))
+
+
+def _election_invalid_share(at: Moment, _: Mapping[str, Any]) -> Observed:
+    return _last_election(at, lambda e: e.number("invalid_ballots") / e.number("ballots"))
+
+
+def _election_proxy_share(at: Moment, _: Mapping[str, Any]) -> Observed:
+    return _last_election(at, lambda e: e.number("proxy_ballots") / e.number("ballots"))
+
+
+def _election_margin(at: Moment, _: Mapping[str, Any]) -> Observed:
+    def margin(elections: Rows) -> Floats:
+        winner, runner_up = elections.number("winner_votes"), elections.number("runner_up_votes")
+        unopposed = elections.number("candidates") == 1
+        runner_up = np.where(unopposed & np.isnan(runner_up), 0.0, runner_up)
+        return np.asarray((winner - runner_up) / (winner + runner_up))
+
+    return _last_election(at, margin)
+
+
+def _election_reruns(at: Moment, options: Mapping[str, Any]) -> Observed:
+    elections = at.rows("election_history")
+    if elections is None:
+        return _unknown(at, "election_history")
+    day = elections.day("election_on")
+    rows = np.flatnonzero(day <= at.day)
+    rows = rows[np.lexsort((-day[rows], elections.unit[rows]))]
+    unit = elections.unit[rows]
+    place = np.arange(rows.size) - np.searchsorted(unit, unit, side="left")
+    recent = np.zeros(len(elections), dtype=bool)
+    recent[rows[place < int(options["terms"])]] = True
+    rerun = elections.number("rerun")
+    known = (at.count(elections, recent) > 0) & (at.count(elections, recent & np.isnan(rerun)) == 0)
+    value = at.count(elections, recent & (rerun > 0))
+    return _observed(at, "election_history", value, known, rows=elections, mask=recent, day=day)
+
+
+def _leads_rate(at: Moment, options: Mapping[str, Any]) -> Observed:
+    leads = at.rows("leads")
+    electors = at.prepared.metrics.get(str(options["electors_metric"]))
+    if leads is None or electors is None:
+        return _unknown(at, "leads")
+    day = leads.day("received_on")
+    recent = (day > at.months_back(int(options["months"]))) & (day <= at.day)
+    roll = electors.latest(at.size, at.day)[0]
+    known = roll > 0
+    value = 1000.0 * at.count(leads, recent, leads.number("count")) / np.where(known, roll, 1.0)
+    return _observed(at, "leads", value, known, rows=leads, mask=recent, day=day)
+
+
+# --- disputes, screenings, talks, roll -------------------------------------------------------------------
+
+
+def _open_disputes(at: Moment) -> tuple[Rows, Bools, Bools] | None:
+    disputes = at.rows("disputes")
+    screenings = at.rows("screenings")
+    if disputes is None:
+        return None
+    opened = disputes.day("opened_on") <= at.day
+    known = np.zeros(at.size, dtype=bool)
+    known[disputes.unit[opened]] = True
+    if screenings is not None:
+        known[screenings.unit[screenings.day("screened_on") <= at.day]] = True
+    return disputes, opened & (disputes.day("resolved_on") > at.day), known
+
+
+def _disputes_open(at: Moment, _: Mapping[str, Any]) -> Observed:
+    state = _open_disputes(at)
+    if state is None:
+        return _unknown(at, "disputes")
+    disputes, is_open, known = state
+    value = at.count(disputes, is_open)
+    return _observed(at, "disputes", value, known, rows=disputes, mask=is_open, day=disputes.day("opened_on"))
+
+
+def _disputes_oldest_days(at: Moment, _: Mapping[str, Any]) -> Observed:
+    state = _open_disputes(at)
+    if state is None:
+        return _unknown(at, "disputes")
+    disputes, is_open, known = state
+    day = disputes.day("opened_on")
+    first = np.full(at.size, np.int64(at.day))
+    np.minimum.at(first, disputes.unit[is_open], day[is_open])
+    value = (at.day - first).astype(np.float64)
+    oldest = is_open & (day == first[disputes.unit])
+    return _observed(at, "disputes", value, known, rows=disputes, mask=oldest, day=day)
+
+
+def _disputes_group(at: Moment, options: Mapping[str, Any]) -> Observed:
+    state = _open_disputes(at)
+    if state is None:
+        return _unknown(at, "disputes")
+    disputes, _is_open, known = state
+    day = disputes.day("opened_on")
+    recent = (day > at.months_back(int(options["months"]))) & (day <= at.day)
+    grouped = recent & (disputes.number("is_group") > 0)
+    value = at.count(disputes, grouped)
+    return _observed(at, "disputes", value, known, rows=disputes, mask=grouped, day=day)
+
+
+def _disputes_without_plan(at: Moment, _: Mapping[str, Any]) -> Observed:
+    state = _open_disputes(at)
+    if state is None:
+        return _unknown(at, "disputes")
+    disputes, is_open, known = state
+    planned = (
+        (disputes.number("has_leader") > 0)
+        & (disputes.day("stabilisation_plan_on") <= at.day)
+        & (disputes.day("resolution_plan_on") <= at.day)
+    )
+    bare = is_open & ~planned
+    total = at.count(disputes, is_open)
+    value = at.count(disputes, bare) / np.where(total > 0, total, 1.0)
+    return _observed(at, "disputes", value, known, rows=disputes, mask=bare, day=disputes.day("opened_on"))
+
+
+def latest_screening(at: Moment) -> Ints | None:
+    """Return by unit the day of the last conflict screening, or ``None`` where there is no such ledger.
+
+    Units never screened get minus :data:`~huanjie_lib.risk.prepared.NEVER`.
+    """
+    screenings = at.rows("screenings")
+    if screenings is None:
+        return None
+    day = screenings.day("screened_on")
+    mask = day <= at.day
+    last = np.full(at.size, -NEVER)
+    np.maximum.at(last, screenings.unit[mask], day[mask])
+    return last
+
+
+def _screening_age_days(at: Moment, _: Mapping[str, Any]) -> Observed:
+    last = latest_screening(at)
+    screenings = at.rows("screenings")
+    if last is None or screenings is None:
+        return _unknown(at, "screenings")
+    day = screenings.day("screened_on")
+    known = last > -NEVER
+    value = np.where(known, at.day - last, 0).astype(np.float64)
+    return _observed(at, "screenings", value, known, rows=screenings, mask=day <= at.day, day=day)
+
+
+def _latest_report(at: Moment, rows: Rows) -> Bools:
+    """Return the rows of each unit's last report on the day or before."""
+    day = rows.day("as_of")
+    usable = day <= at.day
+    last = np.full(at.size, -NEVER)
+    np.maximum.at(last, rows.unit[usable], day[usable])
+    return np.asarray(usable & (day == last[rows.unit]))
+
+
+def _talks_incomplete(at: Moment, _: Mapping[str, Any]) -> Observed:
+    talks = at.rows("talks")
+    if talks is None:
+        return _unknown(at, "talks")
+    last = _latest_report(at, talks)
+    due, done = at.count(talks, last, talks.number("due")), at.count(talks, last, talks.number("done"))
+    known = at.count(talks, last) > 0
+    value = np.where(due > 0, 1.0 - done / np.where(due > 0, due, 1.0), 0.0)
+    return _observed(at, "talks", value, known, rows=talks, mask=last, day=talks.day("as_of"))
+
+
+def _roll_gap(at: Moment, _: Mapping[str, Any]) -> Observed:
+    checks = at.rows("roll_checks")
+    if checks is None:
+        return _unknown(at, "roll_checks")
+    last = _latest_report(at, checks)
+    expected = (
+        checks.number("hukou_adults")
+        - checks.number("away_declined")
+        + checks.number("nonlocal_approved")
+        - checks.number("disqualified")
+    )
+    gap = np.abs(expected - (checks.number("registered") - checks.number("duplicates")))
+    total = at.count(checks, last & ~np.isnan(gap), expected)
+    known = (total > 0) & (at.count(checks, last & np.isnan(gap)) == 0)
+    value = at.count(checks, last & ~np.isnan(gap), gap) / np.where(known, total, 1.0)
+    return _observed(at, "roll_checks", value, known, rows=checks, mask=last, day=checks.day("as_of"))
+
+
+MEASURES: Mapping[str, Measure] = {
+    "audit_items_incomplete": _audit_items_incomplete,
+    "audit_members_unaudited": _audit_members_unaudited,
+    "audit_problems_open": _audit_problems_open,
+    "audit_problems_overdue": _audit_problems_overdue,
+    "audit_notice_deficit": _audit_notice_deficit,
+    "audit_objections_open": _audit_objections_open,
+    "review_incomplete": _review_incomplete,
+    "review_adverse": _review_adverse,
+    "review_expired": _review_expired,
+    "election_turnout": _election_turnout,
+    "election_invalid_share": _election_invalid_share,
+    "election_margin": _election_margin,
+    "election_proxy_share": _election_proxy_share,
+    "election_reruns": _election_reruns,
+    "leads_rate": _leads_rate,
+    "disputes_open": _disputes_open,
+    "disputes_oldest_days": _disputes_oldest_days,
+    "disputes_group": _disputes_group,
+    "disputes_without_plan": _disputes_without_plan,
+    "screening_age_days": _screening_age_days,
+    "talks_incomplete": _talks_incomplete,
+    "roll_gap": _roll_gap,
+}
+"""Derived measures by the name a pack uses."""
+
+
+# --- reported metrics ------------------------------------------------------------------------------------
+
+
+def _stock(at: Moment, parameters: ParameterSet, metric: str) -> Observed:
+    history = at.prepared.metrics.get(metric)
+    if history is None:
+        return _unknown(at, "facts")
+    value, day, row = history.latest(at.size, at.day)
+    stale = (row >= 0) & (at.day - day > parameters.framework.metrics[metric].max_age_days)
+    return Observed(np.where(stale, np.nan, value), "facts", row, day, stale)
+
+
+def _metric_measure(at: Moment, parameters: ParameterSet, measure: MetricMeasure) -> Observed:
+    if measure.months is None:
+        top = _stock(at, parameters, measure.metric)
+    else:
+        top = _flow(at, measure.metric, measure.months)
+    value, stale = top.value * measure.scale, top.stale
+    if measure.per is not None:
+        if parameters.framework.metrics[measure.per].kind == "flow":
+            below = _flow(at, measure.per, measure.months or 1)
+        else:
+            below = _stock(at, parameters, measure.per)
+        usable = below.value > 0
+        value = np.where(usable, value / np.where(usable, below.value, 1.0), np.nan)
+        stale = stale | below.stale
+    return Observed(value, "facts", top.row, top.day, stale)
+
+
+def _flow(at: Moment, metric: str, months: int) -> Observed:
+    history = at.prepared.metrics.get(metric)
+    if history is None:
+        return _unknown(at, "facts")
+    first, last = at.month_window(months)
+    value, day, row = history.window(at.size, first, last, months)
+    return Observed(value, "facts", row, day, np.isnan(value) & (row >= 0) & (day < first))
+
+
+def _change_measure(at: Moment, parameters: ParameterSet, measure: ChangeMeasure) -> Observed:
+    now = _stock(at, parameters, measure.metric)
+    history = at.prepared.metrics.get(measure.metric)
+    if history is None:
+        return now
+    then, _day, _row = history.latest(at.size, at.months_back(measure.months))
+    usable = then > 0
+    value = np.where(usable, (now.value - then) / np.where(usable, then, 1.0), np.nan)
+    return Observed(value, "facts", now.row, now.day, now.stale)
+
+
+def _observe(at: Moment, parameters: ParameterSet, indicator: Indicator) -> Observed:
+    measure = indicator.measure
+    if isinstance(measure, DerivedMeasure):
+        return MEASURES[measure.function](at, parameters.options(measure.options, at.date))
+    if isinstance(measure, MetricMeasure):
+        return _metric_measure(at, parameters, measure)
+    return _change_measure(at, parameters, measure)
+
+
+@dataclass(frozen=True)
+class IndicatorValues:
+    """Values of all indicators of the units in force on a date.
+
+    Parameters
+    ----------
+    as_of
+        The date.
+    units
+        Rows of the ``units`` table in force, sorted by code, indexed by unit code.
+    value
+        Units × indicators, NaN where unknown, stale or not applicable.
+    status
+        Units × indicators, values of :class:`~huanjie_lib.vocabulary.ValueStatus`.
+    observed
+        The full answers by indicator, over all units of the prepared tables.
+    positions
+        Positions of ``units`` within the prepared tables.
+    """
+
+    as_of: dt.date
+    units: pd.DataFrame
+    value: pd.DataFrame
+    status: pd.DataFrame
+    observed: Mapping[str, Observed]
+    positions: Ints
+
+    def __repr__(self) -> str:
+        """Return the size, the date and the share of values known."""
+        return (
+            f"IndicatorValues(units={len(self.units)}, indicators={self.value.shape[1]}, as_of={self.as_of})"
+        )
+
+
+def indicator_values(prepared: Prepared, parameters: ParameterSet, as_of: dt.date) -> IndicatorValues:
+    """Compute all indicators of the units in force on a date.
+
+    Nothing dated after ``as_of`` is used, so that a past snapshot comes out as it would have at the time.
+
+    Raises
+    ------
+    ParameterError
+        If a rule that an indicator refers to is not in force on the date.
+
+    Examples
+    --------
+    >>> from huanjie_lib.parameters import load_parameters
+    >>> from huanjie_lib.risk.prepared import prepare
+    >>> units = pd.DataFrame({"unit_code": ["990101001201"], "unit_kind": ["village"]})
+    >>> facts = pd.DataFrame({"unit_code": ["990101001201"], "as_of": pd.to_datetime(["2026-09-30"]),
+    ...                       "metric": ["reserve_people"], "value": [1.0]})
+    >>> values = indicator_values(prepare({"units": units, "facts": facts}), load_parameters(),
+    ...                           dt.date(2026, 10, 31))
+    >>> values.value["reserve_people"].tolist(), values.status["roll_gap"].tolist()
+    ([1.0], ['missing'])
+    """
+    at = Moment(prepared, as_of)
+    positions = np.flatnonzero(prepared.in_force(at.day)).astype(np.int64)
+    units = prepared.units.iloc[positions]
+    codes = pd.Index(units["unit_code"].astype("str"), name="unit_code")
+    kinds = units["unit_kind"].to_numpy()
+    observed: dict[str, Observed] = {}
+    value: dict[str, Floats] = {}
+    status: dict[str, Any] = {}
+    for indicator in parameters.framework.indicators:
+        answer = _observe(at, parameters, indicator)
+        observed[indicator.id] = answer
+        mine = answer.value[positions].copy()
+        words = np.where(np.isnan(mine), ValueStatus.MISSING.value, ValueStatus.OBSERVED.value)
+        words = np.where(np.isnan(mine) & answer.stale[positions], ValueStatus.STALE.value, words)
+        applies = np.isin(kinds, [k.value for k in indicator.applies_to])
+        words = np.where(applies, words, ValueStatus.NOT_APPLICABLE.value)
+        mine[~applies] = np.nan
+        value[indicator.id] = mine
+        status[indicator.id] = words
+    return IndicatorValues(
+        as_of=as_of,
+        units=units.set_index(codes),
+        value=pd.DataFrame(value, index=codes),
+        status=pd.DataFrame(status, index=codes),
+        observed=observed,
+        positions=positions,
+    )

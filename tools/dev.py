@@ -113,7 +113,7 @@ def setup(*, dev: bool) -> None:
     if stamp == wanted and python.exists():
         return
     started = time.monotonic()
-    if not (here and python.exists() and run(python, "-m", "pip", "--quiet", "--version") == 0):
+    if not (here and python.exists() and run(python, "-c", "import pip") == 0):
         say(f"建立虚拟环境 / creating {VENV.name}")
         if run(sys.executable, "-m", "venv", "--clear", VENV) != 0:
             raise SetupError(

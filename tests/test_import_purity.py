@@ -1,0 +1,31 @@
+"""Importing the package or its pure core loads no drawing, mapping, learning or widget library.
+
+Those cost three seconds and 230 MB together; a screen imports what it needs, when it needs it.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {"folium", "geopandas", "ipywidgets", "matplotlib", "sklearn"}
+
+
+def loaded_by(statement: str) -> set[str]:
+    """Return the top-level modules that a fresh interpreter has loaded after ``statement``."""
+    code = f"{statement}\nimport sys\nprint(*sorted({{name.partition('.')[0] for name in sys.modules}}))"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize("module", ["huanjie_lib", "huanjie_lib.risk", "huanjie_lib.pipeline"])
+def test_import_loads_nothing_heavy(module: str) -> None:
+    loaded = loaded_by(f"import {module}")
+    assert "huanjie_lib" in loaded
+    assert loaded & HEAVY == set()
+
+
+def test_check_sees_a_heavy_import() -> None:
+    assert "matplotlib" in loaded_by("import matplotlib") & HEAVY

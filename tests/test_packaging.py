@@ -1,0 +1,140 @@
+"""The lock files, environment.yml and the wheel say the same as pyproject.toml."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.markers import Marker
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+ROOT = Path(__file__).resolve().parents[1]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+RUNTIME = [Requirement(text) for text in PYPROJECT["project"]["dependencies"]]
+DEV = [Requirement(text) for text in PYPROJECT["project"]["optional-dependencies"]["dev"]]
+BACKEND = [Requirement(text) for text in PYPROJECT["build-system"]["requires"]]
+LOCKS = {"requirements.lock": RUNTIME + BACKEND, "requirements-dev.lock": RUNTIME + BACKEND + DEV}
+MACHINES = [
+    {
+        "sys_platform": platform,
+        "os_name": os_name,
+        "python_full_version": f"{python}.0",
+        "python_version": python,
+    }
+    for platform, os_name in (("linux", "posix"), ("win32", "nt"), ("darwin", "posix"))
+    for python in ("3.11", "3.12", "3.13")
+]
+#: conda-forge's name where it is not PyPI's: matplotlib there means "with a Qt desktop".
+CONDA_NAMES = {"matplotlib": "matplotlib-base"}
+
+
+@dataclass(frozen=True)
+class Pin:
+    """One entry of a lock file."""
+
+    name: str
+    version: Version
+    marker: Marker | None
+    hashes: tuple[str, ...]
+
+
+def pins(text: str) -> Iterator[Pin]:
+    """Read a lock file; refuse any line that is not a pinned requirement with its hashes."""
+    for entry in re.split(r"(?<!\\)\n", text.strip()):
+        head, *hashes = (part.strip() for part in entry.split("\\\n"))
+        requirement = Requirement(head)
+        (specifier,) = requirement.specifier
+        assert specifier.operator == "==", entry
+        assert requirement.url is None, entry
+        assert hashes, f"no hashes: {head}"
+        assert all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", part) for part in hashes), entry
+        yield Pin(
+            canonicalize_name(requirement.name), Version(specifier.version), requirement.marker, tuple(hashes)
+        )
+
+
+def applies(marker: Marker | None, machine: dict[str, str]) -> bool:
+    """Tell whether an entry is installed on a machine."""
+    return marker is None or marker.evaluate(machine)
+
+
+def unsatisfied(requirements: list[Requirement], locked: list[Pin], machine: dict[str, str]) -> list[str]:
+    """Return the requirements for which a machine gets no, two or a wrong version."""
+    faults = []
+    for requirement in requirements:
+        versions = [
+            pin.version
+            for pin in locked
+            if pin.name == canonicalize_name(requirement.name) and applies(pin.marker, machine)
+        ]
+        if applies(requirement.marker, machine) and not (
+            len(versions) == 1 and requirement.specifier.contains(versions[0])
+        ):
+            faults.append(f"{requirement}: {versions}")
+    return faults
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_lock_satisfies_every_requirement_on_every_machine(name: str) -> None:
+    locked = list(pins((ROOT / name).read_text(encoding="utf-8")))
+    for machine in MACHINES:
+        assert unsatisfied(LOCKS[name], locked, machine) == []
+
+
+def test_lock_check_finds_a_missing_and_a_wrong_version() -> None:
+    line = f"numpy==1.0 \\\n    --hash=sha256:{'0' * 64}\n"
+    wanted = [Requirement("numpy>=2"), Requirement("pandas")]
+    assert len(unsatisfied(wanted, list(pins(line)), MACHINES[0])) == 2
+    for bad in ("numpy==1.0", "numpy>=1.0 \\\n    --hash=sha256:" + "0" * 64, "--index-url x", "-e ."):
+        with pytest.raises((AssertionError, ValueError)):
+            list(pins(bad))
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_lock_names_no_address(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    assert not re.search(r"://|@|\bfile:|index|find-links|/", text)
+
+
+def test_development_lock_extends_the_applications() -> None:
+    runtime, dev = (set(pins((ROOT / name).read_text(encoding="utf-8"))) for name in LOCKS)
+    versions = {(pin.name, pin.version) for pin in dev}
+    assert {(pin.name, pin.version) for pin in runtime} <= versions
+    assert not {"pytest", "mypy", "playwright"} & {pin.name for pin in runtime}
+
+
+def conda_requirements() -> list[str]:
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    assert environment["name"] == "huanjie"
+    return environment["dependencies"]
+
+
+def test_conda_environment_equals_pyproject() -> None:
+    python = f"python{PYPROJECT['project']['requires-python']}"
+    wanted = [f"{CONDA_NAMES.get(item.name, item.name)}{item.specifier}" for item in RUNTIME]
+    assert conda_requirements() == [python, "pip", *wanted]
+
+
+def test_wheel_holds_everything_a_user_needs(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        packed = {name for name in archive.namelist() if name.startswith("huanjie_lib/")}
+        entry_points = [name for name in archive.namelist() if name.endswith("entry_points.txt")]
+        assert "huanjie = huanjie_lib.cli:main" in archive.read(entry_points[0]).decode()
+    tracked = subprocess.run(
+        ["git", "ls-files", "-z", "huanjie_lib"], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout.split("\0")
+    assert {name for name in tracked if name} - packed == set()
+    assert {f"huanjie_lib/fonts/HuanjieSans-{weight}.ttf" for weight in ("Regular", "Bold")} <= packed

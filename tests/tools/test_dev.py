@@ -1,0 +1,163 @@
+"""The set-up commands: quick when nothing changed, clear when they cannot go on."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def dev(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Return tools/dev.py, pointed at an empty project folder and with every command recorded, not run."""
+    specification = importlib.util.spec_from_file_location("dev_under_test", ROOT / "tools" / "dev.py")
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    for name, path in {
+        "ROOT": tmp_path,
+        "VENV": tmp_path / ".venv",
+        "STAMP": tmp_path / ".venv" / "stamp.json",
+        "LOCK": tmp_path / "requirements.lock",
+        "DEV_LOCK": tmp_path / "requirements-dev.lock",
+        "PYPROJECT": tmp_path / "pyproject.toml",
+    }.items():
+        monkeypatch.setattr(module, name, path)
+    for path in (module.LOCK, module.DEV_LOCK, module.PYPROJECT):
+        path.write_text("a", encoding="utf-8")
+
+    def record(*command: object, **_: str) -> int:
+        words = [str(word) for word in command]
+        module.calls.append(words)
+        if "venv" in words:
+            python = module.program("python")
+            python.parent.mkdir(parents=True)
+            python.touch()
+        return module.codes.get(next((key for key in module.codes if key in words), None), 0)
+
+    module.calls = []
+    module.codes = {}
+    monkeypatch.setattr(module, "run", record)
+    return module
+
+
+def installed_locks(dev: ModuleType) -> list[str]:
+    return [Path(call[-1]).name for call in dev.calls if "--require-hashes" in call]
+
+
+def test_setup_installs_the_lock_once(dev: ModuleType) -> None:
+    dev.setup(dev=False)
+    assert installed_locks(dev) == ["requirements.lock"]
+    (editable,) = (call for call in dev.calls if "--editable" in call)
+    assert {"--no-deps", "--no-index", "--no-build-isolation"} <= set(editable)
+    dev.calls.clear()
+    dev.setup(dev=False)
+    assert dev.calls == []
+
+
+@pytest.mark.parametrize("changed", ["LOCK", "DEV_LOCK", "PYPROJECT"])
+def test_setup_runs_again_when_an_input_changes(dev: ModuleType, changed: str) -> None:
+    dev.setup(dev=False)
+    dev.calls.clear()
+    getattr(dev, changed).write_text("b", encoding="utf-8")
+    dev.setup(dev=False)
+    assert installed_locks(dev) == ["requirements.lock"]
+
+
+def test_development_environment_serves_the_application_and_stays(dev: ModuleType) -> None:
+    dev.setup(dev=False)
+    dev.setup(dev=True)
+    assert installed_locks(dev) == ["requirements.lock", "requirements-dev.lock"]
+    dev.calls.clear()
+    dev.setup(dev=False)
+    assert dev.calls == []
+    dev.LOCK.write_text("b", encoding="utf-8")
+    dev.setup(dev=False)
+    assert installed_locks(dev) == ["requirements-dev.lock"]
+
+
+def test_moved_folder_gets_a_new_environment(dev: ModuleType) -> None:
+    dev.setup(dev=False)
+    stamp = json.loads(dev.STAMP.read_text(encoding="utf-8"))
+    dev.STAMP.write_text(json.dumps({**stamp, "root": "elsewhere"}), encoding="utf-8")
+    dev.program("python").unlink()
+    dev.program("python").parent.rmdir()
+    dev.calls.clear()
+    dev.setup(dev=False)
+    assert any("--clear" in call for call in dev.calls)
+
+
+@pytest.mark.parametrize(
+    ("failing", "remedy"),
+    [("venv", "python3-venv"), ("--require-hashes", "PIP_INDEX_URL"), ("--editable", "本项目")],
+)
+def test_failed_step_says_what_to_do_and_leaves_no_stamp(dev: ModuleType, failing: str, remedy: str) -> None:
+    dev.codes[failing] = 1
+    with pytest.raises(dev.SetupError, match=remedy):
+        dev.setup(dev=False)
+    assert not dev.STAMP.exists()
+
+
+def test_run_is_current_only_while_newer_than_every_input(dev: ModuleType, tmp_path: Path) -> None:
+    data, code, manifest = tmp_path / "data", tmp_path / "code", tmp_path / "manifest.json"
+    for path, age in ((data / "a" / "units.csv", 30), (code / "risk.py", 20), (manifest, 10)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        os.utime(path, (1_000_000 - age, 1_000_000 - age))
+    assert dev.run_is_current(manifest, data, code)
+    cache = code / "__pycache__" / "risk.pyc"
+    cache.parent.mkdir()
+    cache.touch()
+    assert dev.run_is_current(manifest, data, code)
+    (data / "a" / "units.csv").touch()
+    assert not dev.run_is_current(manifest, data, code)
+    manifest.unlink()
+    assert not dev.run_is_current(manifest, data, code)
+
+
+def test_named_browser_must_exist(dev: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUANJIE_CHROMIUM", sys.executable)
+    assert dev.find_browser() == {"HUANJIE_CHROMIUM": sys.executable}
+    monkeypatch.setenv("HUANJIE_CHROMIUM", "no-such-browser")
+    with pytest.raises(dev.SetupError, match="no-such-browser"):
+        dev.find_browser()
+
+
+def test_without_a_browser_the_remedy_is_named(dev: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HUANJIE_CHROMIUM", raising=False)
+    monkeypatch.setattr(dev, "BROWSERS", ("no-such-browser",))
+    assert dev.find_browser() == {}
+    assert dev.calls[-1][-3:] == ["playwright", "install", "chromium"]
+    dev.codes["playwright"] = 1
+    with pytest.raises(dev.SetupError, match="HUANJIE_CHROMIUM"):
+        dev.find_browser()
+
+
+def test_missing_system_package_stops_ci_only(dev: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dev, "SYSTEM", (("no-such-package", "no-such-program"),))
+    monkeypatch.setattr(dev.shutil, "which", lambda name: "apt-get" if name == "apt-get" else None)
+    monkeypatch.setattr(dev.os, "geteuid", lambda: 0, raising=False)
+    monkeypatch.delenv("CI", raising=False)
+    dev.install_system_packages()
+    assert dev.calls[-1][-1] == "no-such-package"
+    dev.codes["apt-get"] = 100
+    dev.install_system_packages()
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(dev.SetupError, match="no-such-package"):
+        dev.install_system_packages()
+
+
+def test_unknown_word_is_refused() -> None:
+    command = [sys.executable, str(ROOT / "tools" / "dev.py"), "appp"]
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
+    assert done.returncode == 2
+    assert "appp" in done.stderr

@@ -276,11 +276,12 @@ def _sources(source: pd.DataFrame, row: Ints) -> dict[str, object]:
     taken = source.take(np.maximum(row, 0)) if len(source) else source.reindex(range(len(row)))
     nowhere = row < 0
     out: dict[str, object] = {}
-    for column, dtype in (("source_file", "str"), ("source_sheet", "str"), ("source_row", "Int64")):
-        if column in taken.columns:
-            out[column] = taken[column].reset_index(drop=True).astype(dtype).mask(nowhere).array
-        else:
-            out[column] = pd.Series([None] * len(row), dtype=dtype).array
+    for column in ("source_file", "source_sheet", "source_row"):
+        found = (
+            taken[column].reset_index(drop=True) if column in taken.columns else pd.Series([None] * len(row))
+        )
+        typed = found.astype("Int64") if column == "source_row" else found.astype("str")
+        out[column] = typed.mask(nowhere).array
     return out
 
 

@@ -1,0 +1,266 @@
+"""The command ``huanjie``: init, check, run, serve and export.
+
+Whatever a user can put right is told in one Chinese message with its remedy and a non-zero exit code;
+anything else is a defect, whose details go to a file and whose number is shown.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import logging
+import os
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from huanjie_lib import __version__
+from huanjie_lib.errors import Fault, HuanjieError, UsageError
+
+if TYPE_CHECKING:
+    from huanjie_lib.intake import Intake
+
+__all__ = ["cli", "main"]
+
+
+class _Date(click.ParamType[dt.date]):
+    """A date written YYYY-MM-DD."""
+
+    name = "日期"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dt.date:
+        """Return the date, or refuse it with an example of a good one."""
+        del param, ctx
+        if isinstance(value, dt.date):
+            return value
+        try:
+            return dt.date.fromisoformat(str(value))
+        except ValueError as error:
+            raise UsageError(
+                "日期写法不对",
+                [Fault("日期参数", str(value), "YYYY-MM-DD，如 2026-10-31", "按该写法重新输入")],
+            ) from error
+
+
+class _Progress:
+    """Progress bar on a terminal; silent elsewhere."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+        self._label = ""
+
+    def __call__(self, label: str, step: int, total: int) -> None:
+        """Show that ``step`` of ``total`` steps of the work named ``label`` are done."""
+        if not sys.stderr.isatty():
+            return
+        from tqdm import tqdm
+
+        if label != self._label:
+            self.close()
+            self._bar, self._label = tqdm(total=total, desc=label, unit="步", leave=False), label
+        self._bar.update(step - self._bar.n)
+
+    def close(self) -> None:
+        """Remove the bar."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar, self._label = None, ""
+
+
+_FOLDER = click.Path(path_type=Path, file_okay=False)
+_PACK = click.option("--pack", type=_FOLDER, default=None, help="参数包文件夹；不填用默认参数包。")
+_REGION = click.option(
+    "--region", default="national", show_default=True, help="规则所属地区，如 national、zhejiang。"
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="huanjie", message="%(prog)s %(version)s")
+def cli() -> None:
+    """村（社区）换届选情研判工作台。"""
+
+
+@cli.command()
+@click.option("--out", type=_FOLDER, required=True, help="写入示例城市的文件夹。")
+@click.option(
+    "--seed", type=int, default=20261031, show_default=True, help="随机种子；相同种子得到相同文件。"
+)
+@click.option(
+    "--units", type=click.IntRange(20, 20000), default=3215, show_default=True, help="村（社区）个数。"
+)
+def init(out: Path, seed: int, units: int) -> None:
+    """生成一座虚构城市的示例数据。"""
+    from huanjie_lib.sample import make_city, write_city
+
+    if out.exists() and any(out.iterdir()):
+        raise UsageError(
+            "文件夹不是空的", [Fault("--out", str(out), "空文件夹或新文件夹", "换一个文件夹，或先清空它")]
+        )
+    paths = write_city(make_city(seed=seed, units=units), out)
+    click.echo(f"已生成示例城市：{units} 个村（社区），{len(paths)} 个文件，位于 {out}")
+
+
+@cli.command()
+@click.option("--data", type=_FOLDER, required=True, help="数据文件夹。")
+@click.option("--out", type=_FOLDER, default=None, help="写入检查报告和隔离数据的文件夹。")
+@_PACK
+@_REGION
+def check(data: Path, out: Path | None, pack: Path | None, region: str) -> None:
+    """检查报送数据，列出每一处问题；有错误时退出码为 3。"""
+    from huanjie_lib.intake import write_report
+    from huanjie_lib.parameters import load_parameters
+    from huanjie_lib.workbench import open_data
+
+    progress = _Progress()
+    intake = open_data(data, load_parameters(pack, region=region), progress=progress)
+    progress.close()
+    for line in _issue_lines(intake):
+        click.echo(line)
+    if out is not None:
+        write_report(intake, out)
+        click.echo(f"报告和隔离数据已写入 {out}")
+    click.echo(_intake_summary(intake))
+    if (intake.issues["severity"] == "error").any():
+        raise SystemExit(3)
+
+
+@cli.command()
+@click.option("--data", type=_FOLDER, required=True, help="数据文件夹。")
+@click.option("--as-of", type=_Date(), required=True, help="截至日期，如 2026-10-31。")
+@click.option("--out", type=_FOLDER, required=True, help="写入评估结果的文件夹。")
+@_PACK
+@_REGION
+def run(data: Path, as_of: dt.date, out: Path, pack: Path | None, region: str) -> None:
+    """计算选情指数、扣分、三色等级和准入条件。"""
+    from huanjie_lib.parameters import load_parameters
+    from huanjie_lib.workbench import write_assessment
+
+    if out.resolve() == data.resolve() or data.resolve() in out.resolve().parents:
+        raise UsageError(
+            "结果不能写在数据文件夹里", [Fault("--out", str(out), "数据文件夹以外的文件夹", "换一个文件夹")]
+        )
+    progress = _Progress()
+    done = write_assessment(
+        data, out, as_of=as_of, parameters=load_parameters(pack, region=region), progress=progress
+    )
+    progress.close()
+    counts = done.manifest["counts"]
+    errors = done.manifest["intake"]["errors"]
+    if errors:
+        click.echo(
+            f"报送数据有 {errors} 处错误，问题行已隔离，详见 {out / 'intake' / 'report.csv'}", err=True
+        )
+    click.echo(
+        f"截至 {as_of}：{counts['units']} 个村（社区），绿 {counts.get('green', 0)}、黄 {counts.get('yellow', 0)}、"
+        f"红 {counts.get('red', 0)}、无数据 {counts.get('unknown', 0)}，待核实 {counts['to_verify']}；结果在 {out}"
+    )
+
+
+@cli.command()
+@click.option("--run", "run_folder", type=_FOLDER, required=True, help="huanjie run 写出的文件夹。")
+@click.option("--port", type=click.IntRange(1, 65535), default=8866, show_default=True, help="端口。")
+@click.option("--open", "open_browser", is_flag=True, help="启动后打开浏览器。")
+def serve(run_folder: Path, port: int, open_browser: bool) -> None:
+    """在本机打开选情总览界面。"""
+    from huanjie_lib.screens.serve import serve as serve_screen
+
+    code = serve_screen(run_folder, port=port, open_browser=open_browser, announce=click.echo)
+    if code:
+        raise SystemExit(code)
+
+
+@cli.command()
+@click.option("--run", "run_folder", type=_FOLDER, required=True, help="huanjie run 写出的文件夹。")
+@click.option("--out", type=_FOLDER, required=True, help="写入文件的文件夹。")
+def export(run_folder: Path, out: Path) -> None:
+    """写出工作清单、离线地图和 A3 打印地图。"""
+    from huanjie_lib.exports import export_run
+    from huanjie_lib.store.run_folder import read_run
+
+    progress = _Progress()
+    paths = export_run(read_run(run_folder), out, progress=progress)
+    progress.close()
+    click.echo(f"已写出 {len(paths)} 个文件到 {out}：{'、'.join(p.name for p in paths)}")
+
+
+def _issue_lines(intake: Intake, most: int = 50) -> list[str]:
+    """Return the errors and warnings as lines, errors first, at most ``most`` of them."""
+    words = {"error": "错误", "warning": "提醒"}
+    told = intake.issues[intake.issues["severity"].isin(words)].sort_values("severity", kind="stable")
+    lines = []
+    for issue in told.head(most).itertuples():
+        row = "" if str(issue.row) in {"", "<NA>", "nan"} else f"第{issue.row}行"
+        where = "，".join(
+            str(w) for w in (issue.file, issue.sheet, row, issue.label) if isinstance(w, str) and w
+        )
+        fault = Fault(where, str(issue.found), str(issue.allowed), str(issue.remedy))
+        lines.append(f"[{words[str(issue.severity)]}] {fault}")
+    if len(told) > most:
+        lines.append(f"……另有 {len(told) - most} 处，用 --out 写出完整报告")
+    return lines
+
+
+def _intake_summary(intake: Intake) -> str:
+    totals = {c: int(intake.counts[c].sum()) for c in ("read", "loaded", "quarantined", "dropped")}
+    severities = intake.issues["severity"].value_counts()
+    return (
+        f"读入 {totals['read']:,} 行：载入 {totals['loaded']:,}、隔离 {totals['quarantined']:,}、"
+        f"按规则略去 {totals['dropped']:,}；错误 {severities.get('error', 0)} 处、提醒 {severities.get('warning', 0)} 处"
+    )
+
+
+def _usage_message(error: click.UsageError) -> str:
+    """Return click's complaint in Chinese."""
+    if isinstance(error, click.MissingParameter) and error.param is not None:
+        return f"缺少参数 {'/'.join(error.param.opts)}；处理办法：补充该参数，用 huanjie --help 查看用法。"
+    if isinstance(error, click.NoSuchOption):
+        return f"没有参数 {error.option_name}；处理办法：用 huanjie --help 查看用法。"
+    if isinstance(error, click.BadParameter) and error.param is not None:
+        return f"参数 {'/'.join(error.param.opts)} 的值不对（{error.message}）；处理办法：改为允许的值。"
+    return f"命令用法有误（{error.format_message()}）；处理办法：用 huanjie --help 查看用法。"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    Examples
+    --------
+    >>> main(["run", "--data", "nowhere", "--as-of", "yesterday", "--out", "x"])
+    2
+    """
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        result = cli.main(args=arguments, prog_name="huanjie", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except HuanjieError as error:
+        click.echo(f"错误：{error}", err=True)
+        return error.exit_code
+    except click.UsageError as error:
+        click.echo(f"错误：{_usage_message(error)}", err=True)
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("已中止。", err=True)
+        return 130
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 1
+    except Exception:  # noqa: BLE001 — the last line of defence: shown by number, kept in full
+        return _report_defect(traceback.format_exc())
+
+
+def _report_defect(details: str) -> int:
+    """Keep the details of a defect in a file and tell its number."""
+    if os.environ.get("HUANJIE_DEBUG"):
+        click.echo(details, err=True)
+    number = hashlib.sha256(details.encode()).hexdigest()[:8]
+    path = Path(tempfile.gettempdir()) / f"huanjie-error-{number}.log"
+    path.write_text(details, encoding="utf-8")
+    click.echo(f"错误：程序内部错误，编号 {number}；处理办法：把 {path} 发给维护人员。", err=True)
+    return 70
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

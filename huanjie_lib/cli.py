@@ -20,6 +20,7 @@ import click
 
 from huanjie_lib import __version__
 from huanjie_lib.errors import Fault, HuanjieError, UsageError
+from huanjie_lib.vocabulary import Level
 
 if TYPE_CHECKING:
     from huanjie_lib.intake import Intake
@@ -78,13 +79,13 @@ _REGION = click.option(
 )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(help="村（社区）换届选情研判工作台。", context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="huanjie", message="%(prog)s %(version)s")
 def cli() -> None:
-    """村（社区）换届选情研判工作台。"""
+    """Village and community election workbench."""
 
 
-@cli.command()
+@cli.command(help="生成一座虚构城市的示例数据。")
 @click.option("--out", type=_FOLDER, required=True, help="写入示例城市的文件夹。")
 @click.option(
     "--seed", type=int, default=20261031, show_default=True, help="随机种子；相同种子得到相同文件。"
@@ -93,7 +94,7 @@ def cli() -> None:
     "--units", type=click.IntRange(20, 20000), default=3215, show_default=True, help="村（社区）个数。"
 )
 def init(out: Path, seed: int, units: int) -> None:
-    """生成一座虚构城市的示例数据。"""
+    """Write the synthetic sample city."""
     from huanjie_lib.sample import make_city, write_city
 
     if out.exists() and any(out.iterdir()):
@@ -104,13 +105,13 @@ def init(out: Path, seed: int, units: int) -> None:
     click.echo(f"已生成示例城市：{units} 个村（社区），{len(paths)} 个文件，位于 {out}")
 
 
-@cli.command()
+@cli.command(help="检查报送数据，列出每一处问题；有错误时退出码为 3。")
 @click.option("--data", type=_FOLDER, required=True, help="数据文件夹。")
 @click.option("--out", type=_FOLDER, default=None, help="写入检查报告和隔离数据的文件夹。")
 @_PACK
 @_REGION
 def check(data: Path, out: Path | None, pack: Path | None, region: str) -> None:
-    """检查报送数据，列出每一处问题；有错误时退出码为 3。"""
+    """Read a data folder and tell every fault; exit code 3 where there are errors."""
     from huanjie_lib.intake import write_report
     from huanjie_lib.parameters import load_parameters
     from huanjie_lib.workbench import open_data
@@ -128,14 +129,14 @@ def check(data: Path, out: Path | None, pack: Path | None, region: str) -> None:
         raise SystemExit(3)
 
 
-@cli.command()
+@cli.command(help="计算选情指数、扣分、三色等级和准入条件。")
 @click.option("--data", type=_FOLDER, required=True, help="数据文件夹。")
 @click.option("--as-of", type=_Date(), required=True, help="截至日期，如 2026-10-31。")
 @click.option("--out", type=_FOLDER, required=True, help="写入评估结果的文件夹。")
 @_PACK
 @_REGION
 def run(data: Path, as_of: dt.date, out: Path, pack: Path | None, region: str) -> None:
-    """计算选情指数、扣分、三色等级和准入条件。"""
+    """Compute index, points lost, colours and gates, and write the run folder."""
     from huanjie_lib.parameters import load_parameters
     from huanjie_lib.workbench import write_assessment
 
@@ -148,36 +149,34 @@ def run(data: Path, as_of: dt.date, out: Path, pack: Path | None, region: str) -
         data, out, as_of=as_of, parameters=load_parameters(pack, region=region), progress=progress
     )
     progress.close()
-    counts = done.manifest["counts"]
     errors = done.manifest["intake"]["errors"]
     if errors:
         click.echo(
             f"报送数据有 {errors} 处错误，问题行已隔离，详见 {out / 'intake' / 'report.csv'}", err=True
         )
+    counts = done.manifest["counts"]
+    colours = "、".join(f"{level.mark} {counts.get(level.value, 0)}" for level in Level)
     click.echo(
-        f"截至 {as_of}：{counts['units']} 个村（社区），绿 {counts.get('green', 0)}、黄 {counts.get('yellow', 0)}、"
-        f"红 {counts.get('red', 0)}、无数据 {counts.get('unknown', 0)}，待核实 {counts['to_verify']}；结果在 {out}"
+        f"截至 {as_of}：{counts['units']} 个村（社区），{colours}，待核实 {counts['to_verify']}；结果在 {out}"
     )
 
 
-@cli.command()
+@cli.command(help="在本机打开选情总览界面。")
 @click.option("--run", "run_folder", type=_FOLDER, required=True, help="huanjie run 写出的文件夹。")
 @click.option("--port", type=click.IntRange(1, 65535), default=8866, show_default=True, help="端口。")
 @click.option("--open", "open_browser", is_flag=True, help="启动后打开浏览器。")
 def serve(run_folder: Path, port: int, open_browser: bool) -> None:
-    """在本机打开选情总览界面。"""
+    """Open the overview screen on this machine."""
     from huanjie_lib.screens.serve import serve as serve_screen
 
-    code = serve_screen(run_folder, port=port, open_browser=open_browser, announce=click.echo)
-    if code:
-        raise SystemExit(code)
+    serve_screen(run_folder, port=port, open_browser=open_browser, announce=click.echo)
 
 
-@cli.command()
+@cli.command(help="写出工作清单、离线地图和 A3 打印地图。")
 @click.option("--run", "run_folder", type=_FOLDER, required=True, help="huanjie run 写出的文件夹。")
 @click.option("--out", type=_FOLDER, required=True, help="写入文件的文件夹。")
 def export(run_folder: Path, out: Path) -> None:
-    """写出工作清单、离线地图和 A3 打印地图。"""
+    """Write the working list, the offline map and the A3 map."""
     from huanjie_lib.exports import export_run
     from huanjie_lib.store.run_folder import read_run
 
@@ -209,7 +208,8 @@ def _intake_summary(intake: Intake) -> str:
     severities = intake.issues["severity"].value_counts()
     return (
         f"读入 {totals['read']:,} 行：载入 {totals['loaded']:,}、隔离 {totals['quarantined']:,}、"
-        f"按规则略去 {totals['dropped']:,}；错误 {severities.get('error', 0)} 处、提醒 {severities.get('warning', 0)} 处"
+        f"按规则略去 {totals['dropped']:,}；"
+        f"错误 {severities.get('error', 0)} 处、提醒 {severities.get('warning', 0)} 处"
     )
 
 
@@ -239,6 +239,9 @@ def main(arguments: list[str] | None = None) -> int:
     except HuanjieError as error:
         click.echo(f"错误：{error}", err=True)
         return error.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        return 0
     except click.UsageError as error:
         click.echo(f"错误：{_usage_message(error)}", err=True)
         return 2

@@ -1,0 +1,442 @@
+"""Tables of a run: the one place that screens and files take their rows from.
+
+Every function is pure: it takes a :class:`~huanjie_lib.store.run_folder.Run` and returns a new frame, and
+changes nothing. Column names are English; :data:`huanjie_lib.views.words.LABELS` has their Chinese headings.
+
+Rules that hold everywhere:
+
+* the *previous snapshot* is the last one in ``history`` before the as-of date; a change is now minus then,
+  and is missing where there is no previous snapshot or the unit was not in it;
+* the index of a unit without any data is what the pack assumes; it enters no mean and no change;
+* a unit is *admitted* (列入准入清单) when it passes every gate of the pack; a gate without a verdict counts
+  as unknown. Where the pack has no gates nothing is admitted and nothing is refused;
+* ties share the better place (1, 2, 2, 4), and rows that tie stand in order of their code.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from huanjie_lib.parameters import Gate
+from huanjie_lib.store.run_folder import Run
+from huanjie_lib.views.words import LEVELS, number_text, source_text
+from huanjie_lib.vocabulary import GateStatus, Level, ValueStatus
+
+__all__ = [
+    "REASONS",
+    "VERIFY_CODE",
+    "admission_list",
+    "admission_of",
+    "blocked_list",
+    "freshness_table",
+    "gate_progress",
+    "gate_table",
+    "gates_of",
+    "hover_lines",
+    "level_bytes",
+    "losses_table",
+    "map_units",
+    "previous_snapshot",
+    "snapshots",
+    "township_league",
+    "trend",
+    "unit_table",
+    "working_list",
+]
+
+REASONS = 3
+"""Reasons shown for a unit: its largest points lost."""
+
+VERIFY_CODE = 4
+"""Bit of :func:`level_bytes` that says 待核实."""
+
+_SHOWN_POINTS = 0.05
+_REASON_COLUMNS = tuple(f"reason_{n}" for n in range(1, REASONS + 1))
+
+
+def unit_table(run: Run) -> pd.DataFrame:
+    """Return one row per unit, in the order of ``run.units``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        unit_code, unit_name, unit_kind, township_code, township_name, county_name, level, mark, to_verify,
+        index, index_low, index_high, change, admission (a value of
+        :class:`~huanjie_lib.vocabulary.GateStatus`, missing where the pack has no gates) and reason_1 to
+        reason_3 (largest points lost with their reasons, empty where nothing more was lost).
+    """
+    frame = run.units[
+        ["unit_code", "unit_name", "unit_kind", "township_code", "township_name", "county_name"]
+    ].reset_index(drop=True)
+    frame["township_name"] = frame["township_name"].fillna(frame["township_code"])
+    frame["county_name"] = frame["county_name"].fillna("")
+    now = run.index.set_index("unit_code").reindex(frame["unit_code"])
+    frame["level"] = now["level"].fillna(Level.UNKNOWN.value).to_numpy()
+    frame["mark"] = frame["level"].map({level.value: level.mark for level in Level})
+    frame["to_verify"] = now["to_verify"].astype("boolean").fillna(False).to_numpy(dtype=bool)
+    for column in ("index", "index_low", "index_high"):
+        frame[column] = now[column].to_numpy(dtype=np.float64)
+    then = previous_snapshot(run).set_index("unit_code")
+    before = _scored(then).reindex(frame["unit_code"])
+    frame["change"] = _scored(frame).to_numpy() - before.to_numpy(dtype=np.float64)
+    frame["admission"] = admission_of(run).to_numpy()
+    return pd.concat([frame, _reasons(run)], axis=1)
+
+
+def working_list(run: Run) -> pd.DataFrame:
+    """Return the working list (选情工作清单): :func:`unit_table`, the most urgent first.
+
+    Order: red, yellow, green, without data; within a level the lowest index first, then the code.
+    """
+    return _by_urgency(unit_table(run))
+
+
+def admission_list(run: Run) -> pd.DataFrame:
+    """Return the admission list (准入清单): units that pass all gates, by county, township and code.
+
+    Columns are the first thirteen of :func:`unit_table`. Empty where the pack has no gates.
+    """
+    frame = unit_table(run)
+    return (
+        frame.loc[frame["admission"] == GateStatus.PASS.value, :"change"]
+        .sort_values("unit_code")
+        .reset_index(drop=True)
+    )
+
+
+def blocked_list(run: Run) -> pd.DataFrame:
+    """Return the units not admitted, the most urgent first, with reasons and what to do.
+
+    Returns
+    -------
+    pandas.DataFrame
+        unit_code, unit_name, unit_kind, township_name, county_name, level, mark, to_verify, index,
+        admission, failed_gates and unknown_gates (numbers of gates), reasons and remedies (one sentence per
+        gate, joined by ；). Empty where the pack has no gates.
+    """
+    frame = unit_table(run)[
+        [
+            "unit_code",
+            "unit_name",
+            "unit_kind",
+            "township_name",
+            "county_name",
+            "level",
+            "mark",
+            "to_verify",
+            "index",
+            "admission",
+        ]
+    ]
+    frame = _by_urgency(frame[frame["admission"].isin([GateStatus.FAIL.value, GateStatus.UNKNOWN.value])])
+    verdicts = gate_table(run)
+    open_gates = verdicts[verdicts["status"] != GateStatus.PASS.value]
+    said = open_gates["label"] + "：" + open_gates["reason"]
+    by_unit = open_gates.assign(said=said).groupby("unit_code", sort=False)
+    failed = open_gates["status"] == GateStatus.FAIL.value
+    codes = frame["unit_code"]
+    frame["failed_gates"] = (
+        codes.map(open_gates.loc[failed, "unit_code"].value_counts()).fillna(0).astype(int)
+    )
+    frame["unknown_gates"] = (
+        codes.map(open_gates.loc[~failed, "unit_code"].value_counts()).fillna(0).astype(int)
+    )
+    frame["reasons"] = codes.map(by_unit["said"].agg("；".join))
+    frame["remedies"] = codes.map(by_unit["remedy"].agg("；".join))
+    return frame
+
+
+def gate_table(run: Run) -> pd.DataFrame:
+    """Return every verdict with words: one row per unit and gate of the pack, in the order of both.
+
+    Returns
+    -------
+    pandas.DataFrame
+        unit_code, gate, label, status, reason, rule, remedy. A gate that the run holds no verdict of is
+        unknown, with that as its reason.
+    """
+    gates = gates_of(run)
+    grid = pd.MultiIndex.from_product([run.units["unit_code"], [g.id for g in gates]])
+    grid.names = ["unit_code", "gate"]
+    frame = run.gates.set_index(["unit_code", "gate"])[["status", "reason", "rule"]].reindex(grid)
+    frame = frame.reset_index()
+    absent = frame["status"].isna()
+    frame.loc[absent, "status"] = GateStatus.UNKNOWN.value
+    frame.loc[absent, "reason"] = "没有评估结果"
+    named = {g.id: g for g in gates}
+    frame["rule"] = frame["rule"].fillna(frame["gate"].map({i: g.rule for i, g in named.items()}))
+    frame["remedy"] = frame["gate"].map({i: g.remedy for i, g in named.items()})
+    frame.insert(2, "label", frame["gate"].map({i: g.label for i, g in named.items()}))
+    return frame
+
+
+def gate_progress(run: Run) -> pd.DataFrame:
+    """Return the progress on each gate, in the order of the pack.
+
+    Returns
+    -------
+    pandas.DataFrame
+        gate (its Chinese label), passed, failed, unknown (numbers of units), share (passed of all, 0-1).
+    """
+    verdicts = gate_table(run)
+    frame = pd.crosstab(verdicts["gate"], verdicts["status"])
+    frame = frame.reindex(
+        index=pd.Index([g.id for g in gates_of(run)]), columns=[s.value for s in GateStatus], fill_value=0
+    )
+    frame.columns = pd.Index(["passed", "failed", "unknown"])
+    frame.insert(0, "gate", [g.label for g in gates_of(run)])
+    frame["share"] = frame["passed"] / len(run.units)
+    return frame.reset_index(drop=True)
+
+
+def township_league(run: Run) -> pd.DataFrame:
+    """Return the townships, the one most at risk first.
+
+    Returns
+    -------
+    pandas.DataFrame
+        rank (1 is the lowest mean index; equal means share a rank), township_code, township_name,
+        county_name, units, red, yellow, green, unknown, to_verify, mean_index, change (mean change of the
+        units that were there at the previous snapshot), admitted, admitted_share (0-1; missing where the
+        pack has no gates). A township without any index stands last and has no rank.
+    """
+    frame = unit_table(run)
+    for level in Level:
+        frame[level.value] = frame["level"] == level.value
+    frame["admitted"] = frame["admission"] == GateStatus.PASS.value
+    frame["index"] = _scored(frame)
+    league = (
+        frame.groupby("township_code")
+        .agg(
+            township_name=("township_name", "first"),
+            county_name=("county_name", "first"),
+            units=("unit_code", "size"),
+            red=("red", "sum"),
+            yellow=("yellow", "sum"),
+            green=("green", "sum"),
+            unknown=("unknown", "sum"),
+            to_verify=("to_verify", "sum"),
+            mean_index=("index", "mean"),
+            change=("change", "mean"),
+            admitted=("admitted", "sum"),
+        )
+        .reset_index()
+    )
+    share = league["admitted"] / league["units"]
+    league["admitted_share"] = share if gates_of(run) else np.nan
+    # Means that differ only by the order of summation are equal.
+    means = league["mean_index"].round(9)
+    league.insert(0, "rank", means.rank(method="min").astype("Int64"))
+    return league.sort_values(["rank", "township_code"], na_position="last").reset_index(drop=True)
+
+
+def losses_table(run: Run) -> pd.DataFrame:
+    """Return the points lost of every unit and indicator, with reason and source cell.
+
+    Returns
+    -------
+    pandas.DataFrame
+        unit_code, unit_name, township_name, county_name, dimension, indicator (Chinese labels), points,
+        value (as shown, ``—`` where missing), status (Chinese), reason, data_date, source. Only what cost
+        anything; units in the order of ``run.units``, the largest loss of each first.
+    """
+    framework = run.parameters.framework
+    frame = _lost(run)
+    shown = {i.id: i for i in framework.indicators}
+    names = unit_table(run).set_index("unit_code")
+    codes = frame["unit_code"]
+    ids = frame["indicator"]
+    sources = ["source_file", "source_sheet", "source_row"]
+    return pd.DataFrame(
+        {
+            "unit_code": codes,
+            "unit_name": codes.map(names["unit_name"]),
+            "township_name": codes.map(names["township_name"]),
+            "county_name": codes.map(names["county_name"]),
+            "dimension": ids.map({i: framework.dimension_of(i).label for i in shown}),
+            "indicator": ids.map({i: indicator.label for i, indicator in shown.items()}),
+            "points": frame["points"],
+            "value": [
+                "—" if np.isnan(v) else shown[i].format(v) for i, v in zip(ids, frame["value"], strict=True)
+            ],
+            "status": frame["status"].map(ValueStatus.labels()),
+            "reason": frame["reason"],
+            "data_date": pd.to_datetime(frame["data_date"]),
+            "source": [source_text(*cell) for cell in frame[sources].itertuples(index=False)],
+        }
+    ).reset_index(drop=True)
+
+
+def freshness_table(run: Run) -> pd.DataFrame:
+    """Return the data check-up (数据体检), one row per source.
+
+    Returns
+    -------
+    pandas.DataFrame
+        label, latest_on, age_days, units_covered, units_total, covered_share (0-1; missing where no unit is
+        due to report).
+    """
+    frame = run.freshness[["label", "latest_on", "age_days", "units_covered", "units_total"]].copy()
+    frame["latest_on"] = pd.to_datetime(frame["latest_on"])
+    total = frame["units_total"].astype(float)
+    frame["covered_share"] = frame["units_covered"].astype(float) / total.where(total > 0)
+    return frame.reset_index(drop=True)
+
+
+def trend(run: Run) -> pd.DataFrame:
+    """Return the counts by level at every snapshot up to the as-of date, oldest first.
+
+    Returns
+    -------
+    pandas.DataFrame
+        as_of, units, red, yellow, green, unknown, to_verify, mean_index.
+    """
+    frame = snapshots(run)
+    frame["index"] = _scored(frame)
+    for level in Level:
+        frame[level.value] = frame["level"] == level.value
+    return (
+        frame.groupby("as_of")
+        .agg(
+            units=("unit_code", "size"),
+            red=("red", "sum"),
+            yellow=("yellow", "sum"),
+            green=("green", "sum"),
+            unknown=("unknown", "sum"),
+            to_verify=("to_verify", "sum"),
+            mean_index=("index", "mean"),
+        )
+        .reset_index()
+    )
+
+
+def hover_lines(run: Run) -> tuple[tuple[str, ...], ...]:
+    """Return what the map says of each unit: plain text lines, in the order of ``run.units``.
+
+    Name and township; index with colour and, where it is open, 待核实 with the bounds; largest points lost.
+    The text is not HTML: whoever shows it must set it as text or escape it.
+    """
+    frame = unit_table(run)
+    labels = Level.labels()
+    lines = []
+    for row in frame.to_dict("records"):
+        index = f"选情指数 {number_text(row['index'])}　{labels[row['level']]}"
+        if row["to_verify"]:
+            index += f"　待核实（{number_text(row['index_low'])}～{number_text(row['index_high'])}）"
+        reasons = [row[column] for column in _REASON_COLUMNS if row[column]]
+        lines.append((f"{row['unit_name']}（{row['township_name']}）", index, *reasons))
+    return tuple(lines)
+
+
+def map_units(run: Run) -> pd.DataFrame:
+    """Return what a map needs of each unit, in the order of ``run.units``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        unit_code, level, to_verify, lines (tuple of plain text), group and group_name (township),
+        longitude and latitude (where to draw a unit without a polygon; may be missing).
+    """
+    frame = unit_table(run)
+    return pd.DataFrame(
+        {
+            "unit_code": frame["unit_code"],
+            "level": frame["level"],
+            "to_verify": frame["to_verify"],
+            "lines": pd.Series(hover_lines(run), dtype=object),
+            "group": frame["township_code"],
+            "group_name": frame["township_name"],
+            "longitude": run.units["longitude"].to_numpy(dtype=np.float64),
+            "latitude": run.units["latitude"].to_numpy(dtype=np.float64),
+        }
+    )
+
+
+def level_bytes(run: Run) -> bytes:
+    """Return one byte per unit for the map, in the order of ``run.units``.
+
+    The low two bits are :attr:`huanjie_lib.vocabulary.Level.code`; :data:`VERIFY_CODE` is set where the
+    colour is open.
+    """
+    frame = unit_table(run)
+    codes = frame["level"].map({level.value: level.code for level in Level}).to_numpy(dtype=np.uint8)
+    return bytes(codes | np.where(frame["to_verify"], VERIFY_CODE, 0).astype(np.uint8))
+
+
+def gates_of(run: Run) -> tuple[Gate, ...]:
+    """Return the gates of the run's pack; none where it has no gates."""
+    return run.parameters.gates.gates if run.parameters.gates is not None else ()
+
+
+def snapshots(run: Run) -> pd.DataFrame:
+    """Return unit_code, as_of, index, level, to_verify: earlier ones from history, the last from index."""
+    columns = ["unit_code", "as_of", "index", "level", "to_verify"]
+    now = run.index[columns].assign(as_of=pd.Timestamp(run.as_of))
+    history = run.history[columns].assign(as_of=pd.to_datetime(run.history["as_of"]))
+    earlier = history[history["as_of"] < pd.Timestamp(run.as_of)]
+    frame = pd.concat([earlier, now], ignore_index=True) if len(earlier) else now.reset_index(drop=True)
+    return frame.assign(
+        as_of=frame["as_of"].astype("datetime64[us]"),
+        to_verify=frame["to_verify"].astype("boolean").fillna(False).astype(bool),
+    )
+
+
+def previous_snapshot(run: Run) -> pd.DataFrame:
+    """Return the rows of the last snapshot before the as-of date; none where there is no such snapshot."""
+    frame = snapshots(run)
+    earlier = frame[frame["as_of"] < pd.Timestamp(run.as_of)]
+    last: pd.DataFrame = earlier[earlier["as_of"] == earlier["as_of"].max()]
+    return last
+
+
+def admission_of(run: Run) -> pd.Series[str]:
+    """Return the verdict of all gates together, in the order of ``run.units``; missing without gates."""
+    gates = gates_of(run)
+    if not gates:
+        return pd.Series(pd.NA, index=run.units.index, dtype="str")
+    counts = pd.crosstab(run.gates["unit_code"], run.gates["status"])
+    counts = counts.reindex(index=run.units["unit_code"], columns=list(GateStatus), fill_value=0)
+    passed = (counts[GateStatus.PASS] == len(gates)).to_numpy()
+    failed = (counts[GateStatus.FAIL] > 0).to_numpy()
+    verdict = np.where(passed, GateStatus.PASS, np.where(failed, GateStatus.FAIL, GateStatus.UNKNOWN))
+    return pd.Series(verdict.astype(str), index=run.units.index, dtype="str")
+
+
+def _scored(frame: pd.DataFrame) -> pd.Series[float]:
+    """Return the index where it rests on any data at all."""
+    return frame["index"].astype("float64").where(frame["level"] != Level.UNKNOWN.value)
+
+
+def _by_urgency(frame: pd.DataFrame) -> pd.DataFrame:
+    order = {level.value: place for place, level in enumerate(LEVELS)}
+    return (
+        frame.assign(place=frame["level"].map(order))
+        .sort_values(["place", "index", "unit_code"])
+        .drop(columns="place")
+        .reset_index(drop=True)
+    )
+
+
+def _lost(run: Run) -> pd.DataFrame:
+    """Return the indicators that cost points: units in order, each unit's largest loss first."""
+    frame = run.indicators[run.indicators["points"] > 0]
+    unit = pd.Index(run.units["unit_code"]).get_indexer(pd.Index(frame["unit_code"]))
+    ids = pd.Index([i.id for i in run.parameters.framework.indicators])
+    place = ids.get_indexer(pd.Index(frame["indicator"]))
+    points = frame["points"].to_numpy(dtype=np.float64).round(9)  # equal losses stand in the pack's order
+    order = np.lexsort((place, -points, unit))
+    known: pd.DataFrame = frame.iloc[order[unit[order] >= 0]]
+    return known
+
+
+def _reasons(run: Run) -> pd.DataFrame:
+    """Return reason_1 … reason_3 in the order of ``run.units``, empty where nothing more was lost."""
+    frame = _lost(run)
+    frame = frame[frame["points"] >= _SHOWN_POINTS]
+    number = frame.groupby("unit_code", sort=False).cumcount() + 1
+    top = frame.assign(number=number)[number <= REASONS]
+    text = [f"{r}（扣{number_text(p)}分）" for r, p in zip(top["reason"], top["points"], strict=True)]
+    wide = top.assign(text=text).pivot(index="unit_code", columns="number", values="text")
+    wide = wide.reindex(index=run.units["unit_code"], columns=range(1, REASONS + 1)).reset_index(drop=True)
+    return wide.set_axis(list(_REASON_COLUMNS), axis=1).astype("str").fillna("")

@@ -1,0 +1,180 @@
+"""Words and figures as every screen and file writes them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from huanjie_lib.vocabulary import GateStatus, Level
+
+__all__ = [
+    "ADMISSION",
+    "LABELS",
+    "LEVELS",
+    "count_text",
+    "date_text",
+    "number_text",
+    "percent_text",
+    "present",
+    "source_text",
+]
+
+LEVELS: tuple[Level, ...] = (Level.RED, Level.YELLOW, Level.GREEN, Level.UNKNOWN)
+"""Levels from the one that needs most attention to the one without data."""
+
+ADMISSION: Mapping[str, str] = MappingProxyType(
+    {
+        GateStatus.PASS.value: "可以启动",
+        GateStatus.FAIL.value: "不得启动",
+        GateStatus.UNKNOWN.value: "准入待核实",
+    }
+)
+"""What the verdict of all gates together means for a unit."""
+
+LABELS: Mapping[str, str] = MappingProxyType(
+    {
+        "admission": "准入结论",
+        "admitted": "准入数",
+        "admitted_share": "准入率",
+        "age_days": "距今天数",
+        "as_of": "截至日期",
+        "change": "较上期",
+        "county_name": "县区",
+        "covered_share": "覆盖率",
+        "data_date": "数据日期",
+        "dimension": "维度",
+        "failed": "不通过",
+        "failed_gates": "不通过条件",
+        "gate": "准入条件",
+        "green": "绿色",
+        "index": "选情指数",
+        "index_high": "指数上限",
+        "index_low": "指数下限",
+        "indicator": "指标",
+        "label": "数据来源",
+        "latest_on": "最近数据日期",
+        "level": "等级",
+        "mark": "标记",
+        "mean_index": "平均指数",
+        "passed": "通过",
+        "points": "扣分",
+        "rank": "风险位次",
+        "reason": "原因",
+        "reason_1": "主要扣分原因一",
+        "reason_2": "主要扣分原因二",
+        "reason_3": "主要扣分原因三",
+        "reasons": "未准入原因",
+        "red": "红色",
+        "remedies": "办理要求",
+        "remedy": "办理要求",
+        "rule": "依据",
+        "share": "通过率",
+        "source": "数据出处",
+        "status": "状态",
+        "to_verify": "待核实",
+        "township_code": "镇街代码",
+        "township_name": "镇街",
+        "unit_code": "统计用区划代码",
+        "unit_kind": "类别",
+        "unit_name": "村（社区）",
+        "units": "单位数",
+        "units_covered": "已报单位数",
+        "units_total": "应报单位数",
+        "unknown": "无数据",
+        "unknown_gates": "待核实条件",
+        "value": "指标值",
+        "yellow": "黄色",
+    }
+)
+"""Chinese heading of every column of :mod:`huanjie_lib.views.tables`."""
+
+
+def date_text(date: dt.date) -> str:
+    """Return a date as it is written in Chinese.
+
+    Examples
+    --------
+    >>> date_text(dt.date(2026, 10, 31))
+    '2026年10月31日'
+    """
+    return f"{date.year}年{date.month}月{date.day}日"
+
+
+def number_text(value: float | None, *, signed: bool = False, decimals: int = 1) -> str:
+    """Return a figure as it is shown everywhere; a dash where there is none.
+
+    Examples
+    --------
+    >>> number_text(72.345), number_text(float("nan")), number_text(None)
+    ('72.3', '—', '—')
+    >>> number_text(1.26, signed=True), number_text(-0.5, signed=True), number_text(0.01, signed=True)
+    ('+1.3', '−0.5', '0.0')
+    """
+    if value is None or np.isnan(value):
+        return "—"
+    text = f"{abs(value):.{decimals}f}"
+    if float(text) == 0.0:
+        return text
+    if value < 0:
+        return f"−{text}"
+    return f"+{text}" if signed else text
+
+
+def count_text(count: int) -> str:
+    """Return a count with its thousands apart.
+
+    Examples
+    --------
+    >>> count_text(3215)
+    '3,215'
+    """
+    return f"{count:,}"
+
+
+def percent_text(part: int, whole: int) -> str:
+    """Return a share in percent; a dash where there is no whole.
+
+    Examples
+    --------
+    >>> percent_text(1, 3), percent_text(0, 0)
+    ('33.3%', '—')
+    """
+    return f"{100 * part / whole:.1f}%" if whole else "—"
+
+
+def present(value: Any) -> bool:
+    """Return whether a cell holds something: neither missing nor empty text.
+
+    Examples
+    --------
+    >>> present("村"), present(0), present(""), present(None), present(float("nan"))
+    (True, True, False, False, False)
+    """
+    return not bool(pd.isna(value)) and value != ""
+
+
+def source_text(file: Any, sheet: Any, row: Any) -> str:
+    """Return the cell a figure came from, in words a clerk can follow; empty where nothing was reported.
+
+    Examples
+    --------
+    >>> source_text("returns/990101.xlsx", "基础数据", 12)
+    'returns/990101.xlsx，工作表“基础数据”，第12行'
+    >>> source_text("facts.csv", "", 7)
+    'facts.csv，第7行'
+    >>> source_text(None, None, None)
+    ''
+    """
+    if not present(file):
+        return ""
+    parts = [str(file)]
+    if present(sheet):
+        parts.append(f"工作表“{sheet}”")
+    if present(row):
+        parts.append(f"第{int(row)}行")
+    return "，".join(parts)

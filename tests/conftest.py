@@ -1,0 +1,190 @@
+"""A small run shared by the tests of views, exports and screens."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+
+from huanjie_lib.parameters import Framework, load_parameters
+from huanjie_lib.risk.classification import classify, to_verify
+from huanjie_lib.risk.scoring import Scores, score
+from huanjie_lib.store.run_folder import Run, read_run, write_run
+from huanjie_lib.vocabulary import GateStatus, ValueStatus
+
+AS_OF = dt.date(2026, 10, 31)
+SNAPSHOTS = (dt.date(2026, 8, 31), dt.date(2026, 9, 30), AS_OF)
+
+# Two names are hostile on purpose: the first is HTML, the second would be a formula in a spreadsheet.
+UNITS = [
+    # code, name, kind, township, county, how bad it is (0 safe, 1 worst)
+    ("990101101001", "云溪社区", "community", "云溪镇", "东岭县", 0.05),
+    ("990101101201", "上云村", "village", "云溪镇", "东岭县", 0.30),
+    ("990101101202", "<img src=x onerror=alert(1)>", "village", "云溪镇", "东岭县", 0.45),
+    ("990101101203", "=1+1村", "village", "云溪镇", "东岭县", 0.10),
+    ("990101102201", "石桥村", "village", "石桥镇", "东岭县", 0.60),
+    ("990101102202", "下桥村", "village", "石桥镇", "东岭县", 0.55),
+    ("990101102203", "柳湾村", "village", "石桥镇", "东岭县", 0.28),
+    ("990102001001", "河东社区", "community", "河东街道", "西屏区", 0.00),
+    ("990102001002", "新安社区", "community", "河东街道", "西屏区", 0.15),
+    ("990102001003", "长乐社区", "community", "河东街道", "西屏区", 0.30),
+    ("990102001201", "沙洲村", "village", "河东街道", "西屏区", 0.75),
+    ("990102001202", "北洼村", "village", "河东街道", "西屏区", 0.18),
+]
+
+
+def _units() -> pd.DataFrame:
+    frame = pd.DataFrame(
+        [u[:5] for u in UNITS],
+        columns=["unit_code", "unit_name", "unit_kind", "township_name", "county_name"],
+    )
+    frame["township_code"] = frame["unit_code"].str[:9]
+    frame["county_code"] = frame["unit_code"].str[:6]
+    frame["urban_rural"] = frame["unit_kind"].map({"village": "220", "community": "111"})
+    frame["voter_mode"] = frame["unit_kind"].map({"village": "villagers", "community": "residents"})
+    frame["longitude"] = 119.9 + 0.02 * (np.arange(len(frame)) % 4)
+    frame["latitude"] = 29.0 + 0.02 * (np.arange(len(frame)) // 4)
+    return frame
+
+
+def _scores(
+    framework: Framework, units: pd.DataFrame, drift: float, seed: int
+) -> tuple[pd.DataFrame, Scores]:
+    rng = np.random.default_rng(seed)
+    bad = np.array([u[5] for u in UNITS])[:, None]
+    columns = {}
+    for indicator in framework.indicators:
+        values, severities = np.array(sorted(indicator.reference_points, key=lambda p: p[1])).T
+        target = np.clip(bad[:, 0] * rng.uniform(0.4, 1.6, len(bad)) + drift, 0, 1)
+        whole = indicator.decimals == 0 and not indicator.percent
+        columns[indicator.id] = np.interp(target, severities, values).round(0 if whole else 6)
+    frame = pd.DataFrame(columns, index=pd.Index(units["unit_code"]))
+    gaps = rng.random(frame.shape) < 0.08
+    gaps[[0, 7]] = False
+    gaps[1] |= rng.random(frame.shape[1]) < 0.5  # 上云村 has reported little: its colour stays open
+    frame = frame.mask(gaps)
+    kinds = units.set_index("unit_code")["unit_kind"]
+    return frame, score(frame, kinds, framework)
+
+
+def _indicators(framework: Framework, values: pd.DataFrame, scores: Scores) -> pd.DataFrame:
+    rows = []
+    for number, code in enumerate(values.index):
+        for indicator in framework.indicators:
+            value = values.at[code, indicator.id]
+            missing = bool(np.isnan(value))
+            severity = scores.severity.at[code, indicator.id]
+            assumed = indicator.missing.assumed
+            rows.append(
+                {
+                    "unit_code": code,
+                    "indicator": indicator.id,
+                    "value": value,
+                    "status": (ValueStatus.MISSING if missing else ValueStatus.OBSERVED).value,
+                    "severity": assumed if missing else severity,
+                    "severity_low": 0.0 if missing else severity,
+                    "severity_high": 1.0 if missing else severity,
+                    "points": scores.points.at[code, indicator.id],
+                    "reason": indicator.describe(value),
+                    "data_date": pd.NaT if missing else pd.Timestamp(2026, 10, 20),
+                    "source_table": "facts",
+                    "source_file": None if missing else f"returns/{code[:9]}.xlsx",
+                    "source_sheet": None if missing else "基础数据",
+                    "source_row": pd.NA if missing else number + 4,
+                }
+            )
+    return pd.DataFrame(rows).astype({"source_row": "Int64"})
+
+
+def _gates(gates: list[tuple[str, str]]) -> pd.DataFrame:
+    rows = []
+    for code, _, _, _, _, bad in UNITS:
+        for number, (gate, rule) in enumerate(gates):
+            status, reason = GateStatus.PASS, "已完成"
+            if bad > 0.4 and number % 2 == 0:
+                status, reason = GateStatus.FAIL, "还有 2 项未完成"
+            elif 0.2 < bad <= 0.4 and number == 1:
+                status, reason = GateStatus.UNKNOWN, "没有填报"
+            rows.append((code, gate, status.value, reason, rule))
+    return pd.DataFrame(rows, columns=["unit_code", "gate", "status", "reason", "rule"])
+
+
+def _squares(units: pd.DataFrame) -> gpd.GeoDataFrame:
+    # A grid of squares of 0.02°, the last unit without a polygon.
+    shapes: list[shapely.Geometry | None] = [
+        shapely.box(x - 0.01, y - 0.01, x + 0.01, y + 0.01)
+        for x, y in zip(units["longitude"], units["latitude"], strict=True)
+    ]
+    frame = gpd.GeoDataFrame({"unit_code": units["unit_code"]}, geometry=shapes, crs=4490)
+    return frame.iloc[:-1]
+
+
+@pytest.fixture(scope="session")
+def small_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Return twelve units in three townships, three snapshots, read back from a run folder.
+
+    Index, colours and points come from the real scoring; only the values are made up. Don't change it in
+    place: all tests share it.
+    """
+    parameters = load_parameters()
+    framework = parameters.framework
+    units = _units()
+    history = []
+    previous = None
+    for number, date in enumerate(SNAPSHOTS):
+        values, scores = _scores(framework, units, drift=0.10 - 0.05 * number, seed=number)
+        level = classify(scores.index, parameters.classification, previous=previous)
+        unsure = to_verify(scores.index_low, scores.index_high, parameters.classification, previous=previous)
+        snapshot = pd.DataFrame(
+            {
+                "as_of": pd.Timestamp(date),
+                "index": scores.index,
+                "index_low": scores.index_low,
+                "index_high": scores.index_high,
+                "level": level,
+                "to_verify": unsure,
+            }
+        )
+        history.append(pd.concat([snapshot, scores.dimensions(framework)], axis=1).reset_index())
+        previous = level
+    indicators = _indicators(framework, values, scores)
+    points = indicators[["unit_code", "indicator", "points"]].dropna()
+    points.insert(1, "dimension", points["indicator"].map(lambda i: framework.dimension_of(i).id))
+    assert parameters.gates is not None
+    freshness = pd.DataFrame(
+        {
+            "source": ["facts", "screenings"],
+            "label": ["基础数据", "矛盾摸排"],
+            "latest_on": pd.to_datetime(["2026-10-20", "2026-06-01"]),
+            "age_days": [11, 152],
+            "units_covered": [12, 7],
+            "units_total": [12, 12],
+        }
+    )
+    run = Run(
+        as_of=AS_OF,
+        parameters=parameters,
+        index=history[-1][["unit_code", "as_of", "index", "index_low", "index_high", "level", "to_verify"]],
+        points_lost=points.reset_index(drop=True),
+        gates=_gates([(g.id, g.rule) for g in parameters.gates.gates]),
+        indicators=indicators,
+        history=pd.concat(history, ignore_index=True),
+        freshness=freshness,
+        units=units,
+        manifest={},
+    )
+    folder: Path = tmp_path_factory.mktemp("small_run")
+    write_run(
+        run,
+        folder,
+        boundaries=_squares(units),
+        inputs=[{"path": "facts.csv", "sha256": "0" * 64, "bytes": 1}],
+        code_version="0",
+        intake={},
+    )
+    return read_run(folder)

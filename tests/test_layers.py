@@ -27,7 +27,9 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("views",),
     ("exports",),
     ("screens",),
+    ("workbench",),
     ("cli",),
+    ("__main__",),
 )
 ROW_OF = {part: number for number, row in enumerate(ROWS) for part in row}
 
@@ -116,7 +118,7 @@ def layer_faults(tree: ast.AST, module: str, *, is_package: bool) -> Iterator[tu
         if name.partition(".")[0] != PACKAGE:
             continue
         other = part_of(name)
-        if other == part or other.startswith("__"):  # itself, or the package's own __version__
+        if other in (part, "__version__"):
             continue
         if not part:
             yield line, f"the package's own __init__ imports {other}"

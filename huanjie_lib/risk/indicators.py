@@ -666,6 +666,13 @@ def _stock(at: Moment, parameters: ParameterSet, metric: str) -> Observed:
     return Observed(np.where(stale, np.nan, value), "facts", row, day, stale)
 
 
+def _ratio(top: Floats, below: Floats) -> Floats:
+    """Return ``top / below``; unknown where ``below`` is not above zero or the quotient is not finite."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        quotient = top / below
+    return np.where((below > 0) & np.isfinite(quotient), quotient, np.nan)
+
+
 def _metric_measure(at: Moment, parameters: ParameterSet, measure: MetricMeasure) -> Observed:
     if measure.months is None:
         top = _stock(at, parameters, measure.metric)
@@ -677,8 +684,7 @@ def _metric_measure(at: Moment, parameters: ParameterSet, measure: MetricMeasure
             below = _flow(at, measure.per, measure.months or 1)
         else:
             below = _stock(at, parameters, measure.per)
-        usable = below.value > 0
-        value = np.where(usable, value / np.where(usable, below.value, 1.0), np.nan)
+        value = _ratio(value, below.value)
         stale = stale | below.stale
     return Observed(value, "facts", top.row, top.day, stale)
 
@@ -698,9 +704,7 @@ def _change_measure(at: Moment, parameters: ParameterSet, measure: ChangeMeasure
     if history is None:
         return now
     then, _day, _row = history.latest(at.size, at.months_back(measure.months))
-    usable = then > 0
-    value = np.where(usable, (now.value - then) / np.where(usable, then, 1.0), np.nan)
-    return Observed(value, "facts", now.row, now.day, now.stale)
+    return Observed(_ratio(now.value - then, then), "facts", now.row, now.day, now.stale)
 
 
 def _observe(at: Moment, parameters: ParameterSet, indicator: Indicator) -> Observed:

@@ -1,0 +1,221 @@
+import copy
+import datetime as dt
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from huanjie_lib.errors import ParameterError
+from huanjie_lib.parameters import DerivedMeasure, ParameterSet, available_regions, load_parameters
+from huanjie_lib.vocabulary import UnitKind
+
+DEFAULT = Path(str(resources.files("huanjie_lib") / "packs" / "default"))
+Edit = Callable[[dict[str, Any]], object]
+
+
+@pytest.fixture
+def pack(tmp_path: Path) -> Callable[..., Path]:
+    """A copy of the default pack with edits to its files."""
+
+    def build(**edits: Edit) -> Path:
+        for file in DEFAULT.glob("*.yaml"):
+            data = yaml.safe_load(file.read_text(encoding="utf-8"))
+            edits.get(file.stem, lambda _: None)(data)
+            (tmp_path / file.name).write_text(yaml.safe_dump(data, allow_unicode=True), encoding="utf-8")
+        return tmp_path
+
+    return build
+
+
+def refusal(folder: Path) -> str:
+    with pytest.raises(ParameterError) as caught:
+        load_parameters(folder)
+    return str(caught.value)
+
+
+def first(framework: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = framework["dimensions"][0]["indicators"][0]
+    return found
+
+
+def test_default_framework_is_the_work_plans() -> None:
+    framework = load_parameters().framework
+    assert len(framework.dimensions) == 7
+    assert 28 <= len(framework.indicators) <= 40
+    for indicator in framework.indicators:
+        assert indicator.source
+        assert indicator.definition
+        assert "{value}" in indicator.reason
+        assert indicator.unit
+
+
+def test_every_default_indicator_has_a_safe_and_a_worst_end() -> None:
+    for indicator in load_parameters().framework.indicators:
+        severities = [s for _, s in indicator.reference_points]
+        assert (min(severities), max(severities)) == (0, 1), indicator.id
+
+
+@pytest.mark.parametrize("region", available_regions())
+def test_shipped_rules_load_and_carry_their_sources(region: str) -> None:
+    parameters = load_parameters(region=region)
+    assert all(r.source and r.confidence in "HML" for r in parameters.rules)
+    assert parameters.region == region
+    assert f"/{region}/" in parameters.version
+
+
+def test_a_province_overrides_the_national_rule_and_keeps_the_rest() -> None:
+    day = dt.date(2026, 10, 31)
+    assert load_parameters().rule("election_committee_min", day).value == 3
+    zhejiang = load_parameters(region="zhejiang")
+    assert zhejiang.rule("election_committee_min", day).value == 5
+    assert zhejiang.rule("audit_notice_min_days", day).value == 5
+
+
+def test_a_rule_before_its_day_is_refused_with_the_dates_known() -> None:
+    with pytest.raises(ParameterError, match=r"audit_notice_min_count 在 2010-01-01 没有有效值") as caught:
+        load_parameters().rule("audit_notice_min_count", dt.date(2010, 1, 1))
+    assert "2018-12-29" in str(caught.value)
+
+
+def test_rule_references_resolve_to_values() -> None:
+    parameters = load_parameters()
+    measure = parameters.framework.indicator("audit_notice_deficit").measure
+    assert isinstance(measure, DerivedMeasure)
+    assert parameters.options(measure.options, dt.date(2026, 10, 31)) == {"min_count": 2, "min_days": 5}
+
+
+def test_version_changes_with_any_parameter(pack: Callable[..., Path]) -> None:
+    same = load_parameters(pack())
+    other = load_parameters(pack(classification=lambda d: d.update(green_from=81)))
+    assert same.digest == load_parameters().digest
+    assert other.digest != same.digest
+    assert other.version != same.version
+    assert ParameterSet.from_json(other.canonical_json()).digest == other.digest
+
+
+@pytest.mark.parametrize(
+    ("edits", "told"),
+    [
+        (
+            {"framework": lambda d: d["dimensions"][0].update(weight=0.3)},
+            "各维度权重合计：发现“1.1”；应为：合计为 1",
+        ),
+        ({"framework": lambda d: first(d).update(weight=0.5)}, "指标权重合计：发现“1.25”"),
+        (
+            {"framework": lambda d: first(d).update(weight=-0.25)},
+            "dimensions[0].indicators[0].weight：发现“-0.25”",
+        ),
+        ({"framework": lambda d: first(d).update(reference_points=[[0, 0], [0, 1]])}, "数值严格递增"),
+        ({"framework": lambda d: first(d).update(reference_points=[[0, 0], [1, 1], [2, 0]])}, "单调的严重度"),
+        ({"framework": lambda d: first(d).update(reference_points=[[0, 0], [1, 2]])}, "0 到 1 之间的严重度"),
+        ({"framework": lambda d: first(d).update(reference_points=[[0, 1], [1, 1]])}, "会变化的严重度"),
+        ({"framework": lambda d: first(d).update(missing={"policy": "best"})}, "missing.policy：发现“best”"),
+        (
+            {"framework": lambda d: first(d).update(missing={"policy": "severity", "severity": 0.1})},
+            "missing.severity：发现“0.1”",
+        ),
+        ({"framework": lambda d: first(d).update(wieght=1)}, "indicators[0].wieght"),
+        ({"framework": lambda d: first(d).pop("source")}, "indicators[0].source：发现“缺少此项”"),
+        (
+            {"framework": lambda d: first(d)["measure"].update(function="guess")},
+            "measure.function：发现“guess”",
+        ),
+        (
+            {"framework": lambda d: d["dimensions"][1]["indicators"][0]["measure"]["options"].clear()},
+            "发现“缺少此项”；应为：departments",
+        ),
+        ({"framework": lambda d: first(d).update(measure={"kind": "metric", "metric": "gdp"})}, "发现“gdp”"),
+        (
+            {"framework": lambda d: first(d).update(measure={"kind": "metric", "metric": "petitions_total"})},
+            "流量指标必填、存量指标不填",
+        ),
+        ({"framework": lambda d: first(d).update(id="debt_ratio")}, "不重复的编号"),
+        ({"framework": lambda d: d.update(effective_from="someday")}, "effective_from：发现“someday”"),
+        (
+            {"classification": lambda d: d.update(yellow_from=85)},
+            "yellow_from：发现“85”；应为：小于 green_from（80）",
+        ),
+        ({"gates": lambda d: d["gates"][0].update(check="bribe")}, "check：发现“bribe”"),
+        (
+            {"gates": lambda d: d["gates"][3]["options"].update(min_days={"rule": "no_such_rule"})},
+            "发现“no_such_rule”",
+        ),
+        ({"gates": lambda d: d["gates"][0].update(options={"strict": 1})}, "发现“strict”"),
+    ],
+)
+def test_a_bad_pack_is_refused_and_the_place_named(
+    pack: Callable[..., Path], edits: dict[str, Edit], told: str
+) -> None:
+    assert told in refusal(pack(**edits))
+
+
+def test_every_fault_of_every_file_is_listed_at_once(pack: Callable[..., Path]) -> None:
+    def weights(data: dict[str, Any]) -> None:
+        data["dimensions"][0]["weight"] = 0.3
+        data["dimensions"][2]["indicators"][1]["weight"] = 0.9
+
+    text = refusal(
+        pack(
+            framework=weights,
+            classification=lambda d: d.update(yellow_from=90),
+            gates=lambda d: d["gates"][1].update(check="x"),
+        )
+    )
+    assert "参数包被拒绝（共 4 处问题）" in text
+
+
+def test_a_key_written_twice_is_refused(pack: Callable[..., Path]) -> None:
+    folder = pack()
+    with (folder / "classification.yaml").open("a", encoding="utf-8") as file:
+        file.write("\ngreen_from: 70\n")
+    assert "键 green_from 重复" in refusal(folder)
+
+
+def test_missing_and_broken_files_are_named(pack: Callable[..., Path]) -> None:
+    folder = pack()
+    (folder / "classification.yaml").unlink()
+    (folder / "gates.yaml").write_text("- just\n- a list\n", encoding="utf-8")
+    text = refusal(folder)
+    assert "classification.yaml：发现“没有这个文件”" in text
+    assert "gates.yaml：发现“list”" in text
+    (folder / "framework.yaml").write_text("a: [", encoding="utf-8")
+    assert "UTF-8 编码的 YAML" in refusal(folder)
+    assert "检查 --pack 后面的路径" in refusal(folder / "nowhere")
+
+
+def test_a_dimension_without_indicators_for_a_kind_is_refused(pack: Callable[..., Path]) -> None:
+    def villages_only(data: dict[str, Any]) -> None:
+        for indicator in data["dimensions"][0]["indicators"]:
+            indicator["applies_to"] = ["村"]
+
+    assert "适用于社区的指标权重合计：发现“0”" in refusal(pack(framework=villages_only))
+
+
+def test_kinds_are_read_from_value_or_label(pack: Callable[..., Path]) -> None:
+    def some(data: dict[str, Any]) -> None:
+        data["dimensions"][0]["indicators"][0]["applies_to"] = ["village", "社区"]
+
+    indicators = copy.copy(load_parameters(pack(framework=some)).framework.indicators)
+    assert indicators[0].applies_to == (UnitKind.VILLAGE, UnitKind.COMMUNITY)
+
+
+def test_regions_that_extend_each_other_in_a_circle_are_refused(pack: Callable[..., Path]) -> None:
+    folder = pack()
+    (folder / "rules").mkdir()
+    head = {
+        "kind": "rules",
+        "version": "1",
+        "title": "t",
+        "effective_from": "2020-01-01",
+        "author": "a",
+        "source": "s",
+        "rules": [],
+    }
+    for region, base in (("one", "two"), ("two", "one")):
+        data = {**head, "id": region, "region": region, "extends": base}
+        (folder / "rules" / f"{region}.yaml").write_text(yaml.safe_dump(data), encoding="utf-8")
+    with pytest.raises(ParameterError, match="不循环的 extends"):
+        load_parameters(folder, region="one")

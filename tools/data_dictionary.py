@@ -1,0 +1,181 @@
+"""Write docs/data_dictionary.md from the contracts and the default packs.
+
+Run it after changing either; ``--check`` only tells whether the file is up to date.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from huanjie_lib.contracts import SOURCE_COLUMNS, TABLES, Column, Table
+from huanjie_lib.parameters import (
+    ChangeMeasure,
+    DerivedMeasure,
+    Indicator,
+    MetricMeasure,
+    available_regions,
+    load_parameters,
+)
+from huanjie_lib.vocabulary import UnitKind
+
+TARGET = Path(__file__).resolve().parent.parent / "docs" / "data_dictionary.md"
+HEAD = """# Data dictionary
+
+Generated from `huanjie_lib/contracts.py` and the default packs by `python tools/data_dictionary.py`; do not
+edit by hand. Every table also carries the source columns at the end of this page.
+"""
+
+
+def row(cells: list[str]) -> str:
+    """Return one Markdown table row with pipes escaped."""
+    return "| " + " | ".join(c.replace("|", "\\|") for c in cells) + " |"
+
+
+def grid(heading: list[str], rows: list[list[str]]) -> list[str]:
+    """Return a Markdown table."""
+    return [row(heading), row(["---"] * len(heading)), *(row(r) for r in rows)]
+
+
+def column_row(column: Column, key: tuple[str, ...]) -> list[str]:
+    """Return the dictionary line of one column."""
+    need = "key" if column.name in key else "required" if column.required else ""
+    return [f"`{column.name}`", column.label, column.kind, column.unit, need, column.allowed(), column.note]
+
+
+def table_part(table: Table) -> list[str]:
+    """Return the dictionary part of one table."""
+    rules = [f"`{r.earlier}` ≤ `{r.later}`" for r in table.orders]
+    rules += [f"`{r.column}` stands in `{r.table}`" for r in table.references]
+    lines = [f"## `{table.name}` {table.label}", "", table.note, ""]
+    lines.append(f"Purpose: {table.purpose}." + (" Concerns natural persons." if table.personal else ""))
+    if rules:
+        lines.append(f"Rules: {'; '.join(rules)}.")
+    heading = ["column", "heading", "type", "unit", "need", "accepted", "meaning"]
+    return [*lines, "", *grid(heading, [column_row(c, table.key) for c in table.columns]), ""]
+
+
+def measure_text(indicator: Indicator) -> str:
+    """Return how an indicator is measured."""
+    measure = indicator.measure
+    if isinstance(measure, DerivedMeasure):
+        return f"`{measure.function}`"
+    if isinstance(measure, ChangeMeasure):
+        return f"change of `{measure.metric}` over {measure.months} months"
+    assert isinstance(measure, MetricMeasure)
+    text = f"`{measure.metric}`"
+    if measure.months is not None:
+        text += f" summed over {measure.months} months"
+    if measure.per is not None:
+        text += f" / `{measure.per}`"
+    return text + (f" × {measure.scale:g}" if measure.scale != 1 else "")
+
+
+def bound(limit: float | None) -> str:
+    """Return a bound as text, empty where there is none."""
+    return "" if limit is None else f"{limit:g}"
+
+
+def parameter_part() -> list[str]:
+    """Return the metrics, indicators, gates and rules of the default packs."""
+    parameters = load_parameters()
+    lines = ["# Metrics of `facts`", ""]
+    lines += grid(
+        ["metric", "label", "unit", "family", "kind", "range", "stale after"],
+        [
+            [
+                f"`{name}`",
+                m.label,
+                m.unit,
+                m.family,
+                m.kind,
+                f"{bound(m.minimum)} … {bound(m.maximum)}",
+                f"{m.max_age_days} days" if m.kind == "stock" else "every month of the window",
+            ]
+            for name, m in parameters.framework.metrics.items()
+        ],
+    )
+    lines += ["", "# Indicators of the default framework", ""]
+    lines += grid(
+        [
+            "dimension",
+            "indicator",
+            "label",
+            "measure",
+            "weight",
+            "value → severity",
+            "if missing",
+            "applies",
+            "source",
+        ],
+        [
+            [
+                f"{d.label} {d.weight:g}",
+                f"`{i.id}`",
+                i.label,
+                measure_text(i),
+                f"{i.weight:g}",
+                ", ".join(f"{x:g} → {s:g}" for x, s in i.reference_points),
+                f"{i.missing.assumed:g}",
+                "、".join(k.label for k in i.applies_to) if len(i.applies_to) < len(UnitKind) else "all",
+                i.source,
+            ]
+            for d in parameters.framework.dimensions
+            for i in d.indicators
+        ],
+    )
+    assert parameters.gates is not None
+    lines += ["", "# Gates", ""]
+    lines += grid(
+        ["gate", "label", "check", "rule", "remedy"],
+        [[f"`{g.id}`", g.label, f"`{g.check}`", g.rule, g.remedy] for g in parameters.gates.gates],
+    )
+    for region in available_regions():
+        lines += ["", f"# Rules: {region}", ""]
+        lines += grid(
+            ["rule", "label", "value", "from", "source", "confidence"],
+            [
+                [
+                    f"`{r.id}`",
+                    r.label,
+                    ("、".join(r.value) if isinstance(r.value, tuple) else f"{r.value}") + r.unit,
+                    f"{r.effective_from}",
+                    f"{r.source}{r.article}",
+                    r.confidence,
+                ]
+                for r in load_parameters(region=region).rules
+            ],
+        )
+    return lines
+
+
+def render() -> str:
+    """Return the whole dictionary."""
+    lines = [HEAD]
+    for table in TABLES.values():
+        lines += table_part(table)
+    heading = ["column", "heading", "type", "unit", "need", "accepted", "meaning"]
+    lines += [
+        "## Source columns of every table",
+        "",
+        *grid(heading, [column_row(c, ()) for c in SOURCE_COLUMNS]),
+        "",
+    ]
+    return "\n".join([*lines, *parameter_part(), ""])
+
+
+def main(arguments: list[str]) -> int:
+    """Write the file, or with ``--check`` compare it."""
+    text = render()
+    if arguments == ["--check"]:
+        if TARGET.read_text(encoding="utf-8") == text:
+            return 0
+        print(f"{TARGET.name} is out of date: run python tools/data_dictionary.py")
+        return 1
+    TARGET.write_text(text, encoding="utf-8")
+    print(f"wrote {TARGET.name}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,94 @@
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from huanjie_lib.errors import DataError
+from huanjie_lib.store.run_folder import RUN_TABLES, Run, file_digest, read_manifest, read_run, write_run
+
+
+def write(run: Run, out: Path, **change: object) -> dict[str, object]:
+    options: dict[str, object] = {
+        "boundaries": None if "boundaries" in change else run.boundaries(),
+        "inputs": [{"path": "tables/units.parquet", "sha256": "0" * 64, "bytes": 1}],
+        "code_version": "0",
+        "intake": {"read": 1},
+        **change,
+    }
+    return write_run(run, out, **options)  # type: ignore[arg-type]
+
+
+def test_what_is_written_is_read_back(small_run: Run, tmp_path: Path) -> None:
+    manifest = write(small_run, tmp_path / "run")
+    again = read_run(tmp_path / "run")
+    for name in RUN_TABLES:
+        pd.testing.assert_frame_equal(getattr(again, name), getattr(small_run, name))
+    assert again.parameters == small_run.parameters
+    assert again.manifest == manifest == read_manifest(tmp_path / "run")
+    assert again.boundaries()["unit_code"].tolist() == again.units["unit_code"].tolist()
+
+
+def test_equal_runs_give_equal_bytes(small_run: Run, tmp_path: Path) -> None:
+    write(small_run, tmp_path / "a")
+    write(small_run, tmp_path / "b")
+    files = sorted(p.name for p in (tmp_path / "a").iterdir())
+    assert files == sorted(p.name for p in (tmp_path / "b").iterdir())
+    assert all(file_digest(tmp_path / "a" / f) == file_digest(tmp_path / "b" / f) for f in files)
+
+
+def test_manifest_holds_digests_versions_and_counts_but_no_clock_time(small_run: Run, tmp_path: Path) -> None:
+    manifest = json.loads(json.dumps(write(small_run, tmp_path)))
+    assert manifest["as_of"] == small_run.as_of.isoformat()
+    assert manifest["parameter_version"] == small_run.parameters.version
+    for name, entry in manifest["outputs"].items():
+        assert entry["sha256"] == file_digest(tmp_path / name)
+    levels = small_run.index["level"].value_counts()
+    assert all(manifest["counts"][level] == n for level, n in levels.items())
+    assert manifest["counts"]["units"] == len(small_run.index)
+
+
+def test_a_run_without_boundaries_says_so(small_run: Run, tmp_path: Path) -> None:
+    write(small_run, tmp_path, boundaries=None)
+    with pytest.raises(DataError, match=r"缺少 boundaries.parquet"):
+        read_run(tmp_path).boundaries()
+    with pytest.raises(DataError, match="没有边界数据"):
+        replace(small_run, path=None).boundaries()
+
+
+def test_writing_again_leaves_nothing_of_the_earlier_run(small_run: Run, tmp_path: Path) -> None:
+    write(small_run, tmp_path)
+    write(small_run, tmp_path, boundaries=None)
+    assert not (tmp_path / "boundaries.parquet").exists()
+
+
+def test_an_incomplete_folder_is_refused_with_every_missing_file(small_run: Run, tmp_path: Path) -> None:
+    write(small_run, tmp_path)
+    (tmp_path / "gates.parquet").unlink()
+    (tmp_path / "parameters.json").unlink()
+    with pytest.raises(DataError) as caught:
+        read_run(tmp_path)
+    assert [f.found for f in caught.value.faults] == ["缺少 parameters.json", "缺少 gates.parquet"]
+    with pytest.raises(DataError, match="先运行 huanjie run"):
+        read_run(tmp_path / "nowhere")
+
+
+def test_another_format_is_refused(small_run: Run, tmp_path: Path) -> None:
+    write(small_run, tmp_path)
+    manifest = json.loads((tmp_path / "manifest.json").read_text(encoding="utf-8"))
+    (tmp_path / "manifest.json").write_text(
+        json.dumps({**manifest, "format": "huanjie-run/0"}), encoding="utf-8"
+    )
+    with pytest.raises(DataError, match="huanjie-run/0"):
+        read_run(tmp_path)
+
+
+def test_a_run_stopped_half_way_leaves_no_manifest(small_run: Run, tmp_path: Path) -> None:
+    write(small_run, tmp_path)
+    broken = replace(small_run, units=None)  # type: ignore[arg-type]
+    with pytest.raises(AttributeError):
+        write(broken, tmp_path, boundaries=None)
+    assert not (tmp_path / "manifest.json").exists()
+    shutil.rmtree(tmp_path)

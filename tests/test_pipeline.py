@@ -1,0 +1,165 @@
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from huanjie_lib.parameters import load_parameters
+from huanjie_lib.pipeline import EVENT_DATES, RiskResult, run_risk, snapshot_dates
+
+PARAMETERS = load_parameters()
+AS_OF = dt.date(2026, 10, 31)
+CODES = ["990101101201", "990101101202", "990101101001"]
+
+
+def tables() -> dict[str, pd.DataFrame]:
+    units = pd.DataFrame(
+        {
+            "unit_code": CODES,
+            "unit_name": ["甲村", "乙村", "丙社区"],
+            "unit_kind": ["village", "village", "community"],
+            "township_code": "990101101",
+        }
+    )
+    townships = pd.DataFrame(
+        {
+            "township_code": ["990101101"],
+            "township_name": ["云溪镇"],
+            "county_code": ["990101"],
+            "county_name": ["东县"],
+        }
+    )
+    months = pd.date_range("2026-06-30", "2026-10-31", freq="ME")
+    facts = pd.DataFrame(
+        [(c, m, "reserve_people", float(n)) for c, n in zip(CODES, (0, 1, 2), strict=True) for m in months],
+        columns=["unit_code", "as_of", "metric", "value"],
+    )
+    facts["source_file"], facts["source_sheet"] = "tables/facts.parquet", ""
+    facts["source_row"] = pd.array(range(1, len(facts) + 1), dtype="Int64")
+    screenings = pd.DataFrame(
+        {
+            "unit_code": CODES[:1],
+            "screened_on": pd.to_datetime(["2026-09-15"]),
+            "source_file": "returns/x.xlsx",
+            "source_sheet": "矛盾摸排",
+            "source_row": pd.array([7], dtype="Int64"),
+        }
+    )
+    disputes = pd.DataFrame(
+        {
+            "unit_code": CODES[1:2],
+            "opened_on": pd.to_datetime(["2026-07-01"]),
+            "resolved_on": pd.to_datetime([None]),
+            "is_group": pd.array([False], dtype="boolean"),
+            "has_leader": pd.array([None], dtype="boolean"),
+            "stabilisation_plan_on": pd.to_datetime([None]),
+            "resolution_plan_on": pd.to_datetime([None]),
+        }
+    )
+    return {
+        "units": units,
+        "townships": townships,
+        "facts": facts,
+        "screenings": screenings,
+        "disputes": disputes,
+    }
+
+
+@pytest.fixture(scope="module")
+def result() -> RiskResult:
+    return run_risk(tables(), PARAMETERS, as_of=AS_OF)
+
+
+def test_points_add_up_for_every_unit(result: RiskResult) -> None:
+    lost = result.points_lost.groupby("unit_code")["points"].sum()
+    np.testing.assert_allclose(lost + result.index.set_index("unit_code")["index"], 100, atol=1e-9)
+
+
+def test_the_indicator_table_agrees_with_points_and_names_the_cell(result: RiskResult) -> None:
+    wide = result.indicators.set_index(["unit_code", "indicator"])
+    long = result.points_lost.set_index(["unit_code", "indicator"])["points"]
+    np.testing.assert_array_equal(wide.loc[long.index, "points"], long)
+    cell = wide.loc[("990101101201", "screening_age_days")]
+    assert (cell["value"], cell["reason"]) == (46.0, "已有46天未做矛盾摸排")
+    assert (cell["source_file"], cell["source_sheet"], cell["source_row"]) == (
+        "returns/x.xlsx",
+        "矛盾摸排",
+        7,
+    )
+    assert cell["data_date"] == pd.Timestamp("2026-09-15")
+    fact = wide.loc[("990101101202", "reserve_people")]
+    assert (fact["value"], fact["source_row"]) == (1.0, 10)
+    unknown = wide.loc[("990101101001", "roll_gap")]
+    assert unknown["status"] == "missing"
+    assert unknown["reason"] == "选民登记缺口率未填报"
+    assert (unknown["severity_low"], unknown["severity_high"]) == (0.0, 1.0)
+    assert unknown[["value", "data_date", "source_file", "source_row"]].isna().all()
+
+
+def test_history_ends_with_the_index_and_holds_each_snapshot(result: RiskResult) -> None:
+    assert result.history["as_of"].nunique() == 5
+    assert len(result.history) == 15
+    last = result.history[result.history["as_of"] == pd.Timestamp(AS_OF)].reset_index(drop=True)
+    pd.testing.assert_frame_equal(last[list(result.index.columns)], result.index)
+    dimensions = [d.id for d in PARAMETERS.framework.dimensions]
+    np.testing.assert_allclose(
+        result.history[dimensions].sum(axis=1), 100 - result.history["index"], atol=1e-9
+    )
+
+
+def test_a_past_snapshot_equals_a_run_made_at_the_time(result: RiskResult) -> None:
+    day = dt.date(2026, 8, 31)
+    then = run_risk(tables(), PARAMETERS, as_of=day)
+    kept = result.history[result.history["as_of"] == pd.Timestamp(day)].reset_index(drop=True)
+    pd.testing.assert_frame_equal(kept[list(then.index.columns)], then.index)
+
+
+def test_order_of_rows_does_not_matter(result: RiskResult) -> None:
+    shuffled = {n: f.sample(frac=1, random_state=3).reset_index(drop=True) for n, f in tables().items()}
+    again = run_risk(shuffled, PARAMETERS, as_of=AS_OF)
+    for name in ("index", "points_lost", "gates", "history", "freshness", "units"):
+        pd.testing.assert_frame_equal(getattr(again, name), getattr(result, name))
+
+
+def test_units_carry_their_township(result: RiskResult) -> None:
+    assert result.units["unit_code"].tolist() == sorted(CODES)
+    assert result.units["county_name"].unique().tolist() == ["东县"]
+
+
+def test_freshness_counts_units_with_a_usable_entry(result: RiskResult) -> None:
+    fresh = result.freshness.set_index("source")
+    assert fresh["units_total"].unique().tolist() == [3]
+    assert fresh.loc["screenings", ["units_covered", "age_days"]].tolist() == [1, 46]
+    assert fresh.loc["disputes", "units_covered"] == 1
+    assert fresh.loc["leads", "units_covered"] == 0
+    assert pd.isna(fresh.loc["leads", "latest_on"])
+    # one metric of the family is reported, the other never was: nobody is covered
+    assert fresh.loc["facts:人选储备", "units_covered"] == 0
+    assert fresh.loc["facts:人选储备", "age_days"] == 0
+    assert set(EVENT_DATES) <= set(fresh.index)
+
+
+def test_progress_is_told_to_the_end() -> None:
+    steps: list[tuple[str, int, int]] = []
+    run_risk(tables(), PARAMETERS, as_of=AS_OF, progress=lambda *step: steps.append(step))
+    assert steps[-1] == ("计算历史快照", 5, 5)
+    assert [s for _, s, _ in steps] == sorted(s for _, s, _ in steps)
+
+
+def test_snapshots_are_month_ends_with_facts_and_the_date_itself() -> None:
+    assert snapshot_dates({}, AS_OF) == [AS_OF]
+    facts = pd.DataFrame({"as_of": pd.date_range("2020-01-31", "2027-01-31", freq="ME")})
+    dates = snapshot_dates({"facts": facts}, AS_OF)
+    assert len(dates) == 24
+    assert (dates[0], dates[-1]) == (dt.date(2024, 11, 30), AS_OF)
+
+
+def test_the_input_is_left_as_it_was() -> None:
+    given, kept = tables(), tables()
+    run_risk(given, PARAMETERS, as_of=AS_OF)
+    for name, frame in kept.items():
+        pd.testing.assert_frame_equal(given[name], frame)
+
+
+def test_repr_tells_size_date_and_parameters(result: RiskResult) -> None:
+    assert repr(result) == f"RiskResult(units=3, as_of=2026-10-31, parameters='{PARAMETERS.version}')"

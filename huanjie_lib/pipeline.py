@@ -230,11 +230,12 @@ def _indicator_frame(
 ) -> pd.DataFrame:
     """Return every indicator of every unit with its reason sentence and the cell it came from."""
     frames = []
+    statuses = values.status
     for order, indicator in enumerate(parameters.framework.indicators):
         answer = values.observed[indicator.id]
         source = prepared.facts if answer.table == "facts" else _event_frame(prepared, answer.table)
         value = values.value[indicator.id].to_numpy()
-        status = values.status[indicator.id].to_numpy()
+        status = statuses[indicator.id].to_numpy()
         severity = scores.severity[indicator.id].to_numpy()
         applies = status != "not_applicable"
         row = np.where(applies, answer.row[values.positions], -1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from pathlib import Path
 
 import geopandas as gpd
@@ -10,12 +11,18 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
+from hypothesis import settings
 
 from huanjie_lib.parameters import Framework, load_parameters
 from huanjie_lib.risk.classification import classify, to_verify
 from huanjie_lib.risk.scoring import Scores, score
 from huanjie_lib.store.run_folder import Run, read_run, write_run
 from huanjie_lib.vocabulary import GateStatus, ValueStatus
+
+# Shared machines stall: a test case may take its time. CI draws the same cases every time.
+settings.register_profile("local", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 AS_OF = dt.date(2026, 10, 31)
 SNAPSHOTS = (dt.date(2026, 8, 31), dt.date(2026, 9, 30), AS_OF)

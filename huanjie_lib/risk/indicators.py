@@ -178,11 +178,9 @@ def current_projects(at: Moment) -> tuple[Ints, Bools] | None:
 
 def _of_current_project(at: Moment, rows: Rows) -> Bools:
     current = current_projects(at)
-    projects = at.rows("audit_projects")
-    if current is None or projects is None:
+    if current is None:
         return np.zeros(len(rows), dtype=bool)
-    ids = projects.frame["project_id"][current[1]]
-    return np.asarray(rows.frame["project_id"].isin(ids).to_numpy(dtype=bool))
+    return np.asarray((rows.project >= 0) & current[1][rows.project])
 
 
 def audit_item_state(at: Moment) -> tuple[Floats, Floats, Floats, list[Bools]] | None:
@@ -374,7 +372,7 @@ def review_counts(at: Moment, departments: tuple[str, ...] | None) -> dict[str, 
     if reviews is None:
         return None
     given_on = reviews.day("given_on")
-    candidate = pd.factorize(reviews.frame["candidate_ref"])[0]
+    candidate = reviews.code("candidate_ref")
     first = np.full(candidate.max(initial=-1) + 1, NEVER)
     np.minimum.at(first, candidate, given_on)
     undated = first == NEVER
@@ -728,8 +726,8 @@ class IndicatorValues:
         Rows of the ``units`` table in force, sorted by code, indexed by unit code.
     value
         Units × indicators, NaN where unknown, stale or not applicable.
-    status
-        Units × indicators, values of :class:`~huanjie_lib.vocabulary.ValueStatus`.
+    applies
+        Units × indicators, whether the indicator applies to the unit's kind.
     observed
         The full answers by indicator, over all units of the prepared tables.
     positions
@@ -739,7 +737,7 @@ class IndicatorValues:
     as_of: dt.date
     units: pd.DataFrame
     value: pd.DataFrame
-    status: pd.DataFrame
+    applies: pd.DataFrame
     observed: Mapping[str, Observed]
     positions: Ints
 
@@ -748,6 +746,18 @@ class IndicatorValues:
         return (
             f"IndicatorValues(units={len(self.units)}, indicators={self.value.shape[1]}, as_of={self.as_of})"
         )
+
+    @property
+    def status(self) -> pd.DataFrame:
+        """What is known of each value: units × indicators, values of ``vocabulary.ValueStatus``."""
+        unknown = self.value.isna().to_numpy()
+        stale = np.column_stack([self.observed[i].stale[self.positions] for i in self.value.columns])
+        words = np.select(
+            [~self.applies.to_numpy(), unknown & stale, unknown],
+            [ValueStatus.NOT_APPLICABLE.value, ValueStatus.STALE.value, ValueStatus.MISSING.value],
+            ValueStatus.OBSERVED.value,
+        )
+        return pd.DataFrame(words, index=self.value.index, columns=self.value.columns)
 
 
 def indicator_values(prepared: Prepared, parameters: ParameterSet, as_of: dt.date) -> IndicatorValues:
@@ -776,26 +786,20 @@ def indicator_values(prepared: Prepared, parameters: ParameterSet, as_of: dt.dat
     positions = np.flatnonzero(prepared.in_force(at.day)).astype(np.int64)
     units = prepared.units.iloc[positions]
     codes = pd.Index(units["unit_code"].astype("str"), name="unit_code")
-    kinds = units["unit_kind"].to_numpy()
+    kinds = units["unit_kind"].astype("str").to_numpy(dtype=object)
     observed: dict[str, Observed] = {}
     value: dict[str, Floats] = {}
-    status: dict[str, Any] = {}
+    applies: dict[str, Bools] = {}
     for indicator in parameters.framework.indicators:
         answer = _observe(at, parameters, indicator)
         observed[indicator.id] = answer
-        mine = answer.value[positions].copy()
-        words = np.where(np.isnan(mine), ValueStatus.MISSING.value, ValueStatus.OBSERVED.value)
-        words = np.where(np.isnan(mine) & answer.stale[positions], ValueStatus.STALE.value, words)
-        applies = np.isin(kinds, [k.value for k in indicator.applies_to])
-        words = np.where(applies, words, ValueStatus.NOT_APPLICABLE.value)
-        mine[~applies] = np.nan
-        value[indicator.id] = mine
-        status[indicator.id] = words
+        applies[indicator.id] = np.isin(kinds, [k.value for k in indicator.applies_to])
+        value[indicator.id] = np.where(applies[indicator.id], answer.value[positions], np.nan)
     return IndicatorValues(
         as_of=as_of,
         units=units.set_index(codes),
         value=pd.DataFrame(value, index=codes),
-        status=pd.DataFrame(status, index=codes),
+        applies=pd.DataFrame(applies, index=codes),
         observed=observed,
         positions=positions,
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -40,7 +40,7 @@ def day_number(date: dt.date) -> int:
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of one event table that belong to known units.
+    """Rows of one event table that belong to known units, column by column.
 
     Parameters
     ----------
@@ -50,11 +50,20 @@ class Rows:
         Position of each row's unit, shape (n,).
     days
         Day numbers of every date column; a missing date is :data:`NEVER`.
+    numbers
+        Every numeric or boolean column as float64, NaN where missing.
+    texts
+        Every text column as codes from 0 (−1 where missing), with the code of each text.
+    project
+        Row of the audit project each row belongs to, −1 where none; empty where the table names none.
     """
 
     frame: pd.DataFrame
     unit: Ints
     days: Mapping[str, Ints]
+    numbers: Mapping[str, Floats]
+    texts: Mapping[str, tuple[Ints, Mapping[str, int]]]
+    project: Ints
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -66,11 +75,17 @@ class Rows:
 
     def number(self, column: str) -> Floats:
         """Return a numeric or boolean column as float64 with NaN for missing."""
-        return np.asarray(self.frame[column].astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan))
+        return self.numbers[column]
+
+    def code(self, column: str) -> Ints:
+        """Return a text column as codes from 0; −1 where missing."""
+        return self.texts[column][0]
 
     def equals(self, column: str, *values: str) -> Bools:
         """Return where a text column has one of the values; a missing text has none."""
-        return np.asarray(self.frame[column].isin(values).to_numpy(dtype=bool))
+        codes, known = self.texts[column]
+        wanted = [known[v] for v in values if v in known]
+        return np.isin(codes, wanted)
 
 
 @dataclass(frozen=True)
@@ -197,10 +212,36 @@ def prepare(tables: Mapping[str, pd.DataFrame]) -> Prepared:
             continue
         position = codes.get_indexer(pd.Index(frame["unit_code"].astype("str")))
         kept = frame.loc[position >= 0].reset_index(drop=True)
-        days = {str(c): _days(kept[c]) for c in kept.select_dtypes("datetime").columns}
-        events[name] = Rows(kept, position[position >= 0].astype(np.int64), days)
+        events[name] = _rows(kept, position[position >= 0].astype(np.int64))
+    projects = events.get("audit_projects")
+    if projects is not None:
+        row_of = pd.Index(projects.frame["project_id"].astype("str"))
+        for name, rows in events.items():
+            if "project_id" in rows.texts:
+                at = row_of.get_indexer(pd.Index(rows.frame["project_id"].astype("str")))
+                events[name] = replace(rows, project=at.astype(np.int64))
     facts = tables.get("facts", pd.DataFrame())
     return Prepared(units=units, events=events, metrics=_metric_histories(facts, codes), facts=facts)
+
+
+def _rows(frame: pd.DataFrame, unit: Ints) -> Rows:
+    days: dict[str, Ints] = {}
+    numbers: dict[str, Floats] = {}
+    texts: dict[str, tuple[Ints, Mapping[str, int]]] = {}
+    for name in frame.columns:
+        column = frame[name]
+        if str(name).startswith("source_"):
+            continue
+        if pd.api.types.is_datetime64_any_dtype(column):
+            days[str(name)] = _days(column)
+        elif pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
+            values = column.astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
+            numbers[str(name)] = np.asarray(values, dtype=np.float64)
+        else:
+            codes, words = pd.factorize(column)
+            known = {str(word): code for code, word in enumerate(words)}
+            texts[str(name)] = (codes.astype(np.int64), known)
+    return Rows(frame, unit, days, numbers, texts, project=np.empty(0, dtype=np.int64))
 
 
 def _days(dates: pd.Series[Any]) -> Ints:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import tomllib
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parents[1]
+OURS = {"huanjie_lib"}
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 RUNTIME = [Requirement(text) for text in PYPROJECT["project"]["dependencies"]]
 DEV = [Requirement(text) for text in PYPROJECT["project"]["optional-dependencies"]["dev"]]
@@ -34,8 +37,13 @@ MACHINES = [
     for platform, os_name in (("linux", "posix"), ("win32", "nt"), ("darwin", "posix"))
     for python in ("3.11", "3.12", "3.13")
 ]
-#: conda-forge's name where it is not PyPI's: matplotlib there means "with a Qt desktop".
-CONDA_NAMES = {"matplotlib": "matplotlib-base"}
+#: conda-forge's name where it is not PyPI's; matplotlib there means "with a Qt desktop".
+
+CONDA_NAMES = {
+    "jupyter-client": "jupyter_client",
+    "jupyter-server": "jupyter_server",
+    "matplotlib": "matplotlib-base",
+}
 
 
 @dataclass(frozen=True)
@@ -111,6 +119,35 @@ def test_development_lock_extends_the_applications() -> None:
     versions = {(pin.name, pin.version) for pin in dev}
     assert {(pin.name, pin.version) for pin in runtime} <= versions
     assert not {"pytest", "mypy", "playwright"} & {pin.name for pin in runtime}
+
+
+def undeclared(folder: Path, declared: list[Requirement]) -> list[str]:
+    """Return the imports of other distributions that are installed only because something else needs them."""
+    names = {canonicalize_name(requirement.name) for requirement in declared}
+    owners = packages_distributions()
+    found = set()
+    for path in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and not node.level:
+                modules = [node.module or ""]
+            for module in {name.partition(".")[0] for name in modules} - sys.stdlib_module_names - OURS:
+                if not names & {canonicalize_name(owner) for owner in owners.get(module, [])}:
+                    found.add(f"{path.name}: {module}")
+    return sorted(found)
+
+
+@pytest.mark.parametrize(
+    ("folder", "declared"), [("huanjie_lib", RUNTIME), ("tests", RUNTIME + DEV), ("tools", RUNTIME + DEV)]
+)
+def test_every_import_is_declared(folder: str, declared: list[Requirement]) -> None:
+    assert undeclared(ROOT / folder, declared) == []
+
+
+def test_import_check_finds_what_is_not_declared(tmp_path: Path) -> None:
+    code = "import os, yaml\nfrom jinja2.sandbox import x\nimport nowhere\nfrom . import a\n"
+    (tmp_path / "a.py").write_text(code, encoding="utf-8")
+    assert undeclared(tmp_path, [Requirement("PyYAML")]) == ["a.py: jinja2", "a.py: nowhere"]
 
 
 def conda_requirements() -> list[str]:

@@ -35,7 +35,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from huanjie_lib.errors import DataError, Fault
 from huanjie_lib.parameters import ParameterSet
@@ -121,6 +123,31 @@ class Run:
             .merge(frame, on="unit_code", how="left")
             .pipe(gpd.GeoDataFrame, geometry="geometry", crs=frame.crs)
         )
+
+    def shapes(self) -> NDArray[np.object_]:
+        """Read what a map draws of each unit, in the order of ``units``, without loading geopandas.
+
+        A kernel per viewer holds only this: geopandas would cost each of them its time and memory.
+
+        Returns
+        -------
+        numpy.ndarray
+            Shapely geometries in EPSG:4490: the boundary; where there is none, the point of longitude and
+            latitude; ``None`` where that is missing too.
+        """
+        import shapely
+
+        spots = self.units[["longitude", "latitude"]].to_numpy(dtype=np.float64)
+        known = np.isfinite(spots).all(axis=1)
+        shapes = np.full(len(spots), None, dtype=object)
+        shapes[known] = shapely.points(spots[known])
+        if self.path is not None and (self.path / "boundaries.parquet").exists():
+            frame = pd.read_parquet(self.path / "boundaries.parquet", columns=["unit_code", "geometry"])
+            drawn = shapely.from_wkb(frame["geometry"].to_numpy(dtype=object))
+            solid = ~(shapely.is_missing(drawn) | shapely.is_empty(drawn))
+            place = pd.Index(self.units["unit_code"]).get_indexer(pd.Index(frame["unit_code"]))
+            shapes[place[solid & (place >= 0)]] = drawn[solid & (place >= 0)]
+        return shapes
 
 
 def file_digest(path: Path) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import shapely
 
 from huanjie_lib.errors import DataError
 from huanjie_lib.store.run_folder import RUN_TABLES, Run, file_digest, read_manifest, read_run, write_run
@@ -92,3 +93,26 @@ def test_a_run_stopped_half_way_leaves_no_manifest(small_run: Run, tmp_path: Pat
         write(broken, tmp_path, boundaries=None)
     assert not (tmp_path / "manifest.json").exists()
     shutil.rmtree(tmp_path)
+
+
+def test_shapes_are_the_boundaries_else_the_point_else_nothing(small_run: Run, tmp_path: Path) -> None:
+    units = small_run.units.copy()
+    units.loc[0, ["longitude", "latitude"]] = float("nan")
+    run = replace(small_run, units=units.iloc[::-1].reset_index(drop=True))
+    drawn = run.boundaries().geometry
+    shapes = run.shapes()
+    assert len(shapes) == len(units)
+    assert shapes[0].equals(shapely.Point(units["longitude"].iloc[-1], units["latitude"].iloc[-1]))
+    assert all(shape.equals(other) for shape, other in zip(shapes[1:], drawn.iloc[1:], strict=True))
+    write(small_run, tmp_path, boundaries=None)
+    bare = replace(run, path=tmp_path).shapes()
+    assert bare[-1] is None
+    assert [shape.geom_type for shape in bare[:-1]] == ["Point"] * (len(units) - 1)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null"])
+def test_a_damaged_manifest_is_refused_in_words(small_run: Run, tmp_path: Path, text: str) -> None:
+    write(small_run, tmp_path)
+    (tmp_path / "manifest.json").write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match="用当前版本重新运行 huanjie run"):
+        read_manifest(tmp_path)

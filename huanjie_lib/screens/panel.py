@@ -1,0 +1,84 @@
+"""A panel of a screen: HTML from a template, and the presses of its buttons.
+
+The kernel renders the HTML from templates that escape everything; the browser shows it and tells which
+button was pressed (``data-action`` and ``data-value``) or what was typed. The widget channel is open to
+whoever views the page: a panel takes nothing from it but such messages, and their handler checks the value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import anywidget
+import jinja2
+import traitlets
+from markupsafe import Markup
+
+__all__ = ["Panel", "render"]
+
+LONGEST_VALUE: Final = 64
+
+_HERE: Final = Path(__file__).parent
+_TEMPLATES: Final = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(_HERE / "templates"),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def render(template: str, **values: object) -> Markup:
+    """Return a template of ``screens/templates`` filled in; every value is escaped.
+
+    Examples
+    --------
+    >>> "<b>" in render("alert.html.j2", title="<b>", lines=[], number="")
+    False
+    """
+    return Markup(_TEMPLATES.get_template(template).render(**values))
+
+
+class Panel(anywidget.AnyWidget):
+    """HTML with buttons.
+
+    Parameters
+    ----------
+    name
+        What the panel is called in the page: its class is ``hj-<name>``.
+    label
+        Accessible name in Chinese; empty for a panel that is no landmark.
+
+    Attributes
+    ----------
+    html : str
+        What is shown. It must come from :func:`render`.
+    """
+
+    _esm = _HERE / "static" / "panel.js"
+    _css = _HERE / "static" / "overview.css"
+
+    label = traitlets.Unicode("", read_only=True).tag(sync=True)
+    html = traitlets.Unicode("").tag(sync=True)
+
+    def __init__(self, name: str, *, label: str = "", html: Markup | None = None) -> None:
+        self.set_trait("label", label)
+        super().__init__(html=str(html or ""))
+        self.add_class(f"hj-{name}")
+
+    def on_action(self, handler: Callable[[str, str], None]) -> None:
+        """Call ``handler(action, value)`` at every press; messages of another form are dropped."""
+
+        def take(_: Panel, content: object, __: object) -> None:
+            if not isinstance(content, dict):
+                return
+            action, value = content.get("action"), content.get("value")
+            if isinstance(action, str) and isinstance(value, str) and len(value) <= LONGEST_VALUE:
+                handler(action, value)
+
+        self.on_msg(take)
+
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """Drop what the browser would set: a panel is written by its kernel only."""

@@ -1,0 +1,206 @@
+"""Serve a screen to browsers: the door that ``huanjie serve`` opens."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from socket import socket
+from typing import Final
+
+from huanjie_lib.errors import Fault, UsageError
+from huanjie_lib.store.run_folder import read_manifest
+
+__all__ = ["DEFAULT_PORT", "RUN_VARIABLE", "notebook_path", "serve"]
+
+DEFAULT_PORT: Final = 8866
+RUN_VARIABLE: Final = "HUANJIE_RUN"
+"""Environment variable that tells a screen's kernel which run folder to read."""
+
+_LEAN: Final = {
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+    "MALLOC_ARENA_MAX": "2",
+    "MALLOC_TRIM_THRESHOLD_": "131072",
+}
+"""Memory a kernel has done with goes back to the system: it saves a viewer some 60 MB."""
+_HIGHEST_PORT: Final = 65535
+_SCREENS: Final = Path(__file__).parent
+
+
+def notebook_path(name: str) -> Path:
+    """Return the notebook of a screen, from the installed package or from a checkout.
+
+    Raises
+    ------
+    UsageError
+        If neither holds it.
+
+    Examples
+    --------
+    >>> notebook_path("overview").name
+    'overview.ipynb'
+    >>> notebook_path("nothing")
+    Traceback (most recent call last):
+    ...
+    huanjie_lib.errors.UsageError: 找不到界面（共 1 处问题）
+      1. 界面名称：发现“nothing”；应为：随软件安装的界面，如 overview；处理办法：名称无误时请重新安装。
+    """
+    for folder in (_SCREENS / "apps", _SCREENS.parent.parent / "voila_apps"):
+        if (folder / f"{name}.ipynb").is_file():
+            return folder / f"{name}.ipynb"
+    raise UsageError(
+        "找不到界面",
+        [Fault("界面名称", name, "随软件安装的界面，如 overview", "名称无误时请重新安装")],
+    )
+
+
+def serve(
+    run: Path,
+    *,
+    host: str = "127.0.0.1",
+    port: int = DEFAULT_PORT,
+    open_browser: bool = False,
+    token: str | None = None,
+    pool_size: int = 1,
+    screen: str = "overview",
+    announce: Callable[[str], None] | None = None,
+) -> None:
+    """Serve a screen over one run folder until Ctrl-C or SIGTERM.
+
+    The notebook is copied into a private folder that holds nothing else, and kernels are started ahead, so
+    that the next viewer need not wait for one. Kernels end with the page, with the server, or after ten
+    minutes without a page.
+
+    Parameters
+    ----------
+    run
+        Folder written by ``huanjie run``; only its manifest is read here, the tables by the kernels.
+    host
+        Address to listen on. Anything but this machine itself belongs behind a reverse proxy with a login.
+    port
+        Port; 0 takes any free one.
+    open_browser
+        Whether to open the default browser.
+    token
+        What a viewer must bring; a random one by default.
+    pool_size
+        Kernels kept ready.
+    screen
+        Name of the notebook.
+    announce
+        Called once with the address, token included, when the server is up.
+
+    Raises
+    ------
+    DataError
+        The folder is not a run folder.
+    UsageError
+        The port is taken, forbidden or out of range, the host is not of this machine, the token is empty.
+    """
+    read_manifest(run)
+    notebook = notebook_path(screen)
+    if token == "":
+        raise UsageError(
+            "访问口令不能为空",
+            [Fault("--token", "空", "8 位以上的字母和数字", "去掉 --token，由程序随机生成")],
+        )
+    sockets = _listen(host, port)
+    try:
+        with _private_folder() as folder:
+            copy = shutil.copy(notebook, folder / notebook.name)
+            environment = {
+                RUN_VARIABLE: str(run.resolve()),
+                "JUPYTER_PATH": os.pathsep.join(
+                    filter(None, [str(_SCREENS / "jupyter"), os.environ.get("JUPYTER_PATH", "")])
+                ),
+                "JUPYTER_NO_CONFIG": "1",
+                "IPYTHONDIR": str(folder / "ipython"),
+                **_LEAN,
+            }
+            with _environment(environment):
+                # Voilà is heavy; commands that don't serve need not load it.
+                from huanjie_lib.screens.voila_server import ScreenServer, server_config
+
+                config = server_config(
+                    Path(copy),
+                    host=host,
+                    port=sockets[0].getsockname()[1],
+                    token=token or secrets.token_urlsafe(24),
+                    pool_size=pool_size,
+                    open_browser=open_browser,
+                    runtime=folder,
+                )
+                server = ScreenServer.instance(config=config)
+                try:
+                    server.sockets, server.announce = sockets, announce
+                    server.initialize([])
+                    server.start()
+                finally:
+                    ScreenServer.clear_instance()
+    finally:
+        for each in sockets:
+            each.close()
+
+
+def _listen(host: str, port: int) -> list[socket]:
+    """Bind the port, or say why it cannot be had."""
+    from tornado.netutil import bind_sockets
+
+    if not 0 <= port <= _HIGHEST_PORT:
+        raise UsageError(
+            "端口号不对",
+            [Fault("--port", str(port), f"1 到 {_HIGHEST_PORT} 之间的整数", "改用 --port 8866")],
+        )
+    try:
+        return bind_sockets(port, address=host)
+    except PermissionError as error:
+        raise UsageError(
+            "端口不能使用",
+            [Fault("--port", str(port), "1024 以上、系统允许监听的端口", "改用 --port 8866")],
+        ) from error
+    except OSError as error:
+        if _is_in_use(error):
+            other = port + 1 if port < _HIGHEST_PORT else DEFAULT_PORT
+            raise UsageError(
+                f"端口 {port} 已被占用",
+                [Fault("--port", str(port), "空闲端口", f"改用 --port {other}，或关闭占用该端口的程序")],
+            ) from error
+        raise UsageError(
+            "监听地址不能使用",
+            [Fault("--host", host, "本机的地址，如 127.0.0.1", "去掉 --host，或改为本机网卡的地址")],
+        ) from error
+
+
+def _is_in_use(error: OSError) -> bool:
+    import errno
+
+    return error.errno in {errno.EADDRINUSE, getattr(errno, "WSAEADDRINUSE", errno.EADDRINUSE)}
+
+
+@contextmanager
+def _private_folder() -> Iterator[Path]:
+    """Make a folder only this user can read; on POSIX a short one, for the kernels' sockets."""
+    parents = [tempfile.gettempdir()] if sys.platform == "win32" else [tempfile.gettempdir(), "/tmp"]
+    parent = min((p for p in parents if os.access(p, os.W_OK)), key=len)
+    with tempfile.TemporaryDirectory(prefix="hj-", dir=parent, ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@contextmanager
+def _environment(changes: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables for a while; kernels inherit them."""
+    before = {name: os.environ.get(name) for name in changes}
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -16,6 +16,7 @@ from hypothesis import settings
 from huanjie_lib.parameters import Framework, load_parameters
 from huanjie_lib.risk.classification import classify, to_verify
 from huanjie_lib.risk.scoring import Scores, score
+from huanjie_lib.sample import make_city, write_city
 from huanjie_lib.store.run_folder import Run, read_run, write_run
 from huanjie_lib.vocabulary import GateStatus, ValueStatus
 
@@ -195,3 +196,11 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         intake={},
     )
     return read_run(folder)
+
+
+@pytest.fixture(scope="session")
+def small_city(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole synthetic city of 60 units, with the workbooks of one county; not to be changed."""
+    out = tmp_path_factory.mktemp("small_city")
+    write_city(make_city(units=60), out)
+    return out

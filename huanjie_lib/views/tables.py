@@ -20,7 +20,7 @@ import pandas as pd
 
 from huanjie_lib.parameters import Gate
 from huanjie_lib.store.run_folder import Run
-from huanjie_lib.views.words import LEVELS, number_text, source_text
+from huanjie_lib.views.words import ADMISSION, LEVELS, NAMELESS, number_text, source_text
 from huanjie_lib.vocabulary import GateStatus, Level, ValueStatus
 
 __all__ = [
@@ -69,6 +69,7 @@ def unit_table(run: Run) -> pd.DataFrame:
     frame = run.units[
         ["unit_code", "unit_name", "unit_kind", "township_code", "township_name", "county_name"]
     ].reset_index(drop=True)
+    frame["unit_name"] = frame["unit_name"].replace("", pd.NA).fillna(NAMELESS)
     frame["township_name"] = frame["township_name"].fillna(frame["township_code"])
     frame["county_name"] = frame["county_name"].fillna("")
     now = run.index.set_index("unit_code").reindex(frame["unit_code"])
@@ -335,16 +336,22 @@ def map_units(run: Run) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        unit_code, level, to_verify, lines (tuple of plain text), group and group_name (township),
-        longitude and latitude (where to draw a unit without a polygon; may be missing).
+        unit_code, level, to_verify, lines (tuple of plain text), more (tuple of plain text: admission, code),
+        group and group_name (township), longitude and latitude (where to draw a unit without a polygon; may
+        be missing).
     """
     frame = unit_table(run)
+    more = []
+    for code, verdict in zip(frame["unit_code"], frame["admission"], strict=True):
+        about = f"统计用区划代码 {code}"
+        more.append((ADMISSION[verdict], about) if verdict in ADMISSION else (about,))
     return pd.DataFrame(
         {
             "unit_code": frame["unit_code"],
             "level": frame["level"],
             "to_verify": frame["to_verify"],
             "lines": pd.Series(hover_lines(run), dtype=object),
+            "more": pd.Series(more, dtype=object),
             "group": frame["township_code"],
             "group_name": frame["township_name"],
             "longitude": run.units["longitude"].to_numpy(dtype=np.float64),

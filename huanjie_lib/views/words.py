@@ -10,14 +10,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from huanjie_lib.parameters import Classification
 from huanjie_lib.vocabulary import GateStatus, Level
 
 __all__ = [
     "ADMISSION",
+    "INTERNAL",
     "LABELS",
     "LEVELS",
+    "NAMELESS",
     "count_text",
     "date_text",
+    "level_notes",
     "number_text",
     "percent_text",
     "present",
@@ -29,12 +33,18 @@ LEVELS: tuple[Level, ...] = (Level.RED, Level.YELLOW, Level.GREEN, Level.UNKNOWN
 
 ADMISSION: Mapping[str, str] = MappingProxyType(
     {
-        GateStatus.PASS.value: "可以启动",
-        GateStatus.FAIL.value: "不得启动",
-        GateStatus.UNKNOWN.value: "准入待核实",
+        GateStatus.PASS.value: "可以启动换届",
+        GateStatus.FAIL.value: "不得启动换届",
+        GateStatus.UNKNOWN.value: "待核实，暂不启动换届",
     }
 )
 """What the verdict of all gates together means for a unit."""
+
+INTERNAL = "内部资料，注意保管"
+"""Printed on everything that is handed out."""
+
+NAMELESS = "（名称缺失）"
+"""Shown where a unit was filed without a name."""
 
 LABELS: Mapping[str, str] = MappingProxyType(
     {
@@ -123,6 +133,27 @@ def number_text(value: float | None, *, signed: bool = False, decimals: int = 1)
     if value < 0:
         return f"−{text}"
     return f"+{text}" if signed else text
+
+
+def level_notes(cuts: Classification) -> tuple[str, ...]:
+    """Return the sentences that explain the colours, for legends and notes.
+
+    Examples
+    --------
+    >>> from huanjie_lib.parameters import load_parameters
+    >>> level_notes(load_parameters().classification)[0]
+    '选情指数满分100分，越高越稳：80分及以上为绿色，60分及以上、不足80分为黄色，不足60分为红色。'
+    """
+    green, yellow = f"{cuts.green_from:g}分", f"{cuts.yellow_from:g}分"
+    notes = [
+        f"选情指数满分100分，越高越稳：{green}及以上为绿色，{yellow}及以上、不足{green}为黄色，不足{yellow}为红色。"
+    ]
+    if cuts.improve_margin:
+        notes.append(f"等级转好须超过分界线{cuts.improve_margin:g}分，以免来回跳动。")
+    if cuts.worsen_margin:
+        notes.append(f"等级转差须低于分界线{cuts.worsen_margin:g}分。")
+    notes.append("待核实：有数据缺失，补齐后等级可能改变。")
+    return tuple(notes)
 
 
 def count_text(count: int) -> str:

@@ -91,7 +91,7 @@ def cli() -> None:
     "--seed", type=int, default=20261031, show_default=True, help="随机种子；相同种子得到相同文件。"
 )
 @click.option(
-    "--units", type=click.IntRange(20, 20000), default=3215, show_default=True, help="村（社区）个数。"
+    "--units", type=click.IntRange(60, 20000), default=3215, show_default=True, help="村（社区）个数。"
 )
 def init(out: Path, seed: int, units: int) -> None:
     """Write the synthetic sample city."""

@@ -1,0 +1,279 @@
+"""Each command as a new user would try it, with right and with wrong input."""
+
+import datetime as dt
+import json
+import shutil
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import openpyxl
+import pandas as pd
+import pytest
+import yaml
+
+from huanjie_lib import __version__, cli
+from huanjie_lib.cli import main
+from huanjie_lib.errors import HuanjieError
+
+Capture = pytest.CaptureFixture[str]
+
+
+def run(*arguments: str | Path) -> int:
+    return main([str(a) for a in arguments])
+
+
+def run_city(data: Path, out: Path, *more: str | Path) -> int:
+    return run("run", "--data", data, "--as-of", "2026-10-31", "--out", out, *more)
+
+
+def told(capture: Capture) -> str:
+    """What was told on standard error: one message, no traceback."""
+    text = capture.readouterr().err
+    assert "Traceback" not in text
+    return text
+
+
+@pytest.fixture
+def city(small_city: Path, tmp_path: Path) -> Path:
+    """A copy that a test may spoil."""
+    return Path(shutil.copytree(small_city, tmp_path / "city"))
+
+
+@pytest.fixture
+def flat(city: Path) -> Callable[[str], tuple[pd.DataFrame, Path]]:
+    """A table of the city as CSV, so that it can be spoilt cell by cell."""
+
+    def open_table(name: str) -> tuple[pd.DataFrame, Path]:
+        path = city / "tables" / f"{name}.parquet"
+        frame = pd.read_parquet(path)
+        path.unlink()
+        return frame, path.with_suffix(".csv")
+
+    return open_table
+
+
+def test_run_writes_its_tables_and_tells_one_line(small_city: Path, tmp_path: Path, capsys: Capture) -> None:
+    assert run_city(small_city, tmp_path / "out") == 0
+    line = capsys.readouterr().out.strip()
+    counts = json.loads((tmp_path / "out" / "manifest.json").read_text(encoding="utf-8"))["counts"]
+    assert line.count("\n") == 0
+    assert f"{counts['units']} 个村（社区）" in line
+    assert f"红 {counts.get('red', 0)}" in line
+    index = pd.read_parquet(tmp_path / "out" / "index.parquet")
+    assert list(index.columns) == [
+        "unit_code",
+        "as_of",
+        "index",
+        "index_low",
+        "index_high",
+        "level",
+        "to_verify",
+    ]
+    gates = pd.read_parquet(tmp_path / "out" / "gates.parquet")
+    assert list(gates.columns) == ["unit_code", "gate", "status", "reason", "rule"]
+    points = pd.read_parquet(tmp_path / "out" / "points_lost.parquet")
+    assert list(points.columns) == ["unit_code", "dimension", "indicator", "points"]
+
+
+def test_two_runs_on_the_same_input_are_equal_to_the_byte(small_city: Path, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        assert run_city(small_city, tmp_path / name) == 0
+    files = sorted(p.relative_to(tmp_path / "a") for p in (tmp_path / "a").rglob("*") if p.is_file())
+    assert files == sorted(p.relative_to(tmp_path / "b") for p in (tmp_path / "b").rglob("*") if p.is_file())
+    assert all((tmp_path / "a" / f).read_bytes() == (tmp_path / "b" / f).read_bytes() for f in files)
+
+
+def test_init_writes_the_same_city_twice_and_spares_a_folder_in_use(tmp_path: Path, capsys: Capture) -> None:
+    for name in ("a", "b"):
+        assert run("init", "--out", tmp_path / name, "--units", "60", "--seed", "5") == 0
+    files = sorted(p.relative_to(tmp_path / "a") for p in (tmp_path / "a").rglob("*") if p.is_file())
+    assert files
+    assert all((tmp_path / "a" / f).read_bytes() == (tmp_path / "b" / f).read_bytes() for f in files)
+    capsys.readouterr()
+    assert run("init", "--out", tmp_path / "a") == 2
+    assert "文件夹不是空的" in told(capsys)
+
+
+def test_check_tells_every_error_and_writes_the_quarantine(
+    city: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    workbook = next((city / "returns").rglob("*.xlsx"))
+    book = openpyxl.load_workbook(workbook)
+    sheet = book["矛盾摸排"]
+    column = next(c.column for row in sheet.iter_rows(max_row=4) for c in row if c.value == "摸排日期")
+    sheet.cell(row=sheet.max_row, column=column, value="2026-02-31")
+    last = sheet.max_row
+    book.save(workbook)
+    assert run("check", "--data", city, "--out", tmp_path / "report") == 3
+    out = capsys.readouterr().out
+    assert f"矛盾摸排，第{last}行，摸排日期：发现“2026-02-31”" in out
+    assert (tmp_path / "report" / "quarantine" / "screenings.csv").exists()
+
+
+def test_a_missing_column_is_named_with_the_heading_expected(
+    city: Path, flat: Callable[[str], tuple[pd.DataFrame, Path]], capsys: Capture
+) -> None:
+    frame, path = flat("screenings")
+    frame.drop(columns="screened_on").to_csv(path, index=False)
+    assert run("check", "--data", city) == 3
+    out = capsys.readouterr().out
+    assert "screenings.csv" in out
+    assert "摸排日期" in out
+
+
+def test_a_missing_column_of_an_indispensable_table_stops_the_run(
+    city: Path, tmp_path: Path, flat: Callable[[str], tuple[pd.DataFrame, Path]], capsys: Capture
+) -> None:
+    frame, path = flat("units")
+    frame.drop(columns=["unit_code", "geometry"]).to_csv(path, index=False)
+    assert run_city(city, tmp_path / "out") == 3
+    text = told(capsys)
+    assert "统计用区划代码" in text
+    assert not (tmp_path / "out" / "manifest.json").exists()
+
+
+def test_a_wrong_code_and_a_wrong_date_are_quarantined_and_the_rest_is_loaded(
+    city: Path, tmp_path: Path, flat: Callable[[str], tuple[pd.DataFrame, Path]], capsys: Capture
+) -> None:
+    frame, path = flat("leads")
+    frame = frame.astype("str")
+    frame.loc[0, "unit_code"] = "99012"
+    frame.loc[1, "received_on"] = "2026-13-01"
+    frame.to_csv(path, index=False)
+    assert run_city(city, tmp_path / "out") == 0, "good rows load"
+    assert "已隔离" in told(capsys)
+    report = pd.read_csv(tmp_path / "out" / "intake" / "report.csv", dtype=str)
+    text = report.to_csv()
+    assert "99012" in text
+    assert "2026-13-01" in text
+    assert len(pd.read_csv(tmp_path / "out" / "intake" / "quarantine" / "leads.csv")) == 2
+
+
+def test_an_empty_sheet_is_told(city: Path, capsys: Capture) -> None:
+    workbook = next((city / "returns").rglob("*.xlsx"))
+    book = openpyxl.load_workbook(workbook)
+    position = book.sheetnames.index("矛盾摸排")
+    book.remove(book["矛盾摸排"])
+    book.create_sheet("矛盾摸排", position)
+    book.save(workbook)
+    run("check", "--data", city)
+    out = capsys.readouterr().out
+    assert "矛盾摸排" in out
+    assert "空" in out
+
+
+def test_boundaries_without_or_with_a_wrong_crs_are_refused(
+    city: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    import geopandas as gpd
+
+    path = city / "tables" / "units.parquet"
+    units = gpd.read_parquet(path)
+    units.set_crs(None, allow_override=True).to_parquet(path)
+    declared = city / "sources.yaml"
+    declared.write_text("{}\n", encoding="utf-8")
+    assert run_city(city, tmp_path / "out") == 3
+    assert "坐标" in told(capsys)
+    units.set_crs("EPSG:4490", allow_override=True).to_crs(4527).set_crs(
+        4490, allow_override=True
+    ).to_parquet(path)
+    assert run_city(city, tmp_path / "out") == 3
+    assert "坐标" in told(capsys)
+
+
+def test_a_pack_whose_weights_do_not_sum_to_one_is_refused(
+    small_city: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    pack = shutil.copytree(Path(cli.__file__).parent / "packs" / "default", tmp_path / "pack")
+    framework = yaml.safe_load((pack / "framework.yaml").read_text(encoding="utf-8"))
+    framework["dimensions"][0]["weight"] = 0.5
+    (pack / "framework.yaml").write_text(yaml.safe_dump(framework, allow_unicode=True), encoding="utf-8")
+    assert run_city(small_city, tmp_path / "out", "--pack", pack) == 4
+    assert "各维度权重合计：发现“1.3”；应为：合计为 1" in told(capsys)
+
+
+def test_a_port_in_use_is_told_with_another_to_try(run_folder: Path, capsys: Capture) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert run("serve", "--run", run_folder, "--port", str(port)) == 2
+    text = told(capsys)
+    assert str(port) in text
+    assert "--port" in text
+
+
+@pytest.fixture
+def run_folder(small_city: Path, tmp_path: Path) -> Path:
+    assert run_city(small_city, tmp_path / "run") == 0
+    return tmp_path / "run"
+
+
+def test_export_writes_the_files_and_names_them(run_folder: Path, tmp_path: Path, capsys: Capture) -> None:
+    capsys.readouterr()
+    assert run("export", "--run", run_folder, "--out", tmp_path / "files") == 0
+    names = {p.suffix for p in (tmp_path / "files").iterdir()}
+    assert {".xlsx", ".html", ".pdf", ".png"} <= names
+    assert "已写出" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["run", "--data", "x", "--out", "y"], 2, "缺少参数 --as-of"),
+        (["run", "--data", "x", "--as-of", "31.10.2026", "--out", "y"], 2, "日期写法不对"),
+        (["run", "--data", "nowhere", "--as-of", "2026-10-31", "--out", "y"], 2, "nowhere"),
+        (["check", "--data", "nowhere"], 2, "nowhere"),
+        (["serve", "--run", "nowhere"], 3, "先运行 huanjie run"),
+        (["export", "--run", "nowhere", "--out", "y"], 3, "先运行 huanjie run"),
+        (["run", "--data", "x", "--as-of", "2026-10-31", "--out", "x/y"], 2, "结果不能写在数据文件夹里"),
+        (["run", "--colour", "red"], 2, "没有参数 --colour"),
+        (["dance"], 2, "dance"),
+        (["init", "--out", "z", "--units", "many"], 2, "--units"),
+    ],
+)
+def test_wrong_calls(
+    arguments: list[str],
+    code: int,
+    message: str,
+    capsys: Capture,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == code
+    assert message in told(capsys)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_and_version(capsys: Capture) -> None:
+    assert main([]) == 0
+    assert "serve" in capsys.readouterr().out
+    assert main(["--version"]) == 0
+    assert __version__ in capsys.readouterr().out
+
+
+def test_a_defect_is_shown_by_number_and_kept_in_full(
+    monkeypatch: pytest.MonkeyPatch, capsys: Capture, tmp_path: Path
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("hidden")
+
+    monkeypatch.setattr(cli.cli, "main", broken)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert main(["run"]) == 70
+    text = told(capsys)
+    assert "编号" in text
+    assert "hidden" not in text
+    assert "ZeroDivisionError: hidden" in next(tmp_path.glob("huanjie-error-*.log")).read_text(
+        encoding="utf-8"
+    )
+
+
+def test_every_kind_of_error_has_a_non_zero_exit_code() -> None:
+    assert all(kind.exit_code > 0 for kind in HuanjieError.__subclasses__())
+
+
+def test_dates_are_taken_as_dates() -> None:
+    assert cli._Date().convert(dt.date(2026, 1, 2), None, None) == dt.date(2026, 1, 2)

@@ -47,7 +47,7 @@ for (const name of [...packages].sort()) {
     const { version, license } = JSON.parse(await readFile(path.join(folder, 'package.json'), 'utf8'));
     const file = (await readdir(folder)).find((entry) => /^licen[cs]e/i.test(entry));
     if (!file) throw new Error(`${name} has no licence file`);
-    const text = (await readFile(path.join(folder, file), 'utf8')).trim();
+    const text = (await readFile(path.join(folder, file), 'utf8')).replace(/\r\n/g, '\n').trim();
     notices.push(`${name} ${version} (${license})\n\n${text}\n`);
 }
 const rule = `\n${'-'.repeat(80)}\n\n`;

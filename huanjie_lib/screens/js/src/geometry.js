@@ -83,12 +83,13 @@ export class Shapes {
         this.kind = new Uint8Array(this.count);
         this.paths = new Array(this.count).fill(null);
         this.boxes = new Float32Array(4 * this.count); // left, top, right, bottom
+        this.extents = new Float32Array(this.count); // side of the square that has the area of the box
         this.polygons = units.map((polygons) => polygons.map((rings) => rings.map((ring) => this.#onPlane(ring))));
         this.whole = [Infinity, Infinity, -Infinity, -Infinity]; // the box of all units
         for (let i = 0; i < this.count; i++) this.#prepare(i);
 
         // Drawing order: the largest first, so that an enclave lies on top of what surrounds it.
-        const extents = Float32Array.from(this.kind, (_, i) => this.extent(i));
+        const { extents } = this;
         this.order = Uint32Array.from(this.kind.keys()).sort((a, b) => extents[b] - extents[a] || a - b);
         this.rank = new Uint32Array(this.count);
         this.order.forEach((i, place) => (this.rank[i] = place));
@@ -126,6 +127,7 @@ export class Shapes {
             path.closePath();
         }
         this.boxes.set([left, top, right, bottom], 4 * i);
+        this.extents[i] = Math.sqrt((right - left) * (bottom - top));
         this.whole = [
             Math.min(this.whole[0], left),
             Math.min(this.whole[1], top),
@@ -142,12 +144,6 @@ export class Shapes {
 
     box(i) {
         return this.boxes.subarray(4 * i, 4 * i + 4);
-    }
-
-    // Side of the square that has the area of a unit's box.
-    extent(i) {
-        const [left, top, right, bottom] = this.box(i);
-        return Math.sqrt((right - left) * (bottom - top));
     }
 
     // Units, of one kind if given, whose box meets a box; in drawing order.
@@ -185,25 +181,37 @@ export class Shapes {
     }
 
     #enclaves() {
+        const { boxes, rank } = this;
         const areas = this.order.filter((i) => this.kind[i] === AREA);
-        const cell = 2 * this.extent(areas[areas.length >> 1]);
-        const column = (x) => Math.floor(x / cell);
+        const enclaves = new Array(this.count).fill(NONE);
+        if (!areas.length) return enclaves;
+
+        // A grid of the areas' top left corners.
+        const cell = Math.max(2 * this.extents[areas[areas.length >> 1]], 1e-3);
+        const [west, north, east] = this.whole;
+        const columns = Math.floor((east - west) / cell) + 1;
+        const column = (x) => Math.floor((x - west) / cell);
+        const row = (y) => Math.floor((y - north) / cell);
         const cells = new Map();
         for (const i of areas) {
-            const [left, top] = this.box(i);
-            const key = `${column(left)},${column(top)}`;
+            const key = row(boxes[4 * i + 1]) * columns + column(boxes[4 * i]);
             if (!cells.has(key)) cells.set(key, []);
             cells.get(key).push(i);
         }
-        const enclaves = new Array(this.count).fill(NONE);
         for (const i of areas) {
             const [left, top, right, bottom] = this.box(i);
             const found = [];
-            for (let c = column(left); c <= column(right); c++) {
-                for (let r = column(top); r <= column(bottom); r++) {
-                    for (const other of cells.get(`${c},${r}`) ?? NONE) {
-                        const [l, t, w, h] = this.box(other);
-                        if (this.rank[other] > this.rank[i] && l >= left && t >= top && w <= right && h <= bottom) {
+            for (let r = row(top); r <= row(bottom); r++) {
+                for (let c = column(left); c <= column(right); c++) {
+                    for (const other of cells.get(r * columns + c) ?? NONE) {
+                        const b = 4 * other;
+                        if (
+                            rank[other] > rank[i] &&
+                            boxes[b] >= left &&
+                            boxes[b + 1] >= top &&
+                            boxes[b + 2] <= right &&
+                            boxes[b + 3] <= bottom
+                        ) {
                             found.push(other);
                         }
                     }
@@ -219,7 +227,7 @@ export class Shapes {
         if (!this.labels[i]) {
             const sizes = this.polygons[i].map(([outer]) => Math.abs(area(outer)));
             const rings = this.polygons[i][sizes.indexOf(Math.max(...sizes))];
-            const spot = polylabel(rings.map(pairs), Math.max(this.extent(i) / 50, 1e-3));
+            const spot = polylabel(rings.map(pairs), Math.max(this.extents[i] / 50, 1e-3));
             this.labels[i] = { x: spot[0], y: spot[1], radius: spot.distance };
         }
         return this.labels[i];

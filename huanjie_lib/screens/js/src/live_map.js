@@ -103,7 +103,12 @@ class LiveMapView {
 
         this.noteView();
         layer.once('painted', ({ count }) =>
-            requestAnimationFrame(() => afterPaint(() => this.tell('painted', count))),
+            requestAnimationFrame(() =>
+                afterPaint(() => {
+                    this.tell('painted', count);
+                    this.shapes.enclosed(0); // found now, so that the first recolouring need not wait
+                }),
+            ),
         );
         map.addLayer(layer);
         this.takeSelection();
@@ -203,7 +208,7 @@ class LiveMapView {
         const [left, top, right, bottom] = shapes.box(unit);
         const middle = map.unproject(shapes.toWorld((left + right) / 2, (top + bottom) / 2), PLANE_ZOOM);
         const zoom = map.getZoom();
-        const size = shapes.extent(unit) * map.getZoomScale(zoom, PLANE_ZOOM);
+        const size = shapes.extents[unit] * map.getZoomScale(zoom, PLANE_ZOOM);
         const closer = size > 0 && size < 24 ? Math.min(zoom + Math.log2(40 / size), MAX_ZOOM) : zoom;
         if (closer > zoom || !map.getBounds().pad(-0.1).contains(middle)) map.setView(middle, closer);
     }

@@ -173,23 +173,25 @@ export const UnitLayer = Renderer.extend({
 
     _repaintStale() {
         if (!this._stale.size || !this._map) return;
-        const shapes = this._shapes;
-        const [left, top, right, bottom] = this._view();
+        const { boxes, kind, order, rank } = this._shapes;
+        const view = this._view();
+        const [left, top, right, bottom] = view;
         const areas = new Set();
         let markers = false;
         for (const i of this._stale) {
-            const [l, t, r, b] = shapes.box(i);
-            if (l > right || r < left || t > bottom || b < top) continue;
-            if (shapes.kind[i] === AREA) {
+            const b = 4 * i;
+            if (boxes[b] > right || boxes[b + 2] < left || boxes[b + 1] > bottom || boxes[b + 3] < top) continue;
+            if (kind[i] === AREA) {
                 areas.add(i);
-                for (const enclave of shapes.enclosed(i)) areas.add(enclave);
-            } else if (shapes.kind[i] === POINT) {
+                for (const enclave of this._shapes.enclosed(i)) areas.add(enclave);
+            } else if (kind[i] === POINT) {
                 markers = true;
             }
         }
         this._stale.clear();
-        this._fillAreas([...areas].sort((a, b) => shapes.rank[a] - shapes.rank[b]));
-        if (markers) this._drawMarkers([left, top, right, bottom]);
+        const places = Uint32Array.from(areas, (i) => rank[i]).sort();
+        this._fillAreas(places.map((place) => order[place]));
+        if (markers) this._drawMarkers(view);
     },
 
     _fillAreas(units) {
@@ -202,7 +204,7 @@ export const UnitLayer = Renderer.extend({
                 context.fillStyle = style;
                 context.fill(path, 'evenodd');
             }
-            if (this._shapes.extent(i) * scale >= 20) this._drawMark(i, scale);
+            if (this._shapes.extents[i] * scale >= 20) this._drawMark(i, scale);
         }
     },
 
@@ -238,7 +240,7 @@ export const UnitLayer = Renderer.extend({
         for (const { from, width } of BORDERS) {
             context.lineWidth = width / scale;
             for (const i of areas) {
-                const size = shapes.extent(i) * scale;
+                const size = shapes.extents[i] * scale;
                 if (size >= from && size < upTo) context.stroke(shapes.paths[i]);
             }
             upTo = from;
@@ -251,7 +253,7 @@ export const UnitLayer = Renderer.extend({
         ]) {
             context.strokeStyle = colour;
             for (const i of outlined) {
-                const size = this._outlines.extent(i) * scale;
+                const size = this._outlines.extents[i] * scale;
                 context.lineWidth = (width * Math.min(size / 80, 1)) / scale;
                 context.stroke(this._outlines.paths[i]);
             }

@@ -360,6 +360,7 @@ SLIDER_TO_PIXELS = """async ([press, steps]) => {
 }"""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [3215, 20_000])
 def test_recolouring_is_fast_and_costs_one_byte_a_unit(
     voila_server: Callable[..., Any],

@@ -1,0 +1,287 @@
+"""Weights from pairwise judgments: the analytic hierarchy process (AHP).
+
+Sources: Saaty (1980), *The Analytic Hierarchy Process*; Saaty (1990), EJOR 48:9-26 (eigenvector, ratio);
+Aczél & Saaty (1983), J. Math. Psychology 27:93-102 (the geometric mean is the only reciprocal way to merge
+judgments of a group). Three tables of the random index are in use, so the one used is part of every result.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from huanjie_lib.errors import Fault, ParameterError
+
+__all__ = ["RANDOM_INDEX", "AhpResult", "RandomIndexTable", "Triad", "ahp_weights", "merge_judgments"]
+
+RandomIndexTable: TypeAlias = Literal["saaty_1980", "saaty_2005", "donegan_dodd_1991"]
+
+_SAATY_2005 = (0.52, 0.89, 1.11, 1.25, 1.35, 1.4, 1.45, 1.49, 1.52, 1.54, 1.56, 1.58, 1.59)
+_SAATY_1980 = (0.58, 0.9, 1.12, 1.24, 1.32, 1.41, 1.45, 1.49)
+_DONEGAN = (
+    0.4914,
+    0.8286,
+    1.0591,
+    1.1797,
+    1.2519,
+    1.3171,
+    1.3733,
+    1.4055,
+    1.4213,
+    1.4497,
+    1.4643,
+    1.4822,
+    1.4969,
+)
+
+RANDOM_INDEX: Mapping[RandomIndexTable, Mapping[int, float]] = {
+    "saaty_1980": dict(enumerate(_SAATY_1980, start=3)),
+    "saaty_2005": dict(enumerate(_SAATY_2005, start=3)),
+    "donegan_dodd_1991": dict(enumerate(_DONEGAN, start=3)) | {20: 1.5371, 30: 1.5772},
+}
+"""Mean consistency index of random reciprocal matrices by order, in the three published tables in use."""
+
+CONSISTENT_BELOW = 0.1
+"""Saaty's rule of thumb: judgments with a larger consistency ratio should be reviewed."""
+
+_RECIPROCAL_TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Triad:
+    """Three judgments that contradict one another most.
+
+    Parameters
+    ----------
+    first, second, third
+        Labels of the items compared.
+    product
+        ``a(first, second) · a(second, third) · a(third, first)``; 1 when consistent.
+    implied
+        Value of ``a(first, third)`` that the other two judgments imply.
+    stated
+        Value of ``a(first, third)`` as judged.
+    """
+
+    first: str
+    second: str
+    third: str
+    product: float
+    implied: float
+    stated: float
+
+    def explain(self) -> str:
+        """Return guidance as one Chinese sentence."""
+        return (
+            f"“{self.first}”对“{self.second}”、“{self.second}”对“{self.third}”两个判断推出"
+            f"“{self.first}”对“{self.third}”应为{self.implied:.2g}，实际填{self.stated:.2g}，请先复核这三个判断"
+        )
+
+
+@dataclass(frozen=True)
+class AhpResult:
+    """Weights and consistency of one matrix of judgments.
+
+    Parameters
+    ----------
+    weights
+        Weight by item; sums to 1.
+    lambda_max
+        Principal eigenvalue.
+    consistency_index
+        ``(λ_max − n) / (n − 1)``.
+    consistency_ratio
+        Consistency index over the random index; 0 for two items or fewer.
+    random_index
+        Name of the random-index table used.
+    worst_triad
+        The most contradictory three judgments; ``None`` for two items or fewer.
+    """
+
+    weights: pd.Series[float]
+    lambda_max: float
+    consistency_index: float
+    consistency_ratio: float
+    random_index: RandomIndexTable
+    worst_triad: Triad | None
+
+    def __repr__(self) -> str:
+        """Return size, consistency ratio and random-index table."""
+        return (
+            f"AhpResult(items={len(self.weights)}, CR={self.consistency_ratio:.3f}, RI={self.random_index!r})"
+        )
+
+    @property
+    def consistent(self) -> bool:
+        """Whether the consistency ratio is below 0.1."""
+        return self.consistency_ratio < CONSISTENT_BELOW
+
+    def explain(self) -> str:
+        """Return the verdict on consistency in Chinese, with guidance where it fails."""
+        verdict = f"一致性比率{self.consistency_ratio:.3f}（随机指标表{self.random_index}）"
+        if self.consistent or self.worst_triad is None:
+            return f"{verdict}，低于0.1，判断基本一致"
+        return f"{verdict}，不低于0.1，判断不够一致；{self.worst_triad.explain()}"
+
+
+def ahp_weights(matrix: pd.DataFrame, *, random_index: RandomIndexTable = "saaty_2005") -> AhpResult:
+    """Return weights from one reciprocal matrix of pairwise judgments.
+
+    Parameters
+    ----------
+    matrix
+        Square, rows and columns named alike; ``a[i, j]`` says how many times as important ``i`` is as ``j``.
+    random_index
+        Random-index table for the consistency ratio.
+
+    Returns
+    -------
+    AhpResult
+        Weights are the principal right eigenvector, normalised to 1.
+
+    Raises
+    ------
+    ParameterError
+        If a judgment is missing, not positive or not the reciprocal of its mirror, the matrix is not square
+        and alike-named, or the table has no entry for its order; every faulty cell is listed.
+
+    Examples
+    --------
+    >>> names = ["a", "b", "c"]
+    >>> judgments = pd.DataFrame([[1, 2, 4], [1 / 2, 1, 2], [1 / 4, 1 / 2, 1]], index=names, columns=names)
+    >>> result = ahp_weights(judgments)
+    >>> result.weights.round(4).tolist(), abs(round(result.consistency_ratio, 6))
+    ([0.5714, 0.2857, 0.1429], 0.0)
+    >>> ahp_weights(judgments.replace(4, 5))
+    Traceback (most recent call last):
+        ...
+    huanjie_lib.errors.ParameterError: 判断矩阵不能用（共 1 处问题）
+      1. 判断矩阵：a 对 c：发现“5 与 0.25”；应为：互为倒数；...
+    """
+    labels = [str(c) for c in matrix.columns]
+    if [str(i) for i in matrix.index] != labels or not labels:
+        raise ParameterError(
+            "判断矩阵不能用",
+            [Fault("判断矩阵", f"{matrix.shape[0]} 行 {matrix.shape[1]} 列", "行列同名的方阵", "补齐行列")],
+        )
+    values = matrix.to_numpy(dtype=np.float64)
+    faults = _reciprocal_faults(values, labels)
+    n = len(labels)
+    table = RANDOM_INDEX[random_index]
+    if n > 2 and n not in table:
+        faults.append(
+            Fault(
+                "随机指标表",
+                f"{random_index} 没有 {n} 阶",
+                "、".join(map(str, table)),
+                "减少比较项或更换随机指标表",
+            )
+        )
+    if faults:
+        raise ParameterError("判断矩阵不能用", faults)
+    eigenvalues, vectors = np.linalg.eig(values)
+    principal = int(np.argmax(eigenvalues.real))
+    lambda_max = float(eigenvalues[principal].real)
+    vector = np.abs(vectors[:, principal].real)
+    index = (lambda_max - n) / (n - 1) if n > 1 else 0.0
+    return AhpResult(
+        weights=pd.Series(vector / vector.sum(), index=labels, name="weight"),
+        lambda_max=lambda_max,
+        consistency_index=index,
+        consistency_ratio=index / table[n] if n > 2 else 0.0,
+        random_index=random_index,
+        worst_triad=_worst_triad(values, labels),
+    )
+
+
+def merge_judgments(
+    matrices: Sequence[pd.DataFrame], *, voices: Sequence[float] | None = None
+) -> pd.DataFrame:
+    """Merge the judgments of a group by the weighted geometric mean of each cell.
+
+    Parameters
+    ----------
+    matrices
+        One matrix per person, all with the same names in the same order.
+    voices
+        Weight of each person's voice; equal when omitted.
+
+    Raises
+    ------
+    ParameterError
+        If there is no matrix, names differ, a voice is negative or all are zero.
+
+    Examples
+    --------
+    >>> names = ["a", "b"]
+    >>> first = pd.DataFrame([[1, 8], [1 / 8, 1]], index=names, columns=names)
+    >>> second = pd.DataFrame([[1, 2], [1 / 2, 1]], index=names, columns=names)
+    >>> float(merge_judgments([first, second]).loc["a", "b"])
+    4.0
+    """
+    if not matrices:
+        raise ParameterError("没有判断矩阵", [Fault("判断矩阵", "0 份", "至少一份", "收集至少一人的判断")])
+    share = np.ones(len(matrices)) if voices is None else np.asarray(voices, dtype=np.float64)
+    if share.shape != (len(matrices),) or (share < 0).any() or not share.sum() > 0:
+        raise ParameterError(
+            "各人的份量不对",
+            [Fault("份量", str(list(share)), f"{len(matrices)} 个不小于 0、不全为 0 的数", "改正份量")],
+        )
+    first = matrices[0]
+    faults = [
+        Fault(
+            f"第 {n} 份判断矩阵",
+            "、".join(map(str, m.columns)),
+            "、".join(map(str, first.columns)),
+            "按同样的名称和次序填写",
+        )
+        for n, m in enumerate(matrices, start=1)
+        if list(m.columns) != list(first.columns) or list(m.index) != list(first.index)
+    ]
+    for number, m in enumerate(matrices, start=1):
+        if m.shape == first.shape:
+            found = _reciprocal_faults(m.to_numpy(dtype=np.float64), [str(c) for c in m.columns])
+            faults += [Fault(f"第 {number} 份{f.where}", f.found, f.allowed, f.remedy) for f in found]
+    if faults:
+        raise ParameterError("判断矩阵不能合并", faults)
+    logs = np.tensordot(share / share.sum(), np.log([m.to_numpy(dtype=np.float64) for m in matrices]), axes=1)
+    return pd.DataFrame(np.exp(logs), index=first.index, columns=first.columns)
+
+
+def _reciprocal_faults(values: npt.NDArray[np.float64], labels: Sequence[str]) -> list[Fault]:
+    faults = []
+    for i, j in itertools.combinations_with_replacement(range(len(labels)), 2):
+        here, mirror = values[i, j], values[j, i]
+        where = f"判断矩阵：{labels[i]} 对 {labels[j]}"
+        if not (here > 0 and mirror > 0 and math.isfinite(here) and math.isfinite(mirror)):
+            faults.append(Fault(where, f"{here:g} 与 {mirror:g}", "大于 0 的数", "补填或改正该判断"))
+        elif abs(here * mirror - 1.0) > _RECIPROCAL_TOLERANCE:
+            faults.append(Fault(where, f"{here:g} 与 {mirror:g}", "互为倒数", "改正其中一格"))
+    return faults
+
+
+def _worst_triad(values: npt.NDArray[np.float64], labels: Sequence[str]) -> Triad | None:
+    logs = np.log(values)
+    worst: tuple[float, tuple[int, int, int]] | None = None
+    for i, j, k in itertools.combinations(range(len(labels)), 3):
+        error = abs(logs[i, j] + logs[j, k] + logs[k, i])
+        if worst is None or error > worst[0]:
+            worst = (error, (i, j, k))
+    if worst is None:
+        return None
+    i, j, k = worst[1]
+    return Triad(
+        first=labels[i],
+        second=labels[j],
+        third=labels[k],
+        product=float(values[i, j] * values[j, k] * values[k, i]),
+        implied=float(values[i, j] * values[j, k]),
+        stated=float(values[i, k]),
+    )

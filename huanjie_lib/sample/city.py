@@ -308,7 +308,9 @@ class _Maker:
         taken = [u for pair in orphans for u in pair]
         free = np.setdiff1d(np.arange(self.size), taken)
         count = max(2, round(6 * self.size / FULL_SIZE))
-        renumbered = np.sort(rng.choice(free, count, replace=False))
+        paper = free[np.array([self.codes[u].startswith(RETURNS_COUNTY) for u in free.tolist()])]
+        chosen = np.concatenate([rng.choice(paper, 1), rng.choice(free, count, replace=False)])
+        renumbered = np.unique(chosen)
         free = np.setdiff1d(free, renumbered)
         merged = np.sort(rng.choice(free, max(1, count // 2), replace=False))
         old, new, kind = [], [], []

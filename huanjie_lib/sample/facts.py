@@ -158,7 +158,7 @@ def _put_money(
     per_head = np.where(community, 0.75 * per_head, per_head)
     income = residents * per_head
     ratio = 0.42 * np.exp(0.85 * factors.base["audit"] + 0.6 * rng.normal(size=book.size))
-    ratio = np.where(rng.random(book.size) < 0.22, 0.0, ratio)
+    ratio = np.where(rng.random(book.size) < 0.22, 0.0, np.minimum(ratio, 9.0))
     incomes, debts = [], []
     for step in range(len(years)):
         trend = (1.05 ** (step - len(years) + 1)) * np.exp(0.06 * rng.normal(size=book.size))

@@ -95,7 +95,8 @@ def make_screenings(
     interval = np.clip(104.0 * np.exp(0.28 * slack), 45.0, 240.0)
     most = int((calendar.today - first) / 45.0) + 2
     gaps = interval[:, None] * rng.uniform(0.55, 1.5, (size, most))
-    days = np.floor(steady(first + rng.uniform(0, 60, (size, 1)) + np.cumsum(gaps, axis=1))).astype(np.int64)
+    gaps[:, 0] = rng.uniform(0, 90, size)
+    days = np.floor(steady(first + np.cumsum(gaps, axis=1))).astype(np.int64)
     unit, nth = np.nonzero(days <= calendar.today)
     methods = [m.value for m in ScreeningMethod]
     visited = rng.binomial(households[unit].astype(np.int64), steady(rng.uniform(0.15, 0.6, len(unit))))

@@ -177,7 +177,8 @@ def make_returns(
     townships = tables["townships"]
     mine = townships[townships["county_code"] == county]
     facts = tables["facts"]
-    here = (facts["as_of"] == pd.Timestamp(as_of)) & facts["unit_code"].str.startswith(county)
+    inside = facts["unit_code"].str.slice(0, 9).isin(mine["township_code"])
+    here = inside & (facts["as_of"] == pd.Timestamp(as_of))
     basic = facts[here].pivot(index="unit_code", columns="metric", values="value")
     metrics = load_parameters().framework.metrics
     files: list[ReturnFile] = []

@@ -91,11 +91,17 @@ def _fill(sheet: Any, grid: Grid, styles: Mapping[str, Any]) -> None:
         _put(sheet, top, left, value, style)
     if grid.top:
         sheet.set_row(0, 28)
+    for row in range(grid.top, below):
+        sheet.set_row(row, 34)
     for column in range(len(grid.cells[0])):
         texts = [str(r[column]) for r in grid.cells[below:] if r[column] is not None]
-        longest = max((sum(2 if ord(c) > 255 else 1 for c in text) for text in texts), default=6)
-        sheet.set_column(column, column, min(max(longest + 2, 9), 30))
+        texts += str(grid.cells[below - 1][column] or "").split("\n")
+        sheet.set_column(column, column, min(max(max(map(_width, texts)) + 2, 7), 30))
     sheet.freeze_panes(below, 3)
+
+
+def _width(text: str) -> int:
+    return sum(2 if ord(character) > 255 else 1 for character in text)
 
 
 def _style(styles: Mapping[str, Any], value: Cell, *, framed: bool = True) -> Any:

@@ -171,6 +171,23 @@ class LiveMap(anywidget.AnyWidget):
         """
         self.set_trait("hover_text", self._hover_text(hovers))
 
+    def show(self, positions: Sequence[int]) -> None:
+        """Bring units into view together; the whole city when there are none.
+
+        Parameters
+        ----------
+        positions
+            Positions of units.
+
+        Raises
+        ------
+        LiveMapError
+            A position is no unit.
+        """
+        for position in positions:
+            self._require_unit(position, lowest=0)
+        self.send({"show": [int(position) for position in positions]})
+
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """Take from the browser what it may tell, in range; drop everything else."""
         told = {name: sync_data[name] for name in _FROM_BROWSER if name in sync_data}
@@ -214,6 +231,20 @@ class LiveMap(anywidget.AnyWidget):
                 ],
             )
 
+    def _require_unit(self, position: int, *, lowest: int) -> None:
+        if not (self._is_unit(position) and position >= lowest):
+            raise LiveMapError(
+                "地图上没有这个单元",
+                [
+                    Fault(
+                        "地图的选中单元",
+                        str(position),
+                        f"{'-1（不选）' if lowest < 0 else '0 '}到 {self._unit_count - 1}",
+                        "按边界的单元顺序给出序号，从 0 起",
+                    )
+                ],
+            )
+
     @traitlets.validate("levels")
     def _check_levels(self, proposal: dict[str, Any]) -> bytes:
         levels: bytes = proposal["value"]
@@ -223,18 +254,7 @@ class LiveMap(anywidget.AnyWidget):
     @traitlets.validate("selected")
     def _check_selected(self, proposal: dict[str, Any]) -> int:
         selected: int = proposal["value"]
-        if not self._is_unit(selected):
-            raise LiveMapError(
-                "地图上没有这个单元",
-                [
-                    Fault(
-                        "地图的选中单元",
-                        str(selected),
-                        f"-1（不选）到 {self._unit_count - 1}",
-                        "按边界的单元顺序给出序号，从 0 起",
-                    )
-                ],
-            )
+        self._require_unit(selected, lowest=-1)
         return selected
 
     def _is_unit(self, value: object) -> bool:

@@ -31,6 +31,7 @@ from huanjie_lib.screens.serve import RUN_VARIABLE
 from huanjie_lib.store.run_folder import Run, read_run
 from huanjie_lib.views import charts, summary, tables
 from huanjie_lib.views.geometry import encode_geometry
+from huanjie_lib.views.shapes import group_unions
 from huanjie_lib.views.words import ADMISSION, count_text, date_text, number_text
 from huanjie_lib.vocabulary import GateStatus, Level
 
@@ -53,9 +54,12 @@ GROUPS: Final = {
     TO_VERIFY: "待核实的村（社区）",
     ADMITTED: "准入清单（可启动换届）",
 }
+INCIDENTS: Final = frozenset({"audit_problems", "disputes", "leads"})
+"""Sources that record what has happened: a unit without a row has had nothing to report."""
 MATCHES_SHOWN: Final = 8
 LISTED: Final = 300
 SNAPSHOTS_LISTED: Final = 12
+HISTORY_HEIGHT: Final = 164.0
 WORDS: Final = {"number": number_text, "count": count_text, "date": date_text, "Level": Level}
 
 logger = logging.getLogger(__name__)
@@ -142,6 +146,12 @@ class OverviewModel(traitlets.HasTraits):
     def position(self) -> int:
         """Position of the open unit in ``run.units``; -1 for none."""
         return self._position.get(self.unit, -1)
+
+    def positions(self) -> list[int]:
+        """Positions of the chosen township's units in ``run.units``; none when none is chosen."""
+        if not self.township:
+            return []
+        return [int(i) for i in (self.run.units["township_code"] == self.township).to_numpy().nonzero()[0]]
 
     def code_at(self, position: int) -> str:
         """Return the code of the unit at a position of ``run.units``; empty for -1."""
@@ -267,10 +277,12 @@ class OverviewView:
         }
         with self._guarded():
             try:
-                change = actions[action](value)
-                self.model.set_state(change)
+                self.model.set_state(actions[action](value))
             except (KeyError, traitlets.TraitError):
                 logger.warning("a message of the page was refused: %s", action)
+                return
+            if action in {"tab", "group", "township", "back", "home"}:
+                self.map.show(self.model.positions())
 
     def _take_from_map(self, change: dict[str, Any]) -> None:
         with self._guarded():
@@ -293,9 +305,13 @@ class OverviewView:
 
     def _head_html(self) -> Markup:
         view = self.model.overview
-        behind = [f for f in view.freshness if f.units_covered < f.units_total]
         return render(
-            "head.html.j2", title=TITLE, view=view, levels=tuple(Level), behind=len(behind), **WORDS
+            "head.html.j2",
+            title=TITLE,
+            view=view,
+            levels=tuple(Level),
+            due=[source for source in view.freshness if source.source not in INCIDENTS],
+            **WORDS,
         )
 
     def _tiles_html(self) -> Markup:
@@ -311,7 +327,7 @@ class OverviewView:
                 verdict=ADMISSION.get(profile.admission or "", ""),
                 listing=listing,
                 radar=Markup(charts.radar_svg(profile)),
-                history=Markup(charts.history_svg(profile)),
+                history=Markup(charts.history_svg(profile, height=HISTORY_HEIGHT)),
                 sections=SECTIONS,
                 section=model.section,
                 **WORDS,
@@ -332,7 +348,7 @@ class OverviewView:
         elif tab == "gates":
             values["rows"] = _records(tables.gate_progress(self.model.run))
         elif tab == "freshness":
-            values["manifest"] = self.model.run.manifest
+            values = {"manifest": self.model.run.manifest, "incidents": INCIDENTS}
         return render(f"{tab}.html.j2", view=view, **values, **WORDS)
 
     @contextmanager
@@ -410,12 +426,15 @@ def _log_to_server() -> None:
 
 def _live_map(run: Run) -> LiveMap:
     lines = tables.hover_lines(run)
+    shapes = run.shapes()
+    townships = group_unions(shapes, run.units["township_code"].to_numpy())
     return LiveMap(
-        encode_geometry(run.shapes()),
+        encode_geometry(shapes),
         names=[unit[0] for unit in lines],
         hovers=[unit[1:] for unit in lines],
         levels=tables.level_bytes(run),
         legend_title="三色预警图",
+        outlines=encode_geometry(townships.to_numpy()),
     )
 
 

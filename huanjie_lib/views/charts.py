@@ -81,8 +81,15 @@ def radar_svg(profile: UnitProfile) -> str:
     return _svg(320, 264, title, parts)
 
 
-def history_svg(profile: UnitProfile) -> str:
+def history_svg(profile: UnitProfile, *, height: float = 232.0) -> str:
     """Draw the index at every snapshot: triangle red, square yellow, disc green, ring without data.
+
+    Parameters
+    ----------
+    profile
+        The unit.
+    height
+        Height of the drawing, whose width is 320.
 
     Examples
     --------
@@ -93,7 +100,7 @@ def history_svg(profile: UnitProfile) -> str:
     True
     """
     history = profile.history
-    left, right, top, bottom = 30.0, 274.0, 14.0, 204.0
+    left, right, top, bottom = 30.0, 274.0, 14.0, height - 28.0
     title = f"{profile.unit_name}历次选情指数"
     parts = []
     for value in (0, 20, 40, 60, 80, 100):
@@ -115,7 +122,7 @@ def history_svg(profile: UnitProfile) -> str:
         last, (x, y) = spots[-1]
         parts.append(_text(right + 4, y + 4, number_text(last.index), size=13, bold=True))
     parts += _months([s.as_of.strftime("%Y.%m") for s in history], left, right, bottom + 18)
-    return _svg(320, 232, title, parts)
+    return _svg(320, height, title, parts)
 
 
 def trend_svg(trend: pd.DataFrame) -> str:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
+import shapely
+from numpy.typing import NDArray
+from shapely import GeometryType
 
 from huanjie_lib.errors import DataError, Fault
 
 if TYPE_CHECKING:
     import geopandas as gpd
 
-__all__ = ["group_shapes", "unit_shapes"]
+__all__ = ["group_shapes", "group_unions", "unit_shapes"]
 
 
 def unit_shapes(units: pd.DataFrame, boundaries: gpd.GeoDataFrame) -> gpd.GeoSeries:
@@ -90,7 +94,32 @@ def group_shapes(shapes: gpd.GeoSeries, groups: pd.Series[str]) -> gpd.GeoSeries
     """
     import geopandas as gpd
 
-    solid = shapes.geom_type.isin(["Polygon", "MultiPolygon"]).to_numpy()
-    polygons = shapes[solid].make_valid(method="structure", keep_collapsed=False)
-    frame = gpd.GeoDataFrame({"group": groups.to_numpy()[solid]}, geometry=polygons.array)
-    return frame.dissolve("group", method="unary").geometry.set_crs(shapes.crs)
+    unions = group_unions(shapes.to_numpy(), groups.to_numpy())
+    return gpd.GeoSeries(unions, crs=shapes.crs)
+
+
+def group_unions(shapes: NDArray[np.object_], groups: NDArray[Any]) -> pd.Series[Any]:
+    """Return the same as :func:`group_shapes` from plain shapely geometries, without loading geopandas.
+
+    Parameters
+    ----------
+    shapes
+        One geometry or ``None`` per unit, shape ``(n,)``.
+    groups
+        Group of each unit, shape ``(n,)``.
+
+    Returns
+    -------
+    pandas.Series
+        One geometry per group, index = group in sorted order.
+
+    Examples
+    --------
+    >>> import shapely
+    >>> group_unions(np.array([shapely.box(0, 0, 1, 1), None]), np.array(["a", "b"])).index.tolist()
+    ['a']
+    """
+    solid = np.isin(shapely.get_type_id(shapes), [GeometryType.POLYGON, GeometryType.MULTIPOLYGON])
+    polygons = shapely.make_valid(shapes[solid], method="structure", keep_collapsed=False)
+    members = pd.Series(polygons, dtype=object).groupby(groups[solid])
+    return pd.Series({name: shapely.union_all(part.to_numpy()) for name, part in members}, dtype=object)

@@ -112,6 +112,11 @@ class Freshness:
     units_covered: int
     units_total: int
 
+    @property
+    def covered_share(self) -> float:
+        """Share of the units that the source covers (0-1); 1 where there is no unit to cover."""
+        return self.units_covered / self.units_total if self.units_total else 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class Overview:

@@ -192,6 +192,20 @@ def test_selecting_a_unit_there_is_not_is_refused(geometry: EncodedGeometry, uni
     assert live.selected == COUNT - 1
 
 
+def test_showing_units_tells_the_browser_which(
+    geometry: EncodedGeometry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = build(geometry)
+    sent: list[object] = []
+    monkeypatch.setattr(live, "send", sent.append)
+    live.show([3, COUNT - 1])
+    live.show([])
+    for wrong in (-1, COUNT):
+        with pytest.raises(LiveMapError, match="0 到"):
+            live.show([0, wrong])
+    assert sent == [{"show": [3, COUNT - 1]}, {"show": []}]
+
+
 def test_the_browser_may_tell_selection_and_paint_figures(geometry: EncodedGeometry) -> None:
     live = build(geometry)
     seen: list[int] = []

@@ -216,7 +216,7 @@ class TestView:
         head = words(panels(view)["head"].html)
         assert "数据截至 2026年10月31日" in head
         assert small_run.parameters.version in head
-        assert "2 类来源，1 类未报齐" in head
+        assert "应报 2 类，最低一类已报 58.3%" in head
 
     @pytest.mark.parametrize("tab", TABS)
     def test_every_tab_says_something(self, view: OverviewView, tab: str) -> None:

@@ -57,6 +57,7 @@ class LiveMapView {
             'change:legend_title': showCaption,
             'change:as_of': showCaption,
             'change:height': setHeight,
+            'msg:custom': ({ show }) => Array.isArray(show) && this.started && this.show(show),
         };
         for (const [event, handler] of Object.entries(this.handlers)) model.on(event, handler);
         this.layer.on('recoloured', () => this.reportRepaint());
@@ -143,6 +144,20 @@ class LiveMapView {
         map.setMinZoom(zoom - 1);
         this.fitting = false;
         this.whole = true;
+    }
+
+    // Brings units into view together; the whole city when there are none to be seen.
+    show(units) {
+        const { map, shapes } = this;
+        const boxes = units.filter((unit) => shapes.kind[unit] !== NOTHING).map((unit) => shapes.box(unit));
+        if (!boxes.length) return this.showAll();
+        const [left, top] = [0, 1].map((side) => Math.min(...boxes.map((box) => box[side])));
+        const [right, bottom] = [2, 3].map((side) => Math.max(...boxes.map((box) => box[side])));
+        const { clientWidth, clientHeight } = this.surface;
+        const scale = 0.7 * Math.min(clientWidth / (right - left), clientHeight / (bottom - top)); // Infinity: a point
+        const zoom = Math.min(PLANE_ZOOM + Math.log2(scale), MAX_ZOOM);
+        const middle = shapes.toWorld((left + right) / 2, (top + bottom) / 2);
+        map.setView(map.unproject(middle, PLANE_ZOOM), zoom);
     }
 
     // The view that shows the city in the frame less its gaps and a strip on the right and at the bottom.

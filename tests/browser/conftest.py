@@ -85,7 +85,11 @@ class VoilaServer:
 def browser() -> Iterator[Browser]:
     """One headless Chromium for the session: the system's, or the one Playwright has installed."""
     with sync_playwright() as playwright:
-        executable = shutil.which("chromium") or playwright.chromium.executable_path
+        executable = (
+            os.environ.get("HUANJIE_CHROMIUM")
+            or shutil.which("chromium")
+            or playwright.chromium.executable_path
+        )
         if not Path(executable).exists():
             pytest.fail(
                 "Browser tests need Chromium: install the system package 'chromium' (Debian: apt install "

@@ -22,7 +22,7 @@ from huanjie_lib.store.run_folder import Run
 from huanjie_lib.views.fonts import missing_glyphs, register_matplotlib
 from huanjie_lib.views.shapes import group_shapes, unit_shapes
 from huanjie_lib.views.tables import map_units
-from huanjie_lib.views.words import INTERNAL, LEVELS, count_text, date_text, level_notes, percent_text
+from huanjie_lib.views.words import INTERNAL, LEVELS, count_text, date_text, ems, level_notes, percent_text
 from huanjie_lib.vocabulary import Level
 
 if TYPE_CHECKING:
@@ -299,7 +299,7 @@ def _groups(axes: Axes, shapes: gpd.GeoSeries, units: pd.DataFrame) -> None:
         middle = shapely.get_point(shapely.maximum_inscribed_circle(outline), 0)
         west, _, east, _ = outline.bounds
         for size in _NAME_SIZES:
-            width, height = _ems(name) * size * _PT * metres, 1.25 * size * _PT * metres
+            width, height = ems(name) * size * _PT * metres, 1.25 * size * _PT * metres
             box = (middle.x - width / 2, middle.y - height / 2, middle.x + width / 2, middle.y + height / 2)
             if width <= 1.1 * (east - west) and not any(_touch(box, other) for other in taken):
                 taken.append(box)
@@ -382,16 +382,11 @@ def _drawable(name: str) -> tuple[str, str]:
     return shown, "normal" if missing_glyphs(shown, bold=True) else "bold"
 
 
-def _ems(text: str) -> float:
-    """Return the width of a text in ems: a Chinese character is one, a Latin one about half."""
-    return sum(0.56 if character.isascii() else 1.0 for character in text)
-
-
 def _wrapped(text: str, width: float) -> list[str]:
     """Break a text into lines of at most ``width`` ems; closing punctuation never begins a line."""
     lines = [""]
     for piece in re.findall(r"[!-~]+[，。；：、）”]?|.[，。；：、）”]?", text):
-        if lines[-1] and _ems(lines[-1] + piece) > width:
+        if lines[-1] and ems(lines[-1] + piece) > width:
             lines.append("")
         lines[-1] += piece
     return lines

@@ -21,6 +21,7 @@ __all__ = [
     "NAMELESS",
     "count_text",
     "date_text",
+    "ems",
     "level_notes",
     "number_text",
     "percent_text",
@@ -35,7 +36,7 @@ ADMISSION: Mapping[str, str] = MappingProxyType(
     {
         GateStatus.PASS.value: "可以启动换届",
         GateStatus.FAIL.value: "不得启动换届",
-        GateStatus.UNKNOWN.value: "待核实，暂不启动换届",
+        GateStatus.UNKNOWN.value: "准入待核实",
     }
 )
 """What the verdict of all gates together means for a unit."""
@@ -176,6 +177,17 @@ def percent_text(part: int, whole: int) -> str:
     ('33.3%', '—')
     """
     return f"{100 * part / whole:.1f}%" if whole else "—"
+
+
+def ems(text: str) -> float:
+    """Return the width of a text in ems: a Chinese character is one, a Latin one about half.
+
+    Examples
+    --------
+    >>> ems("共3个")
+    2.56
+    """
+    return sum(0.56 if character.isascii() else 1.0 for character in text)
 
 
 def present(value: Any) -> bool:

@@ -1,9 +1,16 @@
-"""A small run shared by the tests of views, exports and screens."""
+"""Runs shared by the tests, small and whole, and screens served over them."""
 
 from __future__ import annotations
 
 import datetime as dt
 import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import geopandas as gpd
@@ -204,3 +211,90 @@ def small_city(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("small_city")
     write_city(make_city(units=60), out)
     return out
+
+
+@pytest.fixture(scope="session")
+def sample_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run folder of the whole sample city, made once by ``huanjie run``; not to be changed."""
+    out = tmp_path_factory.mktemp("sample") / "run"
+    data = Path(__file__).resolve().parents[1] / "data" / "sample"
+    arguments = ["run", "--data", str(data), "--as-of", AS_OF.isoformat(), "--out", str(out)]
+    subprocess.run([sys.executable, "-m", "huanjie_lib", *arguments], check=True, capture_output=True)
+    return out
+
+
+@dataclass(frozen=True)
+class ServedScreen:
+    """A screen served by ``huanjie serve``: the address it told, token included, and its log."""
+
+    url: str
+    log: Path
+    process: subprocess.Popen[bytes]
+
+
+def start_screen(run: Path, folder: Path) -> ServedScreen:
+    """Serve a run folder on a free port and wait until the address is told."""
+    log = folder / "serve.log"
+    with log.open("wb") as sink:
+        process = subprocess.Popen(
+            [sys.executable, "-c", SERVE, str(run)],
+            stdout=sink,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    until = time.monotonic() + 90
+    while time.monotonic() < until and process.poll() is None:
+        told = re.search(r"http://\S+", log.read_text(encoding="utf-8"))
+        if told:
+            return ServedScreen(told[0], log, process)
+        time.sleep(0.1)
+    process.kill()
+    pytest.fail(f"the screen was not served ({process.wait()}):\n{log.read_text(encoding='utf-8')}")
+
+
+def stop_screen(screen: ServedScreen) -> int:
+    """End a server as Ctrl-C does and return its exit code; kill its group when it does not end."""
+    if screen.process.poll() is None:
+        screen.process.send_signal(signal.SIGINT)
+    try:
+        return screen.process.wait(30)
+    except subprocess.TimeoutExpired:
+        os.killpg(screen.process.pid, signal.SIGKILL)
+        return screen.process.wait(30)
+
+
+# The command line takes ports from 1; a test wants whichever is free.
+SERVE = """
+import sys, pathlib
+from huanjie_lib.screens.serve import serve
+serve(pathlib.Path(sys.argv[1]), port=0, announce=lambda url: print(url, flush=True))
+"""
+
+
+@pytest.fixture(scope="session")
+def serve_screen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Path], ServedScreen]]:
+    """Return a function that serves the overview of a run folder; all end with the session."""
+    screens: dict[Path, ServedScreen] = {}
+
+    def start(run: Path) -> ServedScreen:
+        if run not in screens:
+            screens[run] = start_screen(run, tmp_path_factory.mktemp("serve"))
+        return screens[run]
+
+    yield start
+    for screen in screens.values():
+        stop_screen(screen)
+
+
+@pytest.fixture
+def new_screen() -> Iterator[Callable[[Path, Path], ServedScreen]]:
+    """Return a function that serves a run folder with its log in another, for a test that ends it."""
+    screens: list[ServedScreen] = []
+
+    def start(run: Path, folder: Path) -> ServedScreen:
+        screens.append(start_screen(run, folder))
+        return screens[-1]
+
+    yield start
+    for screen in screens:
+        stop_screen(screen)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
+import socket
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from socket import socket
 from typing import Final
 
 from huanjie_lib.errors import Fault, UsageError
@@ -109,62 +110,56 @@ def serve(
             "访问口令不能为空",
             [Fault("--token", "空", "8 位以上的字母和数字", "去掉 --token，由程序随机生成")],
         )
-    sockets = _listen(host, port)
-    try:
-        with _private_folder() as folder:
-            copy = shutil.copy(notebook, folder / notebook.name)
-            environment = {
-                RUN_VARIABLE: str(run.resolve()),
-                "JUPYTER_PATH": os.pathsep.join(
-                    filter(None, [str(_SCREENS / "jupyter"), os.environ.get("JUPYTER_PATH", "")])
-                ),
-                "JUPYTER_NO_CONFIG": "1",
-                "IPYTHONDIR": str(folder / "ipython"),
-                **_LEAN,
-            }
-            with _environment(environment):
-                # Voilà is heavy; commands that don't serve need not load it.
-                from huanjie_lib.screens.voila_server import ScreenServer, server_config
+    with _listen(host, port) as listener, _private_folder() as folder:
+        copy = shutil.copy(notebook, folder / notebook.name)
+        environment = {
+            RUN_VARIABLE: str(run.resolve()),
+            "JUPYTER_PATH": os.pathsep.join(
+                filter(None, [str(_SCREENS / "jupyter"), os.environ.get("JUPYTER_PATH", "")])
+            ),
+            "JUPYTER_NO_CONFIG": "1",
+            "IPYTHONDIR": str(folder / "ipython"),
+            **_LEAN,
+        }
+        with _environment(environment):
+            # Voilà is heavy; commands that don't serve need not load it.
+            from huanjie_lib.screens.voila_server import ScreenServer, server_config
 
-                config = server_config(
-                    Path(copy),
-                    host=host,
-                    port=sockets[0].getsockname()[1],
-                    token=token or secrets.token_urlsafe(24),
-                    pool_size=pool_size,
-                    open_browser=open_browser,
-                    runtime=folder,
-                )
-                server = ScreenServer.instance(config=config)
-                try:
-                    server.sockets, server.announce = sockets, announce
-                    server.initialize([])
-                    server.start()
-                finally:
-                    ScreenServer.clear_instance()
-    finally:
-        for each in sockets:
-            each.close()
+            config = server_config(
+                Path(copy),
+                host=host,
+                port=listener.getsockname()[1],
+                token=token or secrets.token_urlsafe(24),
+                pool_size=pool_size,
+                open_browser=open_browser,
+                runtime=folder,
+            )
+            server = ScreenServer.instance(config=config)
+            try:
+                server.listener, server.announce = listener, announce
+                server.initialize([])
+                server.start()
+            finally:
+                ScreenServer.clear_instance()
 
 
-def _listen(host: str, port: int) -> list[socket]:
+def _listen(host: str, port: int) -> socket.socket:
     """Bind the port, or say why it cannot be had."""
-    from tornado.netutil import bind_sockets
-
     if not 0 <= port <= _HIGHEST_PORT:
         raise UsageError(
             "端口号不对",
             [Fault("--port", str(port), f"1 到 {_HIGHEST_PORT} 之间的整数", "改用 --port 8866")],
         )
     try:
-        return bind_sockets(port, address=host)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.create_server((host, port), family=family, backlog=128)
     except PermissionError as error:
         raise UsageError(
             "端口不能使用",
             [Fault("--port", str(port), "1024 以上、系统允许监听的端口", "改用 --port 8866")],
         ) from error
     except OSError as error:
-        if _is_in_use(error):
+        if error.errno in {errno.EADDRINUSE, getattr(errno, "WSAEADDRINUSE", errno.EADDRINUSE)}:
             other = port + 1 if port < _HIGHEST_PORT else DEFAULT_PORT
             raise UsageError(
                 f"端口 {port} 已被占用",
@@ -174,12 +169,8 @@ def _listen(host: str, port: int) -> list[socket]:
             "监听地址不能使用",
             [Fault("--host", host, "本机的地址，如 127.0.0.1", "去掉 --host，或改为本机网卡的地址")],
         ) from error
-
-
-def _is_in_use(error: OSError) -> bool:
-    import errno
-
-    return error.errno in {errno.EADDRINUSE, getattr(errno, "WSAEADDRINUSE", errno.EADDRINUSE)}
+    listener.setblocking(False)
+    return listener
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """The Voilà server behind a screen: one notebook, one token, nothing else.
 
-A viewer may talk to the widgets of a kernel and to nothing more. The server listens on sockets it was given,
+A viewer may talk to the widgets of a kernel and to nothing more. The server listens on a socket it was given,
 hands out no file, takes no template or theme from the address, checks origin, host and cross-site requests,
 and answers a request without the token with a page that says what to do.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from socket import socket
 from typing import Any, Final
@@ -100,21 +100,25 @@ class OwnKernel(KernelSpecManager):
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:  # noqa: ARG002
         """Return this interpreter as a kernel without history; its log goes to the server's stderr."""
         extra = ["--HistoryManager.enabled=False", "--IPKernelApp.capture_fd_output=False"]
-        return KernelSpec(resource_dir=RESOURCES, **get_kernel_dict(extra_arguments=extra))
+        return KernelSpec(
+            resource_dir=RESOURCES,
+            interrupt_mode="message",  # a signal would print a traceback when the server stops early
+            **get_kernel_dict(extra_arguments=extra),
+        )
 
 
 class ScreenServer(Voila):  # type: ignore[misc]
-    """Voilà on given sockets with every way in but the page closed.
+    """Voilà on a given socket with every way in but the page closed.
 
     Attributes
     ----------
-    sockets
-        Listening sockets, bound before the server is built, so that a port in use is found first.
+    listener
+        Listening socket, bound before the server is built, so that a port in use is found first.
     announce
         Called once with the address when the server accepts connections.
     """
 
-    sockets: Sequence[socket] = ()
+    listener: socket
     announce: Callable[[str], None] | None = None
 
     def init_settings(self) -> dict[str, Any]:
@@ -139,9 +143,9 @@ class ScreenServer(Voila):  # type: ignore[misc]
         return f"{self.connection_url}?token={self.identity_provider.token}"
 
     def listen(self) -> None:
-        """Serve on the given sockets until a signal comes."""
+        """Serve on the given socket until a signal comes."""
         server = HTTPServer(self.app)
-        server.add_sockets(self.sockets)
+        server.add_socket(self.listener)
         self.ioloop = IOLoop.current()
         for name in ("SIGINT", "SIGHUP"):  # SIGTERM is Voilà's already; Windows has no SIGHUP
             if hasattr(signal, name):
@@ -173,7 +177,7 @@ def server_config(
     notebook
         The notebook, alone in its folder.
     host, port
-        Address the sockets are bound to.
+        Address the socket is bound to.
     token
         What a viewer must bring.
     pool_size

@@ -1,0 +1,244 @@
+"""What a viewer can reach, what is refused, and how a server starts and ends."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from huanjie_lib.errors import DataError, UsageError
+from huanjie_lib.screens.serve import DEFAULT_PORT, notebook_path, serve
+from huanjie_lib.store.run_folder import Run
+
+KERNEL = "01234567-0123-0123-0123-0123456789ab"
+
+
+def never(url: str) -> None:
+    """Stand where a server would announce itself."""
+    pytest.fail(f"a server came up at {url}")
+
+
+class Viewer:
+    """Speaks HTTP to a server without following where it is sent."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        assert parts.hostname is not None
+        self.host, self.port = parts.hostname, parts.port
+        self.query = f"?{parts.query}"
+
+    def ask(
+        self, path: str, method: str = "GET", body: str | None = None, **headers: str
+    ) -> tuple[int, http.client.HTTPMessage, str]:
+        """Return status, headers and text of the answer."""
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=120)
+        try:
+            named = {name.replace("_", "-"): value for name, value in headers.items()}
+            connection.request(method, path, body=body, headers=named)
+            answer = connection.getresponse()
+            return answer.status, answer.headers, answer.read().decode("utf-8")
+        finally:
+            connection.close()
+
+
+@pytest.fixture(scope="module")
+def viewer(small_run: Run, serve_screen: Callable[[Path], Any]) -> Viewer:
+    """A viewer of a server over the small run."""
+    assert small_run.path is not None
+    return Viewer(serve_screen(small_run.path).url)
+
+
+@pytest.fixture(scope="module")
+def page(viewer: Viewer) -> tuple[http.client.HTTPMessage, str]:
+    """The page, as someone with the token gets it."""
+    status, headers, text = viewer.ask(f"/{viewer.query}")
+    assert status == 200
+    return headers, text
+
+
+class TestRefusals:
+    """Each gives one message with its remedy, before anything is started."""
+
+    def test_port_in_use(self, small_run: Run) -> None:
+        assert small_run.path is not None
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            with pytest.raises(UsageError, match=f"端口 {port} 已被占用") as caught:
+                serve(small_run.path, port=port, announce=never)
+        other = port + 1 if port < 65535 else DEFAULT_PORT
+        assert caught.value.faults[0].remedy == f"改用 --port {other}，或关闭占用该端口的程序"
+        assert caught.value.exit_code == 2
+
+    @pytest.mark.parametrize("port", [-1, 65536])
+    def test_port_out_of_range(self, small_run: Run, port: int) -> None:
+        assert small_run.path is not None
+        with pytest.raises(UsageError, match="1 到 65535 之间的整数"):
+            serve(small_run.path, port=port, announce=never)
+
+    def test_folder_without_a_run(self, tmp_path: Path) -> None:
+        with pytest.raises(DataError, match="先运行 huanjie run"):
+            serve(tmp_path, port=0, announce=never)
+
+    def test_host_of_another_machine(self, small_run: Run) -> None:
+        assert small_run.path is not None
+        with pytest.raises(UsageError, match="本机的地址"):
+            serve(small_run.path, host="192.0.2.1", port=0, announce=never)
+
+    def test_empty_token(self, small_run: Run) -> None:
+        assert small_run.path is not None
+        with pytest.raises(UsageError, match="口令不能为空"):
+            serve(small_run.path, port=0, token="", announce=never)
+
+    def test_environment_is_left_as_it_was(self, tmp_path: Path) -> None:
+        before = dict(os.environ)
+        with pytest.raises(DataError):
+            serve(tmp_path, announce=never)
+        assert dict(os.environ) == before
+
+
+class TestToken:
+    @pytest.mark.parametrize("query", ["", "?token=", "?token=wrong"])
+    def test_without_the_token_there_is_only_a_refusal(self, viewer: Viewer, query: str) -> None:
+        status, headers, _ = viewer.ask(f"/{query}")
+        assert status == 302
+        status, _, text = viewer.ask(headers["Location"])
+        assert status == 403
+        assert "请使用启动服务时终端里显示的完整网址" in text
+        assert "hj-" not in text
+
+    @pytest.mark.parametrize(
+        ("method", "path"),
+        [
+            ("GET", f"/api/kernels/{KERNEL}"),
+            ("DELETE", f"/api/kernels/{KERNEL}"),
+            ("POST", f"/voila/api/shutdown/{KERNEL}"),
+            ("GET", "/api/kernels"),
+            ("POST", "/api/kernels"),
+            ("GET", "/api/contents"),
+            ("GET", "/voila/tree"),
+            ("POST", "/login"),
+        ],
+    )
+    def test_no_door_is_open_without_it(self, viewer: Viewer, method: str, path: str) -> None:
+        status, headers, text = viewer.ask(path, method)
+        assert status in {403, 405} or (status == 302 and "/login" in headers["Location"])
+        assert "Traceback" not in text
+
+    def test_kernels_are_not_reached_without_it(self, viewer: Viewer) -> None:
+        upgrade = {
+            "Connection": "Upgrade",
+            "Upgrade": "websocket",
+            "Sec_WebSocket_Version": "13",
+            "Sec_WebSocket_Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+        }
+        for path in (f"/api/kernels/{KERNEL}/channels", f"/voila/query/{KERNEL}"):
+            assert viewer.ask(path, **upgrade)[0] in {302, 403}
+
+    def test_the_cookie_opens_what_the_token_opened(
+        self, viewer: Viewer, page: tuple[http.client.HTTPMessage, str]
+    ) -> None:
+        cookies = page[0].get_all("Set-Cookie") or []
+        login = next(c for c in cookies if c.startswith("username-"))
+        assert "HttpOnly" in login
+        assert "SameSite=Strict" in login
+        jar = "; ".join(c.partition(";")[0] for c in cookies)
+        assert viewer.ask("/voila/static/voila.js", Cookie=jar)[0] == 200
+        # without the page's own cross-site token a form elsewhere cannot end a kernel
+        assert viewer.ask(f"/voila/api/shutdown/{KERNEL}", "POST", "", Cookie=jar)[0] == 403
+
+
+class TestPage:
+    def test_no_cell_source_no_traceback_no_other_host(
+        self, page: tuple[http.client.HTTPMessage, str]
+    ) -> None:
+        text = page[1]
+        assert '<html lang="zh-CN">' in text
+        assert "<title>村（社区）换届选情总览</title>" in text
+        assert "正在载入……" in text
+        assert "open_overview" not in text
+        assert "Traceback" not in text
+        settings = re.sub(r'(?s)<script id="jupyter-config-data".*?</script>', "", text)
+        assert re.findall(r"https?://[^\"' ]+", settings) == []
+
+    def test_headers_keep_the_page_to_itself(self, page: tuple[http.client.HTTPMessage, str]) -> None:
+        policy = page[0]["Content-Security-Policy"]
+        assert "default-src 'self'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert not re.search(r"https?:|\*", policy)
+        assert page[0]["X-Content-Type-Options"] == "nosniff"
+
+    @pytest.mark.parametrize(
+        "path", ["overview.ipynb", "picture.png", "../../../etc/hostname", "%2e%2e/serve.log", ".hidden.png"]
+    )
+    def test_no_file_is_given_out(self, viewer: Viewer, path: str) -> None:
+        for start in ("/voila/files/", "/"):
+            status, headers, _ = viewer.ask(f"{start}{path}{viewer.query}")
+            if status == 302:
+                where = urlsplit(headers["Location"]).path
+                status, _, _ = viewer.ask(f"{where}{viewer.query}")
+            assert status in {403, 404}
+
+    def test_the_address_cannot_change_the_template(self, viewer: Viewer) -> None:
+        status, _, text = viewer.ask(f"/{viewer.query}&template=lab&theme=dark")
+        assert status == 200
+        assert "cdn" not in text.lower()
+        assert "theme-dark" not in text
+
+    def test_another_host_name_is_refused(self, viewer: Viewer) -> None:
+        """A page elsewhere whose name was rebound to this machine gets nothing, token or not."""
+        status, _, text = viewer.ask(f"/{viewer.query}", Host="evil.example")
+        assert status == 403
+        assert "没有访问权限" in text
+
+
+def kernels_of(server: int) -> list[int]:
+    """Return the kernel processes that a server has started."""
+    listed = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], check=True, capture_output=True, text=True)
+    rows = (line.split(None, 2) for line in listed.stdout.splitlines())
+    return [int(pid) for pid, parent, args in rows if int(parent) == server and "ipykernel" in args]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals and ps are POSIX")
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_ends_server_and_kernels(
+    small_run: Run, tmp_path: Path, new_screen: Callable[[Path, Path], Any], name: str
+) -> None:
+    assert small_run.path is not None
+    screen = new_screen(small_run.path, tmp_path)
+    until = time.monotonic() + 60
+    while not (kernels := kernels_of(screen.process.pid)) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert kernels
+    folders = {
+        Path(argument).parents[1]
+        for kernel in kernels
+        for argument in Path(f"/proc/{kernel}/cmdline").read_text().split("\0")
+        if argument.endswith(".json")
+    }
+    assert all(folder.stat().st_mode & 0o077 == 0 for folder in folders)
+    screen.process.send_signal(getattr(signal, name))
+    assert screen.process.wait(60) == 0
+    assert "Traceback" not in screen.log.read_text(encoding="utf-8")
+    assert [kernel for kernel in kernels if Path(f"/proc/{kernel}").exists()] == []
+    assert [folder for folder in folders if folder.exists()] == []
+
+
+def test_the_notebook_is_four_short_cells() -> None:
+    import nbformat
+
+    book = nbformat.read(notebook_path("overview"), as_version=4)
+    assert [cell.cell_type for cell in book.cells] == ["markdown", "code", "code", "code"]
+    assert all(len(cell.source.splitlines()) <= 3 for cell in book.cells)
+    assert all(not cell.get("outputs") for cell in book.cells)

@@ -1,0 +1,581 @@
+"""A data folder in, contract tables out: the order of reading, and what belongs to the folder as a whole."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pandas as pd
+import polars as pl
+import yaml
+
+from huanjie_lib.contracts import TABLES, Table
+from huanjie_lib.errors import DataError, Fault, UsageError
+from huanjie_lib.intake.checks import Batch, Checked, Context, check, to_pandas
+from huanjie_lib.intake.files import TABLE_SUFFIXES, digest, has_geometry, read_table
+from huanjie_lib.intake.headings import known_units, table_names
+from huanjie_lib.intake.report import (
+    BOUNDARIES,
+    COUNT_COLUMNS,
+    InputFile,
+    Intake,
+    Issue,
+    IssueLevel,
+    issue_frame,
+    report_frame,
+    table_label,
+)
+from huanjie_lib.intake.sheets import SheetReader
+from huanjie_lib.intake.workbook import Grid, read_csv_grid, read_workbook
+from huanjie_lib.parameters import ParameterSet
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+__all__ = ["Progress", "read_folder"]
+
+Progress = Callable[[str, int, int], None]
+
+_SOURCES: Final = "sources.yaml"
+_SOURCE_KEYS = ("title", "as_of", "boundaries", "returns", "generator", "seed", "units", "licence", "note")
+_BOUNDARY_KEYS = ("file", "crs", "layer", "code_column", "name_column")
+_RETURN_KEYS = ("folder", "as_of")
+_RETURN_SUFFIXES = (".xlsx", ".csv")
+_SILENT_SUFFIXES = (".md", ".txt", ".dbf", ".shx", ".prj", ".cpg", ".qpj", ".sbn", ".sbx")
+_FAULTS_LISTED = 20
+
+
+@dataclass(frozen=True)
+class _Sources:
+    """What a data folder declares about itself in ``sources.yaml``."""
+
+    boundaries: Mapping[str, str] = field(default_factory=dict)
+    returns: str = "returns"
+    as_of: dt.date | None = None
+
+
+@dataclass
+class _Reader:
+    """State of reading one folder."""
+
+    data: Path
+    parameters: ParameterSet
+    progress: Progress
+    issues: list[Issue] = field(default_factory=list)
+    parts: list[pl.DataFrame] = field(default_factory=list)
+    batches: dict[str, list[Batch]] = field(default_factory=dict)
+    inputs: list[InputFile] = field(default_factory=list)
+    maps: list[Path] = field(default_factory=list)
+    counts: list[dict[str, str | int]] = field(default_factory=list)
+    quarantine: dict[str, pd.DataFrame] = field(default_factory=dict)
+
+    def name(self, path: Path) -> str:
+        return path.relative_to(self.data).as_posix()
+
+    def add(self, batch: Batch) -> None:
+        self.batches.setdefault(batch.table.name, []).append(batch)
+
+
+def read_folder(data: Path, parameters: ParameterSet, *, progress: Progress | None = None) -> Intake:
+    """Read a data folder: flat tables and township returns.
+
+    Parameters
+    ----------
+    data
+        Folder with ``tables/`` (or tables lying in the folder itself), ``returns/`` and ``sources.yaml``, as
+        described in ``docs/returns_format.md``.
+    parameters
+        Parameters whose framework declares the metrics of ``facts`` and their bounds.
+    progress
+        Called with a Chinese label, the step reached and the number of steps.
+
+    Returns
+    -------
+    Intake
+        Good rows, boundaries, report, quarantine, account of rows and digests of the files.
+
+    Raises
+    ------
+    UsageError
+        If there is no such folder.
+    DataError
+        If the folder holds no usable ``units`` table, or its boundaries have no usable reference system.
+        Anything less is a line of the report.
+
+    Notes
+    -----
+    Files are read in the order of their names, tables before returns. Rows with equal keys are treated as
+    :func:`huanjie_lib.intake.checks.check` says, so a return never overwrites a table.
+    """
+    if not data.is_dir():
+        raise UsageError(
+            "没有这个数据文件夹",
+            [Fault("数据文件夹", str(data), "已有的文件夹", "检查路径；可用 huanjie init 生成示例数据")],
+        )
+    reader = _Reader(data, parameters, progress or _no_progress)
+    sources = _read_sources(reader)
+    tables, returns = _list_files(reader, sources)
+    steps = len(tables) + len(returns) + len(TABLES) + 1
+    for step, (path, contract) in enumerate(tables):
+        reader.progress(f"读取 {reader.name(path)}", step, steps)
+        _read_table_file(reader, path, contract)
+    sheets = SheetReader(parameters.framework, as_of=sources.as_of)
+    for step, path in enumerate(returns, start=len(tables)):
+        reader.progress(f"读取 {reader.name(path)}", step, steps)
+        _read_return(reader, path, sheets)
+    _require_units(reader)
+    frames, context = _check_all(reader, step=len(tables) + len(returns), steps=steps)
+    reader.progress("读取边界", steps - 1, steps)
+    boundaries = _read_maps(reader, sources, frames["units"], context)
+    reader.progress("读取完成", steps, steps)
+    return Intake(
+        tables=frames,
+        boundaries=boundaries,
+        issues=report_frame([*reader.parts, issue_frame(reader.issues)]),
+        quarantine=reader.quarantine,
+        counts=_counts(reader.counts),
+        inputs=tuple(sorted(reader.inputs, key=lambda i: i.path)),
+    )
+
+
+def _no_progress(*_: object) -> None:
+    """Report progress to no one."""
+
+
+# ---------------------------------------------------------------- the folder
+
+
+def _read_sources(reader: _Reader) -> _Sources:
+    path = reader.data / _SOURCES
+    if not path.is_file():
+        return _Sources()
+    reader.inputs.append(digest(path, _SOURCES))
+    try:
+        content = yaml.safe_load(path.read_bytes())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        found = " ".join(str(error).split())[:120]
+        raise _sources_error("", found, "UTF-8 编码的 YAML", "改正该处的书写") from error
+    if content is None:
+        return _Sources()
+    if not isinstance(content, dict):
+        raise _sources_error(
+            "", type(content).__name__, "键和值组成的 YAML", "参照 docs/returns_format.md 书写"
+        )
+    for key in content:
+        if key not in _SOURCE_KEYS:
+            reader.issues.append(
+                Issue(
+                    IssueLevel.WARNING,
+                    found=f"不认得的键 {key}",
+                    allowed="、".join(_SOURCE_KEYS),
+                    remedy="改正或删除这个键",
+                    file=_SOURCES,
+                )
+            )
+    boundaries = _section(content, "boundaries", _BOUNDARY_KEYS)
+    returns = _section(content, "returns", _RETURN_KEYS)
+    as_of = returns.get("as_of")
+    if as_of is not None and (not isinstance(as_of, dt.date) or isinstance(as_of, dt.datetime)):
+        raise _sources_error("returns.as_of", str(as_of), "日期，如 2026-10-31", "改正日期")
+    for key, value in boundaries.items():
+        if not isinstance(value, str):
+            raise _sources_error(f"boundaries.{key}", str(value), "文字，如 EPSG:4490", "改正该值")
+    folder = returns.get("folder", "returns")
+    for where, inner in (("returns.folder", folder), ("boundaries.file", boundaries.get("file", "."))):
+        if not isinstance(inner, str) or not (reader.data / inner).resolve().is_relative_to(
+            reader.data.resolve()
+        ):
+            raise _sources_error(where, str(inner), "数据文件夹内的相对路径", "改正路径")
+    return _Sources(boundaries=boundaries, returns=folder, as_of=as_of)
+
+
+def _sources_error(key: str, found: str, allowed: str, remedy: str) -> DataError:
+    where = f"{_SOURCES}：{key}" if key else _SOURCES
+    return DataError("数据文件夹的声明不能使用", [Fault(where, found, allowed, remedy)])
+
+
+def _section(content: Mapping[str, Any], key: str, allowed: tuple[str, ...]) -> dict[str, Any]:
+    section = content.get(key) or {}
+    if not isinstance(section, dict):
+        raise _sources_error(key, str(section), "、".join(allowed), "改为键和值")
+    unknown = [str(k) for k in section if k not in allowed]
+    if unknown:
+        raise _sources_error(key, "、".join(unknown), "、".join(allowed), "改正或删除这个键")
+    return section
+
+
+def _list_files(reader: _Reader, sources: _Sources) -> tuple[list[tuple[Path, Table]], list[Path]]:
+    """Return table files with their contracts and the returns; report whatever is neither."""
+    inner = reader.data / "tables"
+    root = inner if inner.is_dir() else reader.data
+    tables: list[tuple[Path, Table]] = []
+    for path in sorted(p for p in root.iterdir() if p.is_file()):
+        stem = path.name.split(".")[0]
+        if _is_silent(path) or path.name == _SOURCES:
+            continue
+        if path.suffix in TABLE_SUFFIXES and stem in TABLES:
+            tables.append((path, TABLES[stem]))
+        elif path.suffix in TABLE_SUFFIXES and stem == BOUNDARIES:
+            reader.maps.append(path)
+        else:
+            reader.issues.append(_stray(reader, path))
+    if root == inner:
+        stray = [p for p in sorted(reader.data.iterdir()) if p.is_file() and p.suffix in TABLE_SUFFIXES]
+        reader.issues += [_stray(reader, p) for p in stray]
+    returns = []
+    folder = reader.data / sources.returns
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()) if folder != reader.data else []:
+        if _is_silent(path):
+            continue
+        if path.suffix.lower() in _RETURN_SUFFIXES:
+            returns.append(path)
+        else:
+            reader.issues.append(
+                Issue(
+                    IssueLevel.WARNING,
+                    found=f"没有读取的文件（{path.suffix or '没有扩展名'}）",
+                    allowed="、".join(_RETURN_SUFFIXES),
+                    remedy="报送数据另存为 .xlsx；其他文件移出 returns 文件夹",
+                    file=reader.name(path),
+                )
+            )
+    if not tables and not returns:
+        raise DataError(
+            "数据文件夹里没有可用的数据",
+            [
+                Fault(
+                    str(reader.data),
+                    "没有数据文件",
+                    "tables/ 下的数据表和 returns/ 下的报送表",
+                    "检查路径；可用 huanjie init 生成示例数据作对照",
+                )
+            ],
+        )
+    return tables, returns
+
+
+def _is_silent(path: Path) -> bool:
+    """Whether a file is plainly no data: hidden, a lock file of a spreadsheet program, a note, a sidecar."""
+    return path.name.startswith((".", "~$")) or path.suffix.lower() in _SILENT_SUFFIXES
+
+
+def _stray(reader: _Reader, path: Path) -> Issue:
+    return Issue(
+        IssueLevel.WARNING,
+        found="不属于任何数据表的文件，未读取",
+        allowed=f"文件名为数据表名：{'、'.join(TABLES)}、{BOUNDARIES}；扩展名为 {'、'.join(TABLE_SUFFIXES)}",
+        remedy="改为数据表名并放在 tables/ 下；镇街报送的表放在 returns/ 下；不需要的移出数据文件夹",
+        file=reader.name(path),
+    )
+
+
+# ---------------------------------------------------------------- files
+
+
+def _refused(reader: _Reader, error: DataError, table: str = "") -> None:
+    """Turn the refusal of one file into lines of the report."""
+    reader.issues += [
+        Issue(
+            IssueLevel.ERROR,
+            found=fault.found,
+            allowed=fault.allowed,
+            remedy=fault.remedy,
+            table=table,
+            file=fault.where,
+        )
+        for fault in error.faults
+    ]
+
+
+def _read_table_file(reader: _Reader, path: Path, contract: Table) -> None:
+    file = reader.name(path)
+    reader.inputs.append(digest(path, file))
+    names = table_names(contract, known_units(reader.parameters.framework.metrics))
+    try:
+        batch, issues = read_table(path, file, contract, names)
+    except DataError as error:
+        _refused(reader, error, contract.name)
+        return
+    reader.issues += issues
+    reader.add(batch)
+    if contract.name == "units" and has_geometry(path):
+        reader.maps.append(path)
+
+
+def _read_return(reader: _Reader, path: Path, sheets: SheetReader) -> None:
+    file = reader.name(path)
+    reader.inputs.append(digest(path, file))
+    try:
+        grids = [read_csv_grid(path, file)] if path.suffix.lower() == ".csv" else read_workbook(path, file)
+    except DataError as error:
+        _refused(reader, error)
+        return
+    readings = [sheets.read(grid, name=_sheet_name(grid, path)) for grid in grids]
+    for reading in readings:
+        reader.issues += reading.issues
+        for batch in reading.batches:
+            reader.add(batch)
+    if not any(reading.batches for reading in readings):
+        reader.issues.append(
+            Issue(
+                IssueLevel.ERROR,
+                found="没有可用的报送数据",
+                allowed="按报送模板填写的工作表",
+                remedy="对照报送模板检查工作表名称和列标题后重报",
+                file=file,
+            )
+        )
+
+
+def _sheet_name(grid: Grid, path: Path) -> str:
+    """Return what tells which table a sheet is; a CSV file is named 镇街名称_表名."""
+    return grid.sheet or path.stem.rpartition("_")[2]
+
+
+# ---------------------------------------------------------------- tables
+
+
+def _require_units(reader: _Reader) -> None:
+    batches = reader.batches.get("units", [])
+    if any(b.raw.height and not b.refused for b in batches):
+        return
+    faults = [i.fault() for b in batches for i in b.refused]
+    faults += [i.fault() for i in reader.issues if i.table == "units" and i.severity == IssueLevel.ERROR]
+    if not faults:
+        faults = [
+            Fault(
+                str(reader.data),
+                "没有村(社区)名录" if not batches else "村(社区)名录没有数据行",
+                "tables/units.parquet、units.csv 或 units.gpkg",
+                "放入村(社区)名录；文件名须为 units",
+            )
+        ]
+    raise DataError("没有可用的村(社区)名录，其他数据无从核对", faults[:_FAULTS_LISTED])
+
+
+def _check_all(reader: _Reader, *, step: int, steps: int) -> tuple[dict[str, pd.DataFrame], Context]:
+    """Check all tables, referenced ones first, which is the order of the contracts."""
+    context = Context(reader.parameters.framework.metrics)
+    frames: dict[str, pd.DataFrame] = {}
+    for number, (name, contract) in enumerate(TABLES.items()):
+        batches = reader.batches.pop(name, None)
+        if batches is None:
+            continue
+        reader.progress(f"核对{contract.label}", step + number, steps)
+        checked = check(contract, batches, context)
+        if name == "units" and not checked.rows.height:
+            raise _no_good_units(checked)
+        reader.parts += checked.issues
+        reader.counts += checked.counts
+        if checked.quarantine.height:
+            reader.quarantine[name] = _text_frame(checked.quarantine)
+        context = _extended(context, name, checked.rows)
+        frames[name] = to_pandas(checked.rows, contract)
+    if "facts" not in frames and reader.parameters.framework.metrics:
+        reader.issues.append(
+            Issue(
+                IssueLevel.ERROR,
+                found=f"没有“{table_label('facts')}”表",
+                allowed="tables/facts.parquet、facts.csv，或 returns/ 下的基本情况表",
+                remedy="补充基础数据；缺少时所有基础指标都按缺失计算",
+                table="facts",
+            )
+        )
+    return frames, context
+
+
+def _no_good_units(checked: Checked) -> DataError:
+    lines = pl.concat(checked.issues).filter(pl.col("severity") == IssueLevel.ERROR.value)
+    faults = [
+        Issue(**{**row, "severity": IssueLevel.ERROR}).fault()
+        for row in lines.head(_FAULTS_LISTED).iter_rows(named=True)
+    ]
+    return DataError("村(社区)名录没有一行可用", faults)
+
+
+def _text_frame(rows: pl.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            name: pd.Series(rows[name].to_list(), dtype="Int64" if name == "source_row" else "str")
+            for name in rows.columns
+        }
+    )
+
+
+def _extended(context: Context, name: str, rows: pl.DataFrame) -> Context:
+    """Return the context with what later tables need of this one."""
+    wanted = {(r.table, r.target) for t in TABLES.values() for r in t.references if r.table == name}
+    known = {key: rows[key[1]].drop_nulls().unique() for key in wanted}
+    context = replace(context, known={**context.known, **known})
+    if name == "units":
+        names = dict(zip(rows["unit_code"], rows["unit_name"], strict=True))
+        return replace(context, unit_names=names)
+    if name == "crosswalk":
+        recode, doubtful = _recoding(rows, set(context.unit_names))
+        return replace(context, recode=recode, doubtful=doubtful)
+    return context
+
+
+def _recoding(rows: pl.DataFrame, units: set[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return confirmed changes of code that lead to one unit in force, and why other old codes don't."""
+    confirmed = rows.filter(pl.col("confirmed_by").is_not_null() & pl.col("confirmed_on").is_not_null())
+    targets: dict[str, set[str]] = {}
+    for old, new in confirmed.select("old_code", "new_code").iter_rows():
+        targets.setdefault(old, set()).add(new)
+    recode: dict[str, str] = {}
+    doubtful = dict.fromkeys(rows["old_code"], "区划代码对照中有此旧代码，但尚未经人确认；确认后重新检查")
+    for old in targets:
+        seen, ends = {old}, targets[old]
+        while len(ends) == 1 and not ends <= units and not ends & seen and ends <= targets.keys():
+            seen |= ends
+            ends = targets[next(iter(ends))]
+        if len(ends) > 1:
+            doubtful[old] = "该旧代码已拆分为几个新代码，须逐行改填新代码"
+        elif ends <= units:
+            recode[old] = next(iter(ends))
+            del doubtful[old]
+        else:
+            doubtful[old] = "对照中的新代码不在村(社区)名录中；核对区划代码对照"
+    return recode, doubtful
+
+
+def _counts(counts: list[dict[str, str | int]]) -> pd.DataFrame:
+    """Return the account of rows, one row per file, sheet and table."""
+    frame = pl.DataFrame(
+        counts,
+        schema={
+            name: pl.Int64 if name in {"read", "loaded", "quarantined", "dropped"} else pl.String
+            for name in COUNT_COLUMNS
+        },
+    )
+    total = frame.group_by("file", "sheet", "table", "unit", maintain_order=True).agg(
+        pl.col("read", "loaded", "quarantined", "dropped").sum(),
+        pl.col("reason").filter(pl.col("reason") != "").str.join("；"),
+    )
+    total = total.sort("file", "sheet", "table", maintain_order=True).select(list(COUNT_COLUMNS))
+    return pd.DataFrame(
+        {
+            name: pd.Series(total[name].to_list(), dtype="int64" if total[name].dtype == pl.Int64 else "str")
+            for name in total.columns
+        }
+    )
+
+
+# ---------------------------------------------------------------- boundaries
+
+
+def _read_maps(
+    reader: _Reader, sources: _Sources, units: pd.DataFrame, context: Context
+) -> gpd.GeoDataFrame | None:
+    """Read the boundaries of loaded units; each feature is accounted for."""
+    options = dict(sources.boundaries)
+    file = options.pop("file", None)
+    if file is not None:
+        if not (reader.data / file).is_file():
+            raise _sources_error(
+                "boundaries.file", file, "数据文件夹中的边界文件", "改正文件名，或放入该文件"
+            )
+        own = reader.data / file
+        reader.maps = [own]
+    if not reader.maps:
+        return None
+    import geopandas as gpd  # reading maps costs a second that a folder without them need not pay
+
+    from huanjie_lib.intake.boundaries import CRS, read_boundaries
+
+    parts = []
+    for path in reader.maps:
+        name = reader.name(path)
+        if all(i.path != name for i in reader.inputs):
+            reader.inputs.append(digest(path, name))
+        frame, issues = read_boundaries(path, crs=options.get("crs"), file=name, **_map_options(options))
+        reader.issues += issues
+        parts.append(frame.assign(file=name, row=range(1, len(frame) + 1)))
+    whole = gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), crs=CRS)
+    whole["unit_code"] = whole["unit_code"].replace(dict(context.recode))
+    good = _account_for_maps(reader, whole, set(units["unit_code"]))
+    lacking = int((~units["unit_code"].isin(whole["unit_code"])).sum())
+    if lacking:
+        reader.issues.append(
+            Issue(
+                IssueLevel.WARNING,
+                found=f"{lacking} 个村（社区）没有边界",
+                allowed="每个村（社区）一个面状边界",
+                remedy="补充边界；在补充之前，地图上按经纬度画点",
+                table=BOUNDARIES,
+                label="边界",
+            )
+        )
+    return good
+
+
+def _map_options(options: Mapping[str, str]) -> dict[str, str]:
+    return {key: value for key, value in options.items() if key != "crs"}
+
+
+def _account_for_maps(reader: _Reader, whole: gpd.GeoDataFrame, units: set[str]) -> gpd.GeoDataFrame:
+    area = whole.geometry.notna()
+    repeated = whole["unit_code"].duplicated(keep=False) & whole["unit_code"].notna()
+    unknown = ~whole["unit_code"].isin(units)
+    reasons = pd.Series("", index=whole.index, dtype="str")
+    reasons[repeated] = "同一代码有几个边界；合并为一个多部件要素"
+    reasons[unknown] = "代码不在村(社区)名录中；核对代码"
+    reasons[whole["unit_code"].isna()] = "没有区划代码；补填代码"
+    refused = reasons != ""
+    table_files = {reader.name(p) for p in reader.maps if p.name.split(".")[0] == "units"}
+    for file, rows in whole.groupby("file", sort=True):
+        bad = rows[refused[rows.index]]
+        if file in table_files:
+            bad = bad[repeated[bad.index]]  # a row of units without a good code is reported as a row
+        reader.issues += [
+            Issue(
+                IssueLevel.ERROR,
+                found=str(code) if not pd.isna(code) else "（空）",
+                allowed="村(社区)名录中的代码，每个代码一个边界",
+                remedy=reasons[index],
+                table=BOUNDARIES,
+                file=str(file),
+                row=int(row),
+                column="unit_code",
+                label="统计用区划代码",
+            )
+            for index, code, row in zip(bad.index, bad["unit_code"], bad["row"], strict=True)
+        ]
+        if file in table_files:
+            continue
+        reader.counts.append(
+            {
+                "file": str(file),
+                "sheet": "",
+                "table": BOUNDARIES,
+                "unit": "要素",
+                "read": len(rows),
+                "loaded": int((~refused & area)[rows.index].sum()),
+                "quarantined": len(bad),
+                "dropped": int((~refused & ~area)[rows.index].sum()),
+                "reason": f"没有面状边界 {n}" if (n := int((~refused & ~area)[rows.index].sum())) else "",
+            }
+        )
+    _set_maps_aside(reader, whole, refused & ~whole["file"].isin(table_files), reasons)
+    kept = whole.loc[~refused & area, ["unit_code", "geometry"]]
+    return kept.sort_values("unit_code", ignore_index=True)
+
+
+def _set_maps_aside(
+    reader: _Reader, whole: gpd.GeoDataFrame, which: pd.Series[bool], reasons: pd.Series[str]
+) -> None:
+    if which.any():
+        rows = whole.loc[which]
+        reader.quarantine[BOUNDARIES] = pd.DataFrame(
+            {
+                "unit_code": rows["unit_code"],
+                "unit_name": rows["unit_name"],
+                "source_file": rows["file"].astype("str"),
+                "source_sheet": pd.Series("", index=rows.index, dtype="str"),
+                "source_row": rows["row"].astype("Int64"),
+                "reasons": reasons[rows.index],
+            }
+        ).reset_index(drop=True)

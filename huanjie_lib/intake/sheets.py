@@ -1,0 +1,799 @@
+"""From the sheets that clerks fill in to rows of contract tables.
+
+A sheet is recognised by its name and its headings; title and filing rows above, totals and signing rows below
+are told apart from data and accounted for. A wide sheet, with one column a metric, becomes one record a cell;
+a ledger with merged project cells becomes a table of projects and a table of their items.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from huanjie_lib.contracts import TABLES, Column, Table, table
+from huanjie_lib.intake.checks import Batch
+from huanjie_lib.intake.guard import personal_heading
+from huanjie_lib.intake.headings import (
+    IGNORED,
+    Heading,
+    Names,
+    known_units,
+    normalise,
+    table_names,
+)
+from huanjie_lib.intake.report import Issue, IssueLevel
+from huanjie_lib.intake.values import Note, is_void, parse
+from huanjie_lib.intake.workbook import Cell, Grid, cell_text
+from huanjie_lib.parameters import Framework
+
+__all__ = ["Reading", "SheetReader"]
+
+_HEADER_ROWS: Final = 15
+_TELLING: Final = 3
+_METRIC: Final = "metric:"
+_NOT_RETURNED: Final = frozenset({"cases", "case_events", "runs", "access_log"})
+_TOTALS = ("合计", "总计", "小计", "共计", "总和", "累计")
+_SIGNING = (
+    "填表人",
+    "填报人",
+    "制表人",
+    "审核人",
+    "负责人",
+    "联系人",
+    "签字",
+    "签名",
+    "单位盖章",
+    "(盖章)",
+    "盖章",
+)
+_REMARKS = ("注:", "备注:", "说明:", "填表说明", "填报说明")
+_FILING = re.compile(r"(?:填报|填表|截至|截止|统计|数据|报送)(?:日期|时间):?(?P<date>.*)")
+_LEADING_DATE = re.compile(r"[0-9]{4}[年./-][0-9]{1,2}[月./-][0-9]{1,2}日?|[0-9]{8}(?![0-9])")
+
+BLANK_ROW: Final = "空白行"
+TOTALS_ROW: Final = "合计行"
+SIGNING_ROW: Final = "签字或说明行"
+REPEATED_HEADING: Final = "重复的表头"
+UNFILLED_ROW: Final = "只有序号或名称的行"
+CONTINUED_PROJECT: Final = "同一项目的续行"
+BLANK_CELL: Final = "空白单元格"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one sheet gave: rows for one or two tables, and what was found on the way."""
+
+    batches: tuple[Batch, ...] = ()
+    issues: tuple[Issue, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Target:
+    """Something a sheet can be: one table, projects with their items, or the wide sheet of metrics."""
+
+    tables: tuple[Table, ...]
+    words: tuple[str, ...]
+    names: Names
+    columns: Mapping[str, Column]
+    wide: bool = False
+
+    @property
+    def main(self) -> Table:
+        """Table that lines of the report about the whole sheet belong to."""
+        return self.tables[-1]
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        return tuple(n for n, c in self.columns.items() if c.required)
+
+    def is_named(self, sheet: str) -> int:
+        """Return how many characters of a sheet's name say that it is this one, 0 when none do."""
+        words = [normalise(w) for w in self.words]
+        if sheet in words:
+            return len(sheet)
+        if self.main.purpose == "reference":
+            return 0  # 镇街 or 村(社区) in a name says little
+        return max((len(w) for w in words if len(w) >= _TELLING and w in sheet), default=0)
+
+
+@dataclass(frozen=True)
+class _Header:
+    """Heading rows that were found: column number → heading, and what else stands there.
+
+    ``filed`` is the date behind 填报日期 above the headings, empty where it can't be read and ``None`` where
+    nothing of the kind is written.
+    """
+
+    target: _Target
+    top: int
+    bottom: int
+    found: Mapping[int, Heading]
+    texts: Mapping[int, str]
+    name_column: int | None
+    filed: str | None
+
+    @property
+    def names(self) -> set[str]:
+        return {h.name for h in self.found.values()}
+
+    def column_of(self, name: str) -> int | None:
+        return next((c for c, h in self.found.items() if h.name == name), None)
+
+
+class SheetReader:
+    """Reads the sheets of returns.
+
+    Parameters
+    ----------
+    framework
+        Declares the metrics that may head the columns of the wide sheet.
+    as_of
+        Date of returns that don't state one; ``None`` when every return must.
+    """
+
+    def __init__(self, framework: Framework, *, as_of: dt.date | None = None) -> None:
+        self._as_of = as_of
+        self._units = known_units(framework.metrics)
+        self._unit_names = table_names(TABLES["units"], self._units)
+        self._targets = self._make_targets(framework)
+
+    def _make_targets(self, framework: Framework) -> tuple[_Target, ...]:
+        facts, projects, items = table("facts"), table("audit_projects"), table("audit_items")
+        metrics = {
+            f"{_METRIC}{name}": Column(name, "number", m.label, m.unit, aliases=(name, *m.aliases))
+            for name, m in framework.metrics.items()
+        }
+        identity = {n: facts.column(n) for n in ("unit_code", "as_of")}
+        both = {c.name: c for t in (projects, items) for c in t.columns}
+        special = (
+            _target((facts,), ("基本情况", "基础数据"), {**identity, **metrics}, self._units, wide=True),
+            _target((projects, items), ("审计台账",), both, self._units),
+        )
+        single = tuple(
+            _target((t,), (t.label,), {c.name: c for c in t.columns if c.kind != "geometry"}, self._units)
+            for t in TABLES.values()
+            if t.name not in _NOT_RETURNED
+        )
+        return (*special, *single)
+
+    def read(self, grid: Grid, *, name: str) -> Reading:
+        """Read one sheet.
+
+        Parameters
+        ----------
+        grid
+            The sheet.
+        name
+            Sheet name, or the file name of a CSV file, by which the sheet may be recognised.
+        """
+        named = self._named(name)
+        if not any(cell_text(c).strip() for row in grid.rows for c in row):
+            return self._empty(grid, named)
+        header = self._header(grid, named)
+        if header is None:
+            return self._unrecognised(grid, named)
+        target = header.target
+        issues = self._hidden(grid, target)
+        issues += self._other_columns(grid, header)
+        issues += self._units_of_measure(grid, header)
+        refused = self._missing_columns(grid, header) + self._repeated_columns(grid, header)
+        as_of = None
+        if "as_of" in target.columns and "as_of" not in header.names:
+            as_of = self._date(header)
+            if as_of is not None:
+                issues.append(self._dated(grid, header, as_of))
+            elif header.filed is not None:
+                refused.append(self._undated(grid, header))
+        sheet = _Sheet(grid, header)
+        if not sheet.data:
+            issues.append(self._no_rows(grid, header))
+        issues += sheet.totals_issues()
+        issues += sheet.numeric_codes()
+        return Reading(tuple(sheet.batches(as_of, tuple(refused))), tuple(issues))
+
+    # ------------------------------------------------------------ recognising
+
+    def _named(self, name: str) -> tuple[_Target, ...]:
+        """Return what a sheet is by its name: the targets with the longest matching word."""
+        lengths = {n: t.is_named(normalise(name)) for n, t in enumerate(self._targets)}
+        longest = max(lengths.values())
+        return tuple(self._targets[n] for n, length in lengths.items() if 0 < length == longest)
+
+    def _header(self, grid: Grid, named: tuple[_Target, ...]) -> _Header | None:
+        """Return the heading rows in which most headings are understood.
+
+        A sheet known by its name may lack required columns; any other must have them all, or be so much like
+        a table that naming the missing columns helps more than not knowing it.
+        """
+        found = [
+            header
+            for target in named or self._targets
+            for top in range(min(_HEADER_ROWS, len(grid.rows)))
+            for depth in (1, 2)
+            if top + depth <= len(grid.rows) and (header := self._match(grid, target, top, depth)) is not None
+        ]
+        found.sort(key=lambda h: (-len(h.found), h.bottom - h.top, h.top))
+        if named:
+            return next(iter(found), None)
+        whole = [h for h in found if len(h.found) >= _TELLING - 1 and not self._missing(h)]
+        return next(iter([*whole, *(h for h in found if len(h.found) >= _TELLING)]), None)
+
+    def _missing(self, header: _Header) -> list[str]:
+        """Return the required columns that a sheet lacks; a filing date stands in for ``as_of``."""
+        dated = header.filed is not None or self._as_of is not None
+        columns = header.target.columns
+        required = [n for n, c in columns.items() if c.required and not (dated and n == "as_of")]
+        missing = [n for n in required if n not in header.names]
+        if header.target.wide and not any(n.startswith(_METRIC) for n in header.names):
+            missing.append("metric")
+        return missing
+
+    def _match(self, grid: Grid, target: _Target, top: int, depth: int) -> _Header | None:
+        found: dict[int, Heading] = {}
+        texts: dict[int, str] = {}
+        name_column = None
+        group = ""
+        for column in range(len(grid.rows[top])):
+            own = cell_text(grid.rows[top][column]).strip()
+            parts = [own]
+            if depth == 2:
+                group = cell_text(grid.at(top, column)).strip() or group
+                below = cell_text(grid.rows[top + 1][column]).strip()
+                parts = [group, below] if below else [own]
+            parts = [p for p in parts if p]
+            if not parts:
+                continue
+            texts[column] = "/".join(parts)
+            heading = _heading(target, parts)
+            if heading is not None:
+                found[column] = heading
+            elif name_column is None and self._is_unit_name(parts[-1]):
+                name_column = column
+        if not found:
+            return None
+        return _Header(target, top, top + depth - 1, found, texts, name_column, _filing_text(grid.rows[:top]))
+
+    def _is_unit_name(self, text: str) -> bool:
+        heading = self._unit_names.match(text)
+        return heading is not None and heading.name == "unit_name"
+
+    def _date(self, header: _Header) -> dt.date | None:
+        """Return the filing date stated above the headings, else the date that the folder declares."""
+        if header.filed is None:
+            return self._as_of
+        contract = header.target.columns["as_of"]
+        stamp = parse(pl.Series([header.filed], dtype=pl.String), contract).values.item()
+        return stamp.date() if stamp is not None else None
+
+    # ------------------------------------------------------------ reporting
+
+    def _empty(self, grid: Grid, named: tuple[_Target, ...]) -> Reading:
+        found = "空工作表" if grid.sheet else "空文件"
+        if named:
+            line = _line(
+                grid,
+                named[0],
+                IssueLevel.ERROR,
+                found=found,
+                allowed=f"“{named[0].words[0]}”的标题行和数据行",
+                remedy="补报数据；确无数据的，保留标题行后重报",
+            )
+        else:
+            line = Issue(
+                IssueLevel.NOTE if grid.sheet else IssueLevel.ERROR,
+                found=found,
+                allowed="标题行和数据行",
+                remedy="不需要的工作表或文件可以删除",
+                file=grid.file,
+                sheet=grid.sheet,
+            )
+        return Reading(issues=(line,))
+
+    def _unrecognised(self, grid: Grid, named: tuple[_Target, ...]) -> Reading:
+        if named:
+            line = _line(
+                grid,
+                named[0],
+                IssueLevel.ERROR,
+                found="前几行里没有认得的列标题",
+                allowed="、".join(named[0].columns[n].label for n in named[0].required),
+                remedy="按报送模板补上列标题行后重报",
+            )
+            return Reading(batches=(_whole_sheet(grid, named[0].main, line),))
+        first = next(t for row in grid.rows for c in row if (t := cell_text(c).strip()))
+        words = "、".join(dict.fromkeys(t.words[0] for t in self._targets))
+        line = Issue(
+            IssueLevel.WARNING,
+            found=f"认不出的表（以“{first[:20]}”开头）",
+            allowed=f"名称含以下之一的工作表或文件：{words}",
+            remedy="改正工作表名称和列标题；不需要报送的可以删除",
+            file=grid.file,
+            sheet=grid.sheet,
+        )
+        return Reading(issues=(line,))
+
+    def _hidden(self, grid: Grid, target: _Target) -> list[Issue]:
+        found = ["工作表被隐藏，仍已读取"] if grid.hidden else []
+        found += [f"有 {grid.hidden_rows} 行被隐藏，仍已读取"] if grid.hidden_rows else []
+        return [
+            _line(
+                grid,
+                target,
+                IssueLevel.WARNING,
+                found=text,
+                allowed="不隐藏的数据",
+                remedy="取消隐藏，核对这些数据是否应当报送",
+            )
+            for text in found
+        ]
+
+    def _missing_columns(self, grid: Grid, header: _Header) -> list[Issue]:
+        shown = "、".join(header.texts[c] for c in sorted(header.texts))[:160]
+        issues = []
+        for name in self._missing(header):
+            column = header.target.columns.get(name, table("facts").column("metric"))
+            spellings = "或".join(f"“{t}”" for t in (column.label, *column.aliases))
+            advice = "补上这一列的标题和数据"
+            if name == "as_of":
+                advice += "，或在表头上方写明“填报日期：2026年10月31日”"
+            issues.append(
+                _line(
+                    grid,
+                    header.target,
+                    IssueLevel.ERROR,
+                    found=f"缺少列“{column.label}”；现有标题：{shown}",
+                    allowed="参数包中登记的指标项名称" if name == "metric" else f"列标题{spellings}",
+                    remedy=advice,
+                    row=header.bottom + 1,
+                    column=column,
+                )
+            )
+        return issues
+
+    def _repeated_columns(self, grid: Grid, header: _Header) -> list[Issue]:
+        times = Counter(h.name for h in header.found.values())
+        return [
+            _line(
+                grid,
+                header.target,
+                IssueLevel.ERROR,
+                found="列标题重复："
+                + "、".join(header.texts[c] for c, h in header.found.items() if h.name == name),
+                allowed="每项内容只有一列",
+                remedy="删去重复的列后重报",
+                row=header.bottom + 1,
+                column=header.target.columns[name],
+            )
+            for name, count in times.items()
+            if count > 1
+        ]
+
+    def _other_columns(self, grid: Grid, header: _Header) -> list[Issue]:
+        issues, unknown = [], []
+        for column, text in header.texts.items():
+            leaf = text.rpartition("/")[2]
+            if column in header.found or normalise(leaf) in IGNORED or self._is_unit_name(leaf):
+                continue
+            kind = personal_heading(normalise(text))
+            if kind is not None:
+                issues.append(personal_column(kind, grid.file, grid.sheet, header.target.main.name))
+            else:
+                unknown.append(text)
+        if unknown:
+            issues.append(unknown_columns(unknown, grid.file, grid.sheet, header.target.main.name))
+        return issues
+
+    def _units_of_measure(self, grid: Grid, header: _Header) -> list[Issue]:
+        issues = []
+        for column, heading in header.found.items():
+            contract = header.target.columns[heading.name]
+            if heading.clash:
+                issues.append(_clash(grid, header, column))
+            elif heading.scale != 1.0:
+                issues.append(
+                    _line(
+                        grid,
+                        header.target,
+                        IssueLevel.NOTE,
+                        found=f"单位为{heading.unit}，数值乘以 {heading.scale:g} 换算为{contract.unit}",
+                        allowed=f"单位为{contract.unit}的数",
+                        remedy="无需处理；如标题中的单位写错，请更正原表",
+                        column=contract,
+                    )
+                )
+        return issues
+
+    def _dated(self, grid: Grid, header: _Header, as_of: dt.date) -> Issue:
+        origin = "数据文件夹 sources.yaml 声明的日期" if header.filed is None else "表头上方的填报日期"
+        return _line(
+            grid,
+            header.target,
+            IssueLevel.NOTE,
+            found=f"截至日期取自{origin}：{as_of}",
+            allowed="日期，如 2026-10-31",
+            remedy="无需处理；如日期有误，请更正原表",
+            column=header.target.columns["as_of"],
+        )
+
+    def _undated(self, grid: Grid, header: _Header) -> Issue:
+        return _line(
+            grid,
+            header.target,
+            IssueLevel.ERROR,
+            found="“填报日期”后没有认得的日期",
+            allowed="日期，如 2026年10月31日",
+            remedy="在“填报日期”后写明年月日",
+            column=header.target.columns["as_of"],
+        )
+
+    def _no_rows(self, grid: Grid, header: _Header) -> Issue:
+        wide = header.target.wide
+        return _line(
+            grid,
+            header.target,
+            IssueLevel.ERROR if wide else IssueLevel.WARNING,
+            found="只有标题，没有数据行",
+            allowed="数据行",
+            remedy="补报数据" if wide else "确无数据的无需处理，漏报的请补报",
+        )
+
+
+class _Sheet:
+    """The rows of a sheet below its headings, told apart by kind."""
+
+    def __init__(self, grid: Grid, header: _Header) -> None:
+        self.grid, self.header, self.target = grid, header, header.target
+        self.data: list[int] = []
+        self.totals: list[tuple[int, int, str]] = []  # row, first data row it covers, its word
+        self.dropped: Counter[str] = Counter()
+        self._texts = [[cell_text(c) for c in row] for row in grid.rows]
+        self._code = header.column_of("unit_code")
+        self._heads = {c: normalise(t.rpartition("/")[2]) for c, t in header.texts.items()}
+        self._sort_rows()
+
+    def _sort_rows(self) -> None:
+        filled = [n for n, row in enumerate(self._texts) if any(t.strip() for t in row)]
+        since_subtotal = 0
+        for row in range(self.header.bottom + 1, filled[-1] + 1):
+            reason = self._reason(row)
+            if reason is None:
+                self.data.append(row)
+                continue
+            self.dropped[reason] += 1
+            if reason == TOTALS_ROW:
+                word = next(w for t in self._texts[row] if (w := normalise(t)) in _TOTALS)
+                self.totals.append((row, since_subtotal if word == "小计" else 0, word))
+                since_subtotal = len(self.data)
+
+    def text(self, row: int, column: int) -> str:
+        """Return a data cell; a cell merged downwards has the text of its first cell."""
+        first_row, first_column = self.grid.anchors.get((row, column), (row, column))
+        if first_column != column or first_row <= self.header.bottom:
+            return self._texts[row][column]
+        return self._texts[first_row][column]
+
+    def _reason(self, row: int) -> str | None:
+        """Return why a row is no data, or ``None`` when it is."""
+        cells = [(c, t) for c, t in enumerate(self._texts[row]) if t.strip()]
+        if not cells:
+            return BLANK_ROW
+        leading = [normalise(t) for _, t in cells[:3]]
+        code = "" if self._code is None else self._texts[row][self._code]
+        if not any(c.isdigit() for c in code):
+            if any(t in _TOTALS for t in leading):
+                return TOTALS_ROW
+            if leading[0].startswith((*_SIGNING, *_REMARKS)):
+                return SIGNING_ROW
+        if len(cells) > 1 and all(self._heads.get(c) == normalise(t) for c, t in cells):
+            return REPEATED_HEADING
+        if not any(self.text(row, c).strip() for c in self.header.found):
+            return UNFILLED_ROW
+        return None
+
+    # ------------------------------------------------------------ totals
+
+    def totals_issues(self) -> list[Issue]:
+        """Compare each totals row with the sums of the rows it covers."""
+        numeric = [
+            c
+            for c, h in self.header.found.items()
+            if self.target.columns[h.name].kind in {"integer", "number"}
+        ]
+        if not self.totals or not numeric:
+            return []
+        rows = [*self.data, *(row for row, _, _ in self.totals)]
+        cells = pl.Series([self.text(r, c) for c in numeric for r in rows], dtype=pl.String)
+        read = parse(cells, Column("value", "number", "数值"))
+        values = read.values.to_numpy().reshape(len(numeric), len(rows))
+        flawed = (read.flaws > 0).to_numpy().reshape(len(numeric), len(rows))
+        issues = []
+        for number, (row, start, word) in enumerate(self.totals):
+            stop = sum(r < row for r in self.data)
+            for position, column in enumerate(numeric):
+                stated = float(values[position, len(self.data) + number])
+                if np.isnan(stated) or flawed[position, start:stop].any():
+                    continue  # nothing stated, or cells that are reported already
+                total = float(np.nansum(values[position, start:stop]))
+                if abs(stated - total) <= _tolerance(self._texts[row][column], total):
+                    continue
+                issues.append(
+                    _line(
+                        self.grid,
+                        self.target,
+                        IssueLevel.WARNING,
+                        found=f"{word} {cell_text(round(stated, 6))}",
+                        allowed=f"与各行之和相等（{cell_text(round(total, 6))}）",
+                        remedy="核对各行和合计，改正后重报；合计行不作为数据",
+                        row=row + 1,
+                        column=self.target.columns[self.header.found[column].name],
+                    )
+                )
+        return issues
+
+    def numeric_codes(self) -> list[Issue]:
+        """Count codes that stand in number cells, where a spreadsheet drops leading zeros and late digits."""
+        issues = []
+        for column, heading in self.header.found.items():
+            contract = self.target.columns[heading.name]
+            if contract.kind != "string" or contract.pattern is None:
+                continue
+            count = sum(isinstance(self.grid.rows[r][column], int | float) for r in self.data)
+            if count:
+                issues.append(
+                    _line(
+                        self.grid,
+                        self.target,
+                        IssueLevel.NOTE,
+                        found=f"{count} 个单元格：{Note.NUMERIC_CODE.label}",
+                        allowed=f"文本格式的{contract.allowed()}",
+                        remedy="无需处理；下次报送请将该列设为文本格式",
+                        column=contract,
+                    )
+                )
+        return issues
+
+    # ------------------------------------------------------------ rows
+
+    def batches(self, as_of: dt.date | None, refused: tuple[Issue, ...]) -> list[Batch]:
+        """Return the rows of the sheet for each of its tables."""
+        if self.target.wide:
+            return self._wide(as_of, refused)
+        columns = self._columns(as_of)
+        if len(self.target.tables) == 1:
+            return [self._batch(self.target.tables[0], columns, self.data, dict(self.dropped), refused)]
+        return self._projects(columns, refused)
+
+    def _columns(self, as_of: dt.date | None) -> dict[str, list[str]]:
+        """Return the texts of the data rows by contract column, project cells filled down."""
+        columns = {
+            h.name: [self.text(r, c) for r in self.data] for c, h in self.header.found.items() if not h.clash
+        }
+        if len(self.target.tables) == 2 and "project_id" in columns:
+            own = [n for n in columns if n in {c.name for c in self.target.tables[0].columns}]
+            for position in range(1, len(self.data)):
+                if not columns["project_id"][position].strip():
+                    for name in own:
+                        columns[name][position] = columns[name][position - 1]
+        if "as_of" in self.target.columns and "as_of" not in columns and as_of is not None:
+            columns["as_of"] = [as_of.isoformat()] * len(self.data)
+        return columns
+
+    def _names(self, rows: Sequence[int]) -> pl.Series | None:
+        column = self.header.name_column
+        if column is None:
+            return None
+        return pl.Series([self.text(r, column).strip() for r in rows], dtype=pl.String)
+
+    def _batch(
+        self,
+        contract: Table,
+        columns: Mapping[str, Sequence[str]],
+        rows: Sequence[int],
+        dropped: Mapping[str, int],
+        refused: tuple[Issue, ...],
+    ) -> Batch:
+        names = [c.name for c in contract.all_columns if c.name in columns]
+        raw = pl.DataFrame({n: columns[n] for n in names}, schema=dict.fromkeys(names, pl.String))
+        if not names:
+            raw = pl.DataFrame({"_": [""] * len(rows)}, schema={"_": pl.String})
+        scales = {h.name: h.scale for h in self.header.found.values() if h.scale != 1.0}
+        return Batch(
+            contract,
+            self.grid.file,
+            self.grid.sheet,
+            raw,
+            pl.Series([r + 1 for r in rows], dtype=pl.Int64),
+            scales=scales,
+            dropped=dropped,
+            names=self._names(rows),
+            refused=refused,
+        )
+
+    def _projects(self, columns: dict[str, list[str]], refused: tuple[Issue, ...]) -> list[Batch]:
+        """Split a ledger into projects and their items; the rows of one project repeat its cells."""
+        projects, items = self.target.tables
+        own = [n for n in columns if n in {c.name for c in projects.columns}]
+        cells = list(zip(*(columns[n] for n in own), strict=True)) if own else [()] * len(self.data)
+        fresh = [n for n in range(len(self.data)) if n == 0 or cells[n] != cells[n - 1]]
+        dropped = dict(self.dropped)
+        if len(self.data) > len(fresh):
+            dropped[CONTINUED_PROJECT] = len(self.data) - len(fresh)
+        first = {n: [texts[i] for i in fresh] for n, texts in columns.items()}
+        return [
+            self._batch(projects, first, [self.data[i] for i in fresh], dropped, refused),
+            self._batch(items, columns, self.data, dict(self.dropped), refused),
+        ]
+
+    def _wide(self, as_of: dt.date | None, refused: tuple[Issue, ...]) -> list[Batch]:
+        """Turn the wide sheet into one record a filled-in cell."""
+        columns = self._columns(as_of)
+        metrics = {c: h for c, h in self.header.found.items() if h.name.startswith(_METRIC)}
+        facts = self.target.main
+        if not metrics:
+            return [self._batch(facts, columns, self.data, dict(self.dropped), refused)]
+        texts = {c: [self.text(r, c) for r in self.data] for c in metrics}
+        void = {c: [is_void(t) for t in cells] for c, cells in texts.items()}
+        dropped = {reason: n * len(metrics) for reason, n in self.dropped.items()}
+        blank = sum(sum(cells) for cells in void.values())
+        if blank:
+            dropped[BLANK_CELL] = blank
+        batches = []
+        good = [c for c, h in metrics.items() if not h.clash]
+        for chosen in (good, *([c] for c, h in metrics.items() if h.clash)):
+            cells = [(p, c) for p in range(len(self.data)) for c in chosen if not void[c][p]]
+            lists: dict[str, list[str]] = {
+                name: [columns[name][p] for p, _ in cells]
+                for name in ("unit_code", "as_of")
+                if name in columns
+            }
+            lists["metric"] = [metrics[c].name.removeprefix(_METRIC) for _, c in cells]
+            lists["value"] = [texts[c][p] for p, c in cells]
+            rows = [self.data[p] for p, _ in cells]
+            clash = () if chosen is good else (_clash(self.grid, self.header, chosen[0]),)
+            batches.append(
+                Batch(
+                    facts,
+                    self.grid.file,
+                    self.grid.sheet,
+                    pl.DataFrame(lists, schema=dict.fromkeys(lists, pl.String)),
+                    pl.Series([r + 1 for r in rows], dtype=pl.Int64),
+                    scales={"value": pl.Series([metrics[c].scale for _, c in cells], dtype=pl.Float64)},
+                    dropped=dropped if chosen is good else {},
+                    unit="单元格",
+                    names=self._names(rows),
+                    refused=(*refused, *clash),
+                )
+            )
+        return batches
+
+
+def _target(
+    tables: tuple[Table, ...],
+    words: tuple[str, ...],
+    columns: Mapping[str, Column],
+    units: frozenset[str],
+    *,
+    wide: bool = False,
+) -> _Target:
+    spellings = {n: (c.unit, (c.name, c.label, *c.aliases)) for n, c in columns.items()}
+    return _Target(tables, words, Names(spellings, units), columns, wide)
+
+
+def _heading(target: _Target, parts: Sequence[str]) -> Heading | None:
+    """Return what a heading means, given with the group above it where there is one."""
+    leaf = parts[-1]
+    if len(parts) == 1:
+        return target.names.match(leaf)
+    group, unit = parts[0], _bracketed(parts[0])
+    whole = target.names.match(group + leaf)
+    if whole is None and unit and not _bracketed(leaf):
+        scaled = target.names.match(f"{leaf}({unit})")
+        if scaled is not None and not scaled.clash:
+            return scaled
+    return whole or target.names.match(leaf)
+
+
+def _bracketed(text: str) -> str:
+    match = re.search(r"\(([^()]+)\)$", normalise(text))
+    return match[1] if match else ""
+
+
+def _line(
+    grid: Grid,
+    target: _Target,
+    level: IssueLevel,
+    *,
+    found: str,
+    allowed: str,
+    remedy: str,
+    row: int | None = None,
+    column: Column | None = None,
+) -> Issue:
+    """Return a line of the report about a sheet."""
+    return Issue(
+        level,
+        found,
+        allowed,
+        remedy,
+        table=target.main.name,
+        file=grid.file,
+        sheet=grid.sheet,
+        row=row,
+        column=column.name if column is not None else "",
+        label=column.label if column is not None else "",
+    )
+
+
+def _clash(grid: Grid, header: _Header, column: int) -> Issue:
+    heading = header.found[column]
+    contract = header.target.columns[heading.name]
+    return _line(
+        grid,
+        header.target,
+        IssueLevel.ERROR,
+        found=f"{header.texts[column]}（单位：{heading.unit}）",
+        allowed=f"单位为{contract.unit}的列" if contract.unit else "不带计量单位的列",
+        remedy="核对计量单位，改正标题或数据；这一列未载入",
+        row=header.bottom + 1,
+        column=contract,
+    )
+
+
+def _filing_text(rows: Sequence[Sequence[Cell]]) -> str | None:
+    """Return the date behind 填报日期 above the headings: empty when unreadable, ``None`` when not there."""
+    for row in rows:
+        texts = [t for c in row if (t := cell_text(c).strip())]
+        for position, text in enumerate(texts):
+            match = _FILING.search(normalise(text))
+            if match is not None:
+                after = match["date"] or normalise("".join(texts[position + 1 : position + 2]))
+                date = _LEADING_DATE.match(after)
+                return date[0] if date is not None else ""
+    return None
+
+
+def _tolerance(written: str, total: float) -> float:
+    """Return how far a total may lie from the sum: half of its last decimal place."""
+    decimals = len(written.strip().rpartition(".")[2]) if "." in written else 0
+    return (0.5 * 10.0**-decimals if decimals else 1e-6) + 1e-9 * abs(total)
+
+
+def _whole_sheet(grid: Grid, contract: Table, issue: Issue) -> Batch:
+    """Account for the rows of a sheet none of whose headings was understood."""
+    rows = [n + 1 for n, row in enumerate(grid.rows) if any(cell_text(c).strip() for c in row)]
+    raw = pl.DataFrame({"_": [""] * len(rows)}, schema={"_": pl.String})
+    return Batch(contract, grid.file, grid.sheet, raw, pl.Series(rows, dtype=pl.Int64), refused=(issue,))
+
+
+def personal_column(kind: str, file: str, sheet: str, table_name: str) -> Issue:
+    """Return the line for a column of personal data; it tells the kind and repeats no value."""
+    return Issue(
+        IssueLevel.ERROR,
+        found=f"含个人信息的列（{kind}类）",
+        allowed="不含姓名、证件号、电话、宗教、民族等个人信息的表",
+        remedy="删除这一列后重报；该列内容没有载入，也没有写入任何文件",
+        table=table_name,
+        file=file,
+        sheet=sheet,
+    )
+
+
+def unknown_columns(headings: Sequence[str], file: str, sheet: str, table_name: str) -> Issue:
+    """Return the line for columns that belong to no contract column."""
+    labels = "、".join(c.label for c in TABLES[table_name].columns if c.kind != "geometry")
+    return Issue(
+        IssueLevel.WARNING,
+        found=f"不认得的列，未载入：{'、'.join(headings)[:160]}",
+        allowed=labels if len(labels) <= 200 else f"{labels[:200]}…",
+        remedy="改正列标题；不需要的列可以删除",
+        table=table_name,
+        file=file,
+        sheet=sheet,
+    )

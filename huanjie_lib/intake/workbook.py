@@ -1,0 +1,411 @@
+"""Workbooks and CSV files as grids of cells, after a look at whether they are safe to open.
+
+A workbook is a ZIP of XML. Before anything is unpacked its entries are measured, and before the cells are
+read each sheet is streamed once for its true extent: a few bytes can unpack to gigabytes, and one stray cell
+in the last row and column would make a reader lay out seventeen thousand million cells. The same pass finds
+what values alone don't tell: hidden rows, formulas without a result, and error values.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+import posixpath
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Final, TypeAlias
+from xml.parsers import expat
+
+import python_calamine as calamine
+
+from huanjie_lib.errors import DataError, Fault
+
+__all__ = [
+    "Cell",
+    "Grid",
+    "cell_text",
+    "csv_records",
+    "decode",
+    "read_csv_grid",
+    "read_workbook",
+    "separator",
+]
+
+Cell: TypeAlias = str | float | int | bool | dt.date | dt.datetime | None
+
+MAX_FILE_BYTES: Final = 64 * 2**20
+MAX_UNPACKED_BYTES: Final = 512 * 2**20
+MAX_RATIO: Final = 200
+MAX_ENTRIES: Final = 2_000
+MAX_ROWS: Final = 200_000
+MAX_COLUMNS: Final = 500
+MAX_CELLS: Final = 4_000_000
+
+_DAMAGE = (zipfile.BadZipFile, expat.ExpatError, KeyError, ValueError, OSError, EOFError, RuntimeError)
+_RATIO_MATTERS_FROM = 2**20
+_ERROR_TEXT = "#公式未计算"
+_FIELD_LIMIT = 2**20
+
+
+@dataclass(frozen=True)
+class Grid:
+    """One sheet.
+
+    Parameters
+    ----------
+    file, sheet
+        Place; ``sheet`` is empty for a CSV file.
+    rows
+        Cells by row and column, from the first cell of the sheet; every row has the same length.
+    anchors
+        Cell covered by a merged range → first cell of the range, both (row, column) from 0.
+    hidden
+        Whether the sheet itself is hidden.
+    hidden_rows
+        Number of hidden rows.
+    """
+
+    file: str
+    sheet: str
+    rows: Sequence[Sequence[Cell]]
+    anchors: Mapping[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
+    hidden: bool = False
+    hidden_rows: int = 0
+
+    def at(self, row: int, column: int) -> Cell:
+        """Return a cell; a cell covered by a merged range has the value of its first cell."""
+        first_row, first_column = self.anchors.get((row, column), (row, column))
+        return self.rows[first_row][first_column]
+
+
+def cell_text(cell: Cell) -> str:
+    """Return a cell as text; whole numbers without a decimal point, numbers of 16 digits or more rounded.
+
+    Examples
+    --------
+    >>> cell_text(990101001201.0), cell_text(110101199001011234.0), cell_text(dt.date(2026, 10, 3))
+    ('990101001201', '1.10101E+17', '2026-10-03')
+    """
+    if cell is None:
+        return ""
+    if isinstance(cell, bool):
+        return "是" if cell else "否"
+    if isinstance(cell, dt.datetime):
+        return cell.date().isoformat() if cell.time() == dt.time() else cell.isoformat(sep=" ")
+    if isinstance(cell, float | int):
+        if abs(cell) >= 1e15:
+            return f"{cell:.5E}"
+        return str(int(cell)) if cell == int(cell) else repr(cell)
+    return str(cell)
+
+
+# ---------------------------------------------------------------- CSV
+
+
+def decode(content: bytes, file: str) -> str:
+    """Return the text of a CSV file: by its byte-order mark, else strict UTF-8, else GB18030.
+
+    Raises
+    ------
+    DataError
+        If the bytes are text in none of these.
+
+    Examples
+    --------
+    >>> decode("村".encode("gb18030"), "a.csv"), decode("村".encode("utf-8-sig"), "a.csv")
+    ('村', '村')
+    """
+    marks = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+    encodings = [e for mark, e in marks.items() if content.startswith(mark)] or ["utf-8", "gb18030"]
+    for encoding in encodings:
+        try:
+            text = content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if "\0" not in text:
+            return text
+    raise DataError(
+        "文件不能读取",
+        [Fault(file, "不是文本", "UTF-8 或 GB18030 编码的 CSV", "在 Excel 中另存为“CSV UTF-8（逗号分隔）”")],
+    )
+
+
+def separator(text: str) -> str:
+    """Return what separates the fields of a CSV file: commas or, where the first line has none, tabs."""
+    first = text.split("\n", 1)[0]
+    return "\t" if "\t" in first and "," not in first else ","
+
+
+def csv_records(text: str, file: str) -> list[list[str]]:
+    """Return the records of a CSV file.
+
+    Raises
+    ------
+    DataError
+        If quotes don't match or a field is too long.
+    """
+    csv.field_size_limit(_FIELD_LIMIT)
+    try:
+        return list(csv.reader(io.StringIO(text, newline=""), delimiter=separator(text), strict=True))
+    except csv.Error as error:
+        raise DataError(
+            "文件不能读取",
+            [Fault(file, f"不合规的 CSV（{error}）", "引号成对的 CSV", "用 Excel 打开检查后另存为 CSV")],
+        ) from error
+
+
+def read_csv_grid(path: Path, file: str) -> Grid:
+    """Return a CSV file as a grid.
+
+    Raises
+    ------
+    DataError
+        If the file is too large, is not text, or is no CSV.
+    """
+    _check_size(path, file)
+    records = csv_records(decode(path.read_bytes(), file), file)
+    width = max(map(len, records), default=0)
+    _check_extent(len(records), width, file)
+    return Grid(file, "", [[*record, *[""] * (width - len(record))] for record in records])
+
+
+# ---------------------------------------------------------------- workbooks
+
+
+@dataclass
+class _Scan:
+    """What one pass over a sheet's XML finds."""
+
+    rows: int = 0
+    columns: int = 0
+    hidden_rows: int = 0
+    texts: dict[tuple[int, int], str] = field(default_factory=dict)
+
+
+def read_workbook(path: Path, file: str) -> list[Grid]:
+    """Return the sheets of an XLSX workbook.
+
+    Parameters
+    ----------
+    path
+        The workbook.
+    file
+        Its name in messages, relative to the data folder.
+
+    Raises
+    ------
+    DataError
+        If the file is no XLSX workbook, is encrypted or damaged, or is larger than the limits of this
+        module.
+    """
+    _check_size(path, file)
+    if path.read_bytes()[:4] == b"\xd0\xcf\x11\xe0":
+        raise _refusal(file, "加密的工作簿或旧版 .xls", "去掉密码，或另存为 .xlsx 后重报")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            _check_entries(archive, file)
+            parts = _sheet_parts(archive, file)
+            scans = {name: _scan_sheet(archive, part, file, name) for name, part in parts.items()}
+    except _DAMAGE as error:
+        raise _refusal(file, "文件损坏或不是 .xlsx 工作簿", "用 Excel 打开后另存为 .xlsx 再重报") from error
+    try:
+        with calamine.CalamineWorkbook.from_path(path) as book:
+            return [
+                _grid(book.get_sheet_by_name(meta.name), meta, scans[meta.name], file)
+                for meta in book.sheets_metadata
+                if meta.typ == calamine.SheetTypeEnum.WorkSheet and meta.name in scans
+            ]
+    except calamine.CalamineError as error:
+        raise _refusal(file, "工作簿不能读取", "用 Excel 打开后另存为 .xlsx 再重报") from error
+
+
+def _refusal(file: str, found: str, remedy: str, allowed: str = "未加密的 .xlsx 工作簿") -> DataError:
+    return DataError("工作簿不能读取", [Fault(file, found, allowed, remedy)])
+
+
+def _check_size(path: Path, file: str) -> None:
+    size = path.stat().st_size
+    if size > MAX_FILE_BYTES:
+        raise _refusal(
+            file, f"{size / 2**20:.0f} MB", "拆分成较小的文件", f"不超过 {MAX_FILE_BYTES // 2**20} MB 的文件"
+        )
+
+
+def _check_extent(rows: int, columns: int, place: str) -> None:
+    if rows > MAX_ROWS or columns > MAX_COLUMNS or rows * columns > MAX_CELLS:
+        raise _refusal(
+            place,
+            f"{rows} 行 × {columns} 列",
+            "删除数据区以外的行和列（选中后右键删除，不只是清除内容），保存后重报",
+            f"不超过 {MAX_ROWS} 行、{MAX_COLUMNS} 列、{MAX_CELLS} 个单元格",
+        )
+
+
+def _check_entries(archive: zipfile.ZipFile, file: str) -> None:
+    entries = archive.infolist()
+    total = sum(e.file_size for e in entries)
+    steep = [
+        e
+        for e in entries
+        if e.file_size > _RATIO_MATTERS_FROM and e.file_size > MAX_RATIO * max(e.compress_size, 1)
+    ]
+    if len(entries) > MAX_ENTRIES or total > MAX_UNPACKED_BYTES or steep:
+        raise _refusal(
+            file,
+            f"解压后 {total / 2**20:.0f} MB、{len(entries)} 个部件，压缩比异常",
+            "用 Excel 新建工作簿，只粘贴需要报送的数据",
+            f"解压后不超过 {MAX_UNPACKED_BYTES // 2**20} MB 的普通工作簿",
+        )
+
+
+def _parser(start: Callable[[str, dict[str, str]], None]) -> expat.XMLParserType:
+    """Return a streaming parser; a document type, which is where entity bombs live, is refused."""
+
+    def refuse_doctype(*_: object) -> None:
+        raise zipfile.BadZipFile("document type in workbook")
+
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+    parser.StartDoctypeDeclHandler = refuse_doctype
+    parser.StartElementHandler = start
+    return parser
+
+
+def _local(name: str) -> str:
+    """Return a name without its namespace prefix."""
+    return name.rpartition(":")[2]
+
+
+def _sheet_parts(archive: zipfile.ZipFile, file: str) -> dict[str, str]:
+    """Return the archive entry of each worksheet by sheet name, in order."""
+    sheets: list[tuple[str, str]] = []
+    targets: dict[str, str] = {}
+
+    def on_workbook(name: str, attributes: dict[str, str]) -> None:
+        if _local(name) == "sheet":
+            key = next(v for k, v in attributes.items() if k.endswith(":id"))
+            sheets.append((attributes["name"], key))
+        elif _local(name) == "workbookPr" and attributes.get("date1904") in {"1", "true"}:
+            raise _refusal(
+                file,
+                "使用 1904 日期系统",
+                "在 Excel 选项中取消“使用 1904 日期系统”，核对日期后保存",
+                "使用 1900 日期系统的工作簿",
+            )
+
+    def on_relations(name: str, attributes: dict[str, str]) -> None:
+        if _local(name) == "Relationship" and attributes.get("Type", "").endswith("/worksheet"):
+            targets[attributes["Id"]] = attributes["Target"]
+
+    for part, handler in (("xl/workbook.xml", on_workbook), ("xl/_rels/workbook.xml.rels", on_relations)):
+        with archive.open(part) as stream:
+            _parser(handler).ParseFile(stream)
+    return {
+        name: posixpath.normpath(posixpath.join("xl", targets[key])).lstrip("/")
+        if not targets[key].startswith("/")
+        else targets[key].lstrip("/")
+        for name, key in sheets
+        if key in targets
+    }
+
+
+@cache
+def _column(letters: str) -> int:
+    """Return the number from 0 of a column of a sheet, such as 27 for AB."""
+    if not 1 <= len(letters) <= 3 or not letters.isascii() or not letters.isupper():
+        raise zipfile.BadZipFile(f"cell reference {letters!r}")
+    number = 0
+    for letter in letters:
+        number = 26 * number + ord(letter) - 64
+    return number - 1
+
+
+def _scan_sheet(archive: zipfile.ZipFile, part: str, file: str, sheet: str) -> _Scan:
+    """Find the extent of a sheet, its hidden rows, and cells whose formula has no usable result."""
+    scan = _Scan()
+    row, column = -1, -1
+    kind, suspect, value = "", False, ""
+
+    def on_text(text: str) -> None:
+        nonlocal value
+        value += text
+
+    def close_cell() -> None:
+        if kind == "e":
+            scan.texts[row, column] = value.strip() or _ERROR_TEXT
+        elif suspect and not value.strip() and kind != "str":
+            scan.texts[row, column] = _ERROR_TEXT
+
+    def on_start(name: str, attributes: dict[str, str]) -> None:
+        nonlocal row, column, kind, suspect, value
+        name = _local(name)
+        if name == "c":
+            if suspect:
+                close_cell()
+            if "r" in attributes:
+                reference = attributes["r"]
+                letters = reference.rstrip("0123456789")
+                row, column = int(reference[len(letters) :]) - 1, _column(letters)
+            else:
+                column += 1
+            scan.rows, scan.columns = max(scan.rows, row + 1), max(scan.columns, column + 1)
+            kind, value = attributes.get("t", ""), ""
+            suspect = kind == "e"
+            parser.CharacterDataHandler = None
+        elif name == "f":
+            suspect = True
+        elif name == "v" and suspect:
+            parser.CharacterDataHandler = on_text
+        elif name == "row":
+            if suspect:
+                close_cell()
+            suspect = False
+            row, column = (int(attributes["r"]) - 1 if "r" in attributes else row + 1), -1
+            scan.hidden_rows += attributes.get("hidden") in {"1", "true"}
+
+    parser = _parser(on_start)
+    with archive.open(part) as stream:
+        parser.ParseFile(stream)
+    if suspect:
+        close_cell()
+    _check_extent(scan.rows, scan.columns, f"{file} 工作表“{sheet}”")
+    return scan
+
+
+def _grid(sheet: calamine.CalamineSheet, meta: calamine.SheetMetadata, scan: _Scan, file: str) -> Grid:
+    rows: list[list[Cell]] = [[_plain(v) for v in row] for row in sheet.to_python(skip_empty_area=False)]
+    height, width = max(scan.rows, len(rows)), max([scan.columns, *map(len, rows)])
+    rows = [[*row, *[None] * (width - len(row))] for row in rows]
+    rows += [[None] * width for _ in range(height - len(rows))]
+    for (row, column), text in scan.texts.items():
+        rows[row][column] = text
+    return Grid(
+        file,
+        meta.name,
+        rows,
+        anchors=_anchors(sheet.merged_cell_ranges or [], height, width),
+        hidden=meta.visible != calamine.SheetVisibleEnum.Visible,
+        hidden_rows=scan.hidden_rows,
+    )
+
+
+def _plain(value: object) -> Cell:
+    if isinstance(value, str | bool | float | int | dt.date | dt.datetime):
+        return value
+    return None if value is None else str(value)
+
+
+def _anchors(
+    merges: Sequence[tuple[tuple[int, int], tuple[int, int]]], height: int, width: int
+) -> dict[tuple[int, int], tuple[int, int]]:
+    """Return covered cell → first cell; ranges are clipped to the cells there are."""
+    anchors = {}
+    for (top, left), (bottom, right) in merges:
+        for row in range(top, min(bottom + 1, height)):
+            for column in range(left, min(right + 1, width)):
+                anchors[row, column] = (top, left)
+    return anchors

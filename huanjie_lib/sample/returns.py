@@ -18,7 +18,7 @@ import pandas as pd
 from huanjie_lib.contracts import Column, Table, table
 from huanjie_lib.parameters import Metric, load_parameters
 from huanjie_lib.sample.workbook import Cell, Grid, csv_bytes, workbook_bytes
-from huanjie_lib.vocabulary import CrosswalkKind
+from huanjie_lib.vocabulary import CrosswalkKind, ReviewOpinion
 
 __all__ = ["FAULT_COLUMNS", "PAPER_TABLES", "ReturnFile", "make_returns"]
 
@@ -67,7 +67,8 @@ _REASONS: Mapping[str, str] = {
     "code_scientific": "代码被Excel改成科学计数法",
     "code_unknown": "没有这个代码的村(社区)",
     "code_renumbered": "旧代码，按已确认的区划代码对照换为新代码，该行保留",
-    "duplicate_row": "与前面的行重复",
+    "duplicate_row": "与前面的行完全相同，只保留一行",
+    "duplicate_conflict": "与前面的行编号相同而内容不同",
     "date_invalid": "日期不存在",
     "not_a_number": "数字列中填了文字",
     "negative": "不得小于0",
@@ -315,7 +316,7 @@ _FAULTS: tuple[_Fault, ...] = (
     _Fault(0, _BASIC, "households", "negative", 5, -412),
     _Fault(0, _BASIC, "resident_population", "total_mismatch", 0),
     _Fault(1, "审计公示", "start_on", "date_invalid", 4, "2026-13-40"),
-    _Fault(1, "谈心谈话", "done", "order", 6),
+    _Fault(1, "谈心谈话", "due", "order", 6),
     _Fault(2, "矛盾纠纷", "unit_code", "code_length", 7),
     _Fault(2, "资格联审", "opinion", "word_unknown", 11, "基本同意"),
     _Fault(3, _BASIC, "collective_income", "not_a_number", 4, "约三十万"),
@@ -330,7 +331,7 @@ _FAULTS: tuple[_Fault, ...] = (
     _Fault(7, "审计对象", "post", "word_unknown", 3, "临时负责人"),
     _Fault(7, "审计问题", "due_on", "order", 4),
     _Fault(8, "选民登记核对", "hukou_adults", "not_a_number", 10, "一百多"),
-    _Fault(9, "资格联审", "department", "duplicate_row", 12),
+    _Fault(9, "资格联审", "opinion", "duplicate_conflict", 12, ReviewOpinion.ADVERSE.label),
 )
 
 
@@ -341,16 +342,19 @@ def _spoil(township: int, sheets: Mapping[str, _Sheet]) -> None:
         if fault.township != township or sheet is None or fault.row >= len(sheet.rows):
             continue
         row, column = fault.row, fault.column
-        if fault.kind == "duplicate_row":
+        if fault.kind.startswith("duplicate"):
             sheet.rows.append([len(sheet.rows) + 1, *sheet.rows[row][1:]])
             sheet.marks.append((len(sheet.rows) - 1, column, fault.kind))
+            if fault.value is not None:
+                sheet.verbatim[len(sheet.rows) - 1, column] = fault.value
         elif fault.kind == "total_mismatch":
             total = sum(r[sheet.columns.index(column)] or 0 for r in sheet.rows)
             sheet.put(None, column, fault.kind, total + 100)
         elif fault.kind == "code_length":
             sheet.put(row, column, fault.kind, sheet.value(row, column)[:11])
-        elif fault.kind == "order" and column == "done":
-            sheet.put(row, column, fault.kind, sheet.value(row, "due") + 3)
+        elif fault.kind == "order" and column == "due":
+            sheet.verbatim[row, "done"] = sheet.value(row, "due") + 3
+            sheet.marks.append((row, column, fault.kind))
         elif fault.kind == "order":
             sheet.rows[row][sheet.columns.index(column)] = sheet.value(row, "found_on") - dt.timedelta(days=5)
             sheet.marks.append((row, column, fault.kind))
@@ -478,7 +482,8 @@ def _totals(sheet: _Sheet, habits: _Habits) -> list[Cell]:
         if (None, name) in sheet.verbatim:
             totals.append(sheet.verbatim[None, name])
         elif isinstance(contract, Metric) or (isinstance(contract, Column) and contract.kind == "integer"):
-            total = sum(row[position] or 0 for row in sheet.rows)
+            shown = [sheet.verbatim.get((n, name), row[position]) for n, row in enumerate(sheet.rows)]
+            total = sum(cell for cell in shown if isinstance(cell, int | float))
             wide = habits.ten_thousands and name in _MONEY
             totals.append(round(total / 10_000, 2) if wide else total)
         else:

@@ -122,20 +122,19 @@ def make_talks(
     targets = [t.value for t in TalkTarget]
     due = np.stack([rng.poisson(mean, size) + low for mean, low in ((0.7, 0), (4.5, 2), (2.5, 1))], axis=1)
     pace = np.clip(0.17 - 0.04 * factors.base["procedure"], 0.05, 0.5)
-    done = np.zeros((size, 3), dtype=np.int64)
-    frames: list[dict[str, Integers]] = []
+    done = np.zeros((len(reports), size, len(targets)), dtype=np.int64)
     for step in range(len(reports)):
         share = steady(np.clip(pace * (1.0 + 0.75 * step), 0.0, 0.97))
-        done = np.minimum(due, done + rng.binomial(due - done, share[:, None]))
-        frames.append({"day": np.full(3 * size, reports[step]), "done": done.ravel()})
+        before = done[step - 1] if step else done[step]
+        done[step] = before + rng.binomial(due - before, share[:, None])
     return conform(
         "talks",
         {
             "unit_code": text_of(unit_codes, np.tile(np.repeat(np.arange(size), 3), len(reports))),
-            "as_of": np.concatenate([f["day"] for f in frames]),
+            "as_of": np.repeat(reports, size * len(targets)),
             "target": text_of(targets, np.tile(np.arange(3), size * len(reports))),
             "due": np.tile(due.ravel(), len(reports)),
-            "done": np.concatenate([f["done"] for f in frames]),
+            "done": done.ravel(),
         },
     )
 

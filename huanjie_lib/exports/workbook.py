@@ -30,7 +30,7 @@ from huanjie_lib.views.words import (
     ems,
     level_notes,
 )
-from huanjie_lib.vocabulary import Level, UnitKind
+from huanjie_lib.vocabulary import Level, UnitKind, ValueStatus
 
 __all__ = ["SHEETS", "workbook"]
 
@@ -56,7 +56,7 @@ _A3: Final = 8
 _WIDE: Final = 13  # last column of the overview
 _ABOUT: Final = (26, 70, 12, 60, 46)  # widths of the last sheet's columns
 _LINE: Final = 15.0  # points a line of text takes
-_EM: Final = 2.1  # characters of column width a Chinese character takes
+_EM: Final = 1.95  # characters of column width a Chinese character takes
 _FONT: Final = "微软雅黑"
 _INK: Final = "#1b2430"
 _GRID: Final = "#c3cad5"
@@ -64,7 +64,7 @@ _HEAD: Final = "#dfe6f0"
 _NUMBERS: Final[dict[Form, str]] = {
     "index": "0.0",
     "points": "0.00",
-    "change": "+0.0;-0.0;0.0",
+    "change": "[>=0.05]+0.0;[<=-0.05]-0.0;0.0",
     "move": "+#,##0;-#,##0;0",
     "share": "0.0%",
     "count": "#,##0",
@@ -125,8 +125,7 @@ _LOSSES: Final = (
     _Column("dimension", 11, "text"),
     _Column("indicator", 19, "text"),
     _Column("points", 8, "points"),
-    _Column("value", 11, "text"),
-    _Column("status", 9, "text"),
+    _Column("value", 12, "text"),
     _Column("reason", 40, "wrap"),
     _Column("data_date", 13, "date"),
     _Column("source", 46, "wrap"),
@@ -203,6 +202,10 @@ def workbook(run: Run) -> bytes:
         none = "没有未准入的村（社区）" if view.admission else none
         book.table("未准入清单", blocked, _BLOCKED, f"共{count_text(len(blocked))}个", empty=none, paper=_A3)
         losses = tables.losses_table(run)
+        filed = losses["status"] == ValueStatus.OBSERVED.label
+        losses["value"] = losses["value"].where(
+            filed, losses["status"]
+        )  # 缺失 or 已过期 says more than a dash
         book.table("扣分明细", losses, _LOSSES, f"共{count_text(len(losses))}项", empty="没有扣分", paper=_A3)
         league = tables.township_league(run)
         book.table("镇街排名", league, _LEAGUE, f"共{count_text(len(league))}个镇街，位次1风险最大")
@@ -311,8 +314,7 @@ class _Book:
         heights = [1] * len(frame)
         for number, column in enumerate(columns):
             values = _values(frame[column.name], column)
-            for row, value in enumerate(values, start=2):
-                self.write(sheet, row, number, value, column.form)
+            self.column(sheet, 2, number, values, column.form)
             if column.form == "wrap":
                 heights = [max(h, _lines(v, column.width)) for h, v in zip(heights, values, strict=True)]
         for row, height in enumerate(heights, start=2):
@@ -320,19 +322,24 @@ class _Book:
         sheet.autofilter(1, 0, len(frame) + 1, len(columns) - 1)
         sheet.ignore_errors({"number_stored_as_text": f"A3:A{len(frame) + 2}"})
 
-    def write(self, sheet: Any, row: int, column: int, value: Any, form: Form) -> None:
-        """Write a value into a cell; nothing leaves the cell empty, and a text is never anything but text."""
-        if value is None:
-            sheet.write_blank(row, column, None, self.cell(form))
-        elif form == "level":
-            level = Level.lookup()[value]
-            sheet.write_string(row, column, level.label, self.level(level))
-        elif form == "date":
-            sheet.write_datetime(row, column, value, self.cell(form))
-        elif form in _NUMBERS:
-            sheet.write_number(row, column, value, self.cell(form))
-        else:
-            sheet.write_string(row, column, value[:_CELL], self.cell(form))
+    def column(self, sheet: Any, first: int, number: int, values: Sequence[Any], form: Form) -> None:
+        """Write values down a column; nothing leaves a cell empty, and a text is never anything but text."""
+        look = self.cell(form)
+        levels = {level.value: (level.label, self.level(level)) for level in Level}
+        put = sheet.write_string
+        if form in _NUMBERS:
+            put = sheet.write_datetime if form == "date" else sheet.write_number
+        for row, value in enumerate(values, start=first):
+            if value is None:
+                sheet.write_blank(row, number, None, look)
+            elif form == "level":
+                sheet.write_string(row, number, *levels[value])
+            else:
+                put(row, number, value, look)
+
+    def write(self, sheet: Any, row: int, number: int, value: Any, form: Form) -> None:
+        """Write one value."""
+        self.column(sheet, row, number, [value], form)
 
     def stacked_chart(self) -> Any:
         """Return an empty stacked column chart."""
@@ -352,7 +359,7 @@ def _values(series: pd.Series[Any], column: _Column) -> list[Any]:
     values = series.astype(object).where(series.notna(), None).tolist()
     if column.form in _NUMBERS:
         return [None if value is None else float(value) for value in values]
-    return [str(value) if value not in (None, "") else None for value in values]
+    return [str(value)[:_CELL] if value not in (None, "") else None for value in values]
 
 
 def _lines(text: str | None, width: float) -> int:
@@ -381,10 +388,7 @@ def _overview(book: _Book, run: Run) -> None:
     sheet.write_string(first, 0, "历次走势", book.format(bold=True, font_size=12))
     for number, column in enumerate(_TREND):
         sheet.write_string(first + 1, number, column.heading, book.head())
-    by_column = [_values(trend[column.name], column) for column in _TREND]
-    for offset, values in enumerate(zip(*by_column, strict=True), start=first + 2):
-        for number, (column, value) in enumerate(zip(_TREND, values, strict=True)):
-            book.write(sheet, offset, number, value, column.form)
+        book.column(sheet, first + 2, number, _values(trend[column.name], column), column.form)
     sheet.insert_chart(3, 5, _chart(book, first + 2, len(trend)), {"object_position": 2})
 
 
@@ -443,7 +447,13 @@ def _chart(book: _Book, first: int, snapshots: int) -> Any:
     chart.set_title({"name": "各等级数量走势", "name_font": {"name": _FONT, "size": 12}, "overlay": False})
     chart.set_legend({"position": "bottom", "font": font})
     chart.set_x_axis({"num_format": "yyyy-mm", "num_font": font, "text_axis": True})
-    chart.set_y_axis({"num_font": font, "major_gridlines": {"visible": True, "line": {"color": _GRID}}})
+    chart.set_y_axis(
+        {
+            "num_font": font,
+            "num_format": "#,##0",
+            "major_gridlines": {"visible": True, "line": {"color": _GRID}},
+        }
+    )
     chart.set_size({"width": 640, "height": 310})
     return chart
 

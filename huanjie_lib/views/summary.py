@@ -442,7 +442,7 @@ def _movement(run: Run, view: Overview, counts: pd.DataFrame) -> str:
     if view.previous_as_of is None:
         return "没有更早一期的评估，暂不能比较变化。"
     moved = "、".join(f"{c.level.label}{_change(c.change)}" for c in view.levels)
-    now = unit_table(run).set_index("unit_code")["level"]
+    now = run.index.set_index("unit_code")["level"]
     then = previous_snapshot(run).set_index("unit_code")["level"].reindex(now.index)
     into = int(((now == Level.RED.value) & (then.notna()) & (then != Level.RED.value)).sum())
     out = int(((now != Level.RED.value) & (then == Level.RED.value)).sum())

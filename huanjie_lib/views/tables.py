@@ -66,23 +66,7 @@ def unit_table(run: Run) -> pd.DataFrame:
         :class:`~huanjie_lib.vocabulary.GateStatus`, missing where the pack has no gates) and reason_1 to
         reason_3 (largest points lost with their reasons, empty where nothing more was lost).
     """
-    frame = run.units[
-        ["unit_code", "unit_name", "unit_kind", "township_code", "township_name", "county_name"]
-    ].reset_index(drop=True)
-    frame["unit_name"] = frame["unit_name"].replace("", pd.NA).fillna(NAMELESS)
-    frame["township_name"] = frame["township_name"].fillna(frame["township_code"])
-    frame["county_name"] = frame["county_name"].fillna("")
-    now = run.index.set_index("unit_code").reindex(frame["unit_code"])
-    frame["level"] = now["level"].fillna(Level.UNKNOWN.value).to_numpy()
-    frame["mark"] = frame["level"].map({level.value: level.mark for level in Level})
-    frame["to_verify"] = now["to_verify"].astype("boolean").fillna(False).to_numpy(dtype=bool)
-    for column in ("index", "index_low", "index_high"):
-        frame[column] = now[column].to_numpy(dtype=np.float64)
-    then = previous_snapshot(run).set_index("unit_code")
-    before = _scored(then).reindex(frame["unit_code"])
-    frame["change"] = _scored(frame).to_numpy() - before.to_numpy(dtype=np.float64)
-    frame["admission"] = admission_of(run).to_numpy()
-    return pd.concat([frame, _reasons(run)], axis=1)
+    return pd.concat([_units(run), _reasons(run)], axis=1)
 
 
 def working_list(run: Run) -> pd.DataFrame:
@@ -98,7 +82,7 @@ def admission_list(run: Run) -> pd.DataFrame:
 
     Columns are the first thirteen of :func:`unit_table`. Empty where the pack has no gates.
     """
-    frame = unit_table(run)
+    frame = _units(run)
     return (
         frame.loc[frame["admission"] == GateStatus.PASS.value, :"change"]
         .sort_values("unit_code")
@@ -116,7 +100,7 @@ def blocked_list(run: Run) -> pd.DataFrame:
         admission, failed_gates and unknown_gates (numbers of gates), reasons and remedies (one sentence per
         gate, joined by ；). Empty where the pack has no gates.
     """
-    frame = unit_table(run)[
+    frame = _units(run)[
         [
             "unit_code",
             "unit_name",
@@ -202,34 +186,35 @@ def township_league(run: Run) -> pd.DataFrame:
         units that were there at the previous snapshot), admitted, admitted_share (0-1; missing where the
         pack has no gates). A township without any index stands last and has no rank.
     """
-    frame = unit_table(run)
-    for level in Level:
-        frame[level.value] = frame["level"] == level.value
-    frame["admitted"] = frame["admission"] == GateStatus.PASS.value
-    frame["index"] = _scored(frame)
-    league = (
-        frame.groupby("township_code")
-        .agg(
-            township_name=("township_name", "first"),
-            county_name=("county_name", "first"),
-            units=("unit_code", "size"),
-            red=("red", "sum"),
-            yellow=("yellow", "sum"),
-            green=("green", "sum"),
-            unknown=("unknown", "sum"),
-            to_verify=("to_verify", "sum"),
-            mean_index=("index", "mean"),
-            change=("change", "mean"),
-            admitted=("admitted", "sum"),
-        )
-        .reset_index()
+    frame = _units(run)
+    league = _totals(
+        frame.assign(admitted=frame["admission"] == GateStatus.PASS.value),
+        "township_code",
+        township_name=("township_name", "first"),
+        county_name=("county_name", "first"),
+        change=("change", "mean"),
+        admitted=("admitted", "sum"),
     )
     share = league["admitted"] / league["units"]
     league["admitted_share"] = share if gates_of(run) else np.nan
     # Means that differ only by the order of summation are equal.
-    means = league["mean_index"].round(9)
-    league.insert(0, "rank", means.rank(method="min").astype("Int64"))
-    return league.sort_values(["rank", "township_code"], na_position="last").reset_index(drop=True)
+    league["rank"] = league["mean_index"].round(9).rank(method="min").astype("Int64")
+    league = league.sort_values(["rank", "township_code"], na_position="last").reset_index(drop=True)
+    return league[
+        [
+            "rank",
+            "township_code",
+            "township_name",
+            "county_name",
+            "units",
+            *(level.value for level in LEVELS),
+            "to_verify",
+            "mean_index",
+            "change",
+            "admitted",
+            "admitted_share",
+        ]
+    ]
 
 
 def losses_table(run: Run) -> pd.DataFrame:
@@ -245,7 +230,7 @@ def losses_table(run: Run) -> pd.DataFrame:
     framework = run.parameters.framework
     frame = _lost(run)
     shown = {i.id: i for i in framework.indicators}
-    names = unit_table(run).set_index("unit_code")
+    names = _units(run).set_index("unit_code")
     codes = frame["unit_code"]
     ids = frame["indicator"]
     sources = ["source_file", "source_sheet", "source_row"]
@@ -259,12 +244,15 @@ def losses_table(run: Run) -> pd.DataFrame:
             "indicator": ids.map({i: indicator.label for i, indicator in shown.items()}),
             "points": frame["points"],
             "value": [
-                "—" if np.isnan(v) else shown[i].format(v) for i, v in zip(ids, frame["value"], strict=True)
+                "—" if np.isnan(v) else shown[i].format(v)
+                for i, v in zip(ids.tolist(), frame["value"].tolist(), strict=True)
             ],
             "status": frame["status"].map(ValueStatus.labels()),
             "reason": frame["reason"],
             "data_date": pd.to_datetime(frame["data_date"]),
-            "source": [source_text(*cell) for cell in frame[sources].itertuples(index=False)],
+            "source": [
+                source_text(*cell) for cell in zip(*(frame[c].tolist() for c in sources), strict=True)
+            ],
         }
     ).reset_index(drop=True)
 
@@ -293,23 +281,7 @@ def trend(run: Run) -> pd.DataFrame:
     pandas.DataFrame
         as_of, units, red, yellow, green, unknown, to_verify, mean_index.
     """
-    frame = snapshots(run)
-    frame["index"] = _scored(frame)
-    for level in Level:
-        frame[level.value] = frame["level"] == level.value
-    return (
-        frame.groupby("as_of")
-        .agg(
-            units=("unit_code", "size"),
-            red=("red", "sum"),
-            yellow=("yellow", "sum"),
-            green=("green", "sum"),
-            unknown=("unknown", "sum"),
-            to_verify=("to_verify", "sum"),
-            mean_index=("index", "mean"),
-        )
-        .reset_index()
-    )
+    return _totals(snapshots(run), "as_of")
 
 
 def hover_lines(run: Run) -> tuple[tuple[str, ...], ...]:
@@ -318,16 +290,7 @@ def hover_lines(run: Run) -> tuple[tuple[str, ...], ...]:
     Name and township; index with colour and, where it is open, 待核实 with the bounds; largest points lost.
     The text is not HTML: whoever shows it must set it as text or escape it.
     """
-    frame = unit_table(run)
-    labels = Level.labels()
-    lines = []
-    for row in frame.to_dict("records"):
-        index = f"选情指数 {number_text(row['index'])}　{labels[row['level']]}"
-        if row["to_verify"]:
-            index += f"　待核实（{number_text(row['index_low'])}～{number_text(row['index_high'])}）"
-        reasons = [row[column] for column in _REASON_COLUMNS if row[column]]
-        lines.append((f"{row['unit_name']}（{row['township_name']}）", index, *reasons))
-    return tuple(lines)
+    return _hover(unit_table(run))
 
 
 def map_units(run: Run) -> pd.DataFrame:
@@ -350,7 +313,7 @@ def map_units(run: Run) -> pd.DataFrame:
             "unit_code": frame["unit_code"],
             "level": frame["level"],
             "to_verify": frame["to_verify"],
-            "lines": pd.Series(hover_lines(run), dtype=object),
+            "lines": pd.Series(_hover(frame), dtype=object),
             "more": pd.Series(more, dtype=object),
             "group": frame["township_code"],
             "group_name": frame["township_name"],
@@ -366,7 +329,7 @@ def level_bytes(run: Run) -> bytes:
     The low two bits are :attr:`huanjie_lib.vocabulary.Level.code`; :data:`VERIFY_CODE` is set where the
     colour is open.
     """
-    frame = unit_table(run)
+    frame = _units(run)
     codes = frame["level"].map({level.value: level.code for level in Level}).to_numpy(dtype=np.uint8)
     return bytes(codes | np.where(frame["to_verify"], VERIFY_CODE, 0).astype(np.uint8))
 
@@ -402,12 +365,63 @@ def admission_of(run: Run) -> pd.Series[str]:
     gates = gates_of(run)
     if not gates:
         return pd.Series(pd.NA, index=run.units.index, dtype="str")
-    counts = pd.crosstab(run.gates["unit_code"], run.gates["status"])
-    counts = counts.reindex(index=run.units["unit_code"], columns=list(GateStatus), fill_value=0)
-    passed = (counts[GateStatus.PASS] == len(gates)).to_numpy()
-    failed = (counts[GateStatus.FAIL] > 0).to_numpy()
+    unit = pd.Index(run.units["unit_code"]).get_indexer(pd.Index(run.gates["unit_code"]))
+    status = run.gates["status"].to_numpy()
+    size = len(run.units)
+    passes = np.bincount(unit[(unit >= 0) & (status == GateStatus.PASS.value)], minlength=size)
+    fails = np.bincount(unit[(unit >= 0) & (status == GateStatus.FAIL.value)], minlength=size)
+    passed, failed = passes == len(gates), fails > 0
     verdict = np.where(passed, GateStatus.PASS, np.where(failed, GateStatus.FAIL, GateStatus.UNKNOWN))
     return pd.Series(verdict.astype(str), index=run.units.index, dtype="str")
+
+
+def _units(run: Run) -> pd.DataFrame:
+    """Return :func:`unit_table` without the reasons."""
+    frame = run.units[
+        ["unit_code", "unit_name", "unit_kind", "township_code", "township_name", "county_name"]
+    ].reset_index(drop=True)
+    frame["unit_name"] = frame["unit_name"].replace("", pd.NA).fillna(NAMELESS)
+    frame["township_name"] = frame["township_name"].fillna(frame["township_code"])
+    frame["county_name"] = frame["county_name"].fillna("")
+    now = run.index.set_index("unit_code").reindex(frame["unit_code"])
+    frame["level"] = now["level"].fillna(Level.UNKNOWN.value).to_numpy()
+    frame["mark"] = frame["level"].map({level.value: level.mark for level in Level})
+    frame["to_verify"] = now["to_verify"].astype("boolean").fillna(False).to_numpy(dtype=bool)
+    for column in ("index", "index_low", "index_high"):
+        frame[column] = now[column].to_numpy(dtype=np.float64)
+    then = previous_snapshot(run).set_index("unit_code")
+    before = _scored(then).reindex(frame["unit_code"])
+    frame["change"] = _scored(frame).to_numpy() - before.to_numpy(dtype=np.float64)
+    frame["admission"] = admission_of(run).to_numpy()
+    return frame
+
+
+def _hover(frame: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
+    labels = Level.labels()
+    lines = []
+    for row in frame.to_dict("records"):
+        index = f"选情指数 {number_text(row['index'])}　{labels[row['level']]}"
+        if row["to_verify"]:
+            index += f"　待核实（{number_text(row['index_low'])}～{number_text(row['index_high'])}）"
+        reasons = [row[column] for column in _REASON_COLUMNS if row[column]]
+        lines.append((f"{row['unit_name']}（{row['township_name']}）", index, *reasons))
+    return tuple(lines)
+
+
+def _totals(frame: pd.DataFrame, by: str, **more: tuple[str, str]) -> pd.DataFrame:
+    """Return units, counts by level, to_verify and mean_index of each group, and what else is asked for."""
+    levels = {level.value: frame["level"] == level.value for level in LEVELS}
+    return (
+        frame.assign(index=_scored(frame), **levels)
+        .groupby(by)
+        .agg(
+            units=("unit_code", "size"),
+            **{name: (name, "sum") for name in (*levels, "to_verify")},
+            mean_index=("index", "mean"),
+            **more,
+        )
+        .reset_index()
+    )
 
 
 def _scored(frame: pd.DataFrame) -> pd.Series[float]:

@@ -187,7 +187,8 @@ def ems(text: str) -> float:
     >>> ems("共3个")
     2.56
     """
-    return sum(0.56 if character.isascii() else 1.0 for character in text)
+    latin = len(text.encode("ascii", "ignore"))
+    return 0.56 * latin + len(text) - latin
 
 
 def present(value: Any) -> bool:
@@ -198,7 +199,7 @@ def present(value: Any) -> bool:
     >>> present("村"), present(0), present(""), present(None), present(float("nan"))
     (True, True, False, False, False)
     """
-    return not bool(pd.isna(value)) and value != ""
+    return value is not None and value is not pd.NA and value == value and value != ""
 
 
 def source_text(file: Any, sheet: Any, row: Any) -> str:

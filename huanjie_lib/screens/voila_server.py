@@ -7,9 +7,12 @@ and answers a request without the token with a page that says what to do.
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import signal
 import sys
+import threading
+import webbrowser
 from collections.abc import Callable
 from pathlib import Path
 from socket import socket
@@ -29,7 +32,7 @@ from voila.app import Voila
 from voila.request_info_handler import RequestInfoSocketHandler
 from voila.tornado.handler import TornadoVoilaHandler
 
-__all__ = ["TEMPLATE", "TEMPLATE_ROOT", "ScreenServer", "server_config"]
+__all__ = ["TEMPLATE", "TEMPLATE_ROOT", "ScreenServer", "server_config", "url_host"]
 
 TEMPLATE_ROOT: Final = Path(__file__).parent / "jupyter"
 TEMPLATE: Final = "huanjie"
@@ -42,8 +45,9 @@ _WIDGET_EXTENSIONS: Final = (
 _CONTENT_POLICY: Final = "; ".join(
     [
         "default-src 'self'",
-        # Jupyter's bundle and anywidget compile modules in the page; neither can reach another host.
-        "script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:",
+        # Jupyter's bundle compiles schemas and anywidget loads its modules from memory; no script may stand
+        # in the page itself, so that a name that slipped through unescaped still could not act.
+        "script-src 'self' 'unsafe-eval' blob:",
         "style-src 'self' 'unsafe-inline' blob:",
         "img-src 'self' data: blob:",
         "font-src 'self' data:",
@@ -57,6 +61,9 @@ _CONTENT_POLICY: Final = "; ".join(
 _PING_MS: Final = 30_000
 _REFILL_AFTER_S: Final = 4.0
 """Wait before the next kernel is started, so that it does not compete with the page now opening."""
+_ASK_EVERY_S: Final = 0.1
+_QUIET_FOR_S: Final = 120
+"""Voilà writes a script into a page it has kept waiting longer than this; ours allows none and needs none."""
 _CULL_AFTER_S: Final = 600
 _CULL_EVERY_S: Final = 60
 _LONGEST_SOCKET_PATH: Final = 103
@@ -115,7 +122,7 @@ class ScreenServer(Voila):  # type: ignore[misc]
     listener
         Listening socket, bound before the server is built, so that a port in use is found first.
     announce
-        Called once with the address when the server accepts connections.
+        Called once with the address when the server is ready for a viewer.
     """
 
     listener: socket
@@ -140,20 +147,21 @@ class ScreenServer(Voila):  # type: ignore[misc]
     @property
     def token_url(self) -> str:
         """Address that opens the screen."""
-        return f"{self.connection_url}?token={self.identity_provider.token}"
+        return f"http://{url_host(self.ip)}:{self.port}/?token={self.identity_provider.token}"
+
+    def initialize(self, argv: list[str] | None = None) -> None:
+        """Build the server; from here on a signal ends it in order."""
+        self.ioloop = IOLoop.current()
+        super().initialize(argv)
+        for name in ("SIGINT", "SIGHUP"):  # SIGTERM is Voilà's already; Windows has no SIGHUP
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), self._handle_signal_stop)
 
     def listen(self) -> None:
         """Serve on the given socket until a signal comes."""
         server = HTTPServer(self.app)
         server.add_socket(self.listener)
-        self.ioloop = IOLoop.current()
-        for name in ("SIGINT", "SIGHUP"):  # SIGTERM is Voilà's already; Windows has no SIGHUP
-            if hasattr(signal, name):
-                signal.signal(getattr(signal, name), self._handle_signal_stop)
-        if self.announce is not None:
-            self.announce(self.token_url)
-        if self.open_browser:
-            self.launch_browser()
+        self.ioloop.add_callback(self._tell)
         try:
             self.ioloop.start()
         finally:
@@ -161,10 +169,37 @@ class ScreenServer(Voila):  # type: ignore[misc]
             server.stop()
             self.stop()
 
+    async def _tell(self) -> None:
+        """Tell the address, and open it, once the first kernel is on its way: a viewer then gets that one."""
+        preheated = self.voila_configuration.preheat_kernel
+        while preheated and not self.kernel_manager.notebook_data:
+            await asyncio.sleep(_ASK_EVERY_S)
+        if self.announce is not None:
+            self.announce(self.token_url)
+        if self.open_browser:
+            self.launch_browser()
+
+    def launch_browser(self) -> None:
+        """Open the default browser by a private page, so that no list of processes shows the token."""
+        page = Path(self.connection_dir_root) / "open.html"
+        page.write_text(f'<meta http-equiv="refresh" content="0;url={self.token_url}">', encoding="utf-8")
+        threading.Thread(target=webbrowser.open, args=(page.as_uri(),), daemon=True).start()
+
     def stop(self) -> None:
         """End every kernel, pooled ones included, then remove their connection files."""
         self.ioloop.run_sync(self.kernel_manager.shutdown_all)
         shutil.rmtree(self.connection_dir, ignore_errors=True)
+
+
+def url_host(host: str) -> str:
+    """Return a host as it stands in an address.
+
+    Examples
+    --------
+    >>> url_host("127.0.0.1"), url_host("::1")
+    ('127.0.0.1', '[::1]')
+    """
+    return f"[{host}]" if ":" in host else host
 
 
 def server_config(
@@ -209,7 +244,7 @@ def server_config(
             "ws_ping_interval": _PING_MS,
             "ws_ping_timeout": _PING_MS,
             "headers": {
-                "Content-Security-Policy": _CONTENT_POLICY.format(websocket=f"ws://{host}:{port}"),
+                "Content-Security-Policy": _CONTENT_POLICY.format(websocket=f"ws://{url_host(host)}:{port}"),
                 "Referrer-Policy": "same-origin",
                 "X-Frame-Options": "DENY",
             },
@@ -227,6 +262,7 @@ def server_config(
         extension_allowlist=list(_WIDGET_EXTENSIONS),
         extension_denylist=[],
         attempt_fix_notebook=False,
+        http_keep_alive_timeout=_QUIET_FOR_S,
         preheat_kernel=pool_size > 0,
         default_pool_size=pool_size,
         kernel_spec_manager_class=OwnKernel,

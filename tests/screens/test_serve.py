@@ -235,6 +235,31 @@ def test_a_signal_ends_server_and_kernels(
     assert [folder for folder in folders if folder.exists()] == []
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="the stand-in for a browser is a shell script")
+def test_the_browser_is_opened_on_a_page_that_leads_in(small_run: Run, tmp_path: Path) -> None:
+    assert small_run.path is not None
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {tmp_path}/asked\ncp "${{1#file://}}" {tmp_path}/page\n')
+    browser.chmod(0o700)
+    code = (
+        "import sys, pathlib; from huanjie_lib.screens.serve import serve\n"
+        "serve(pathlib.Path(sys.argv[1]), port=0, token='sesame-1', open_browser=True, pool_size=0)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(small_run.path)], env={**os.environ, "BROWSER": str(browser)}
+    )
+    try:
+        until = time.monotonic() + 60
+        while not (tmp_path / "page").exists() and time.monotonic() < until:
+            time.sleep(0.1)
+        time.sleep(0.2)
+        assert "sesame-1" not in (tmp_path / "asked").read_text()
+        assert re.search(r"url=http://127\.0\.0\.1:\d+/\?token=sesame-1\"", (tmp_path / "page").read_text())
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+
+
 def test_the_notebook_is_four_short_cells() -> None:
     import nbformat
 

@@ -123,10 +123,10 @@ def _fault(name: str, found: str, allowed: str, remedy: str) -> DataError:
 
 
 def _read(path: Path, name: str, layer: str | None) -> gpd.GeoDataFrame:
-    if path.suffix not in SUFFIXES:
+    if path.suffix.lower() not in SUFFIXES:
         raise _fault(name, path.suffix or "没有扩展名", "、".join(SUFFIXES), "用 QGIS 另存为 GeoPackage")
     try:
-        if path.suffix == ".parquet":
+        if path.suffix.lower() == ".parquet":
             return gpd.read_parquet(path)
         layers = pyogrio.list_layers(path)[:, 0].tolist()
         if layer is not None and layer not in layers:
@@ -143,10 +143,10 @@ def _read(path: Path, name: str, layer: str | None) -> gpd.GeoDataFrame:
 
 def _declares_crs(path: Path, name: str) -> bool:
     """Return whether the file itself states its reference system, apart from what its format prescribes."""
-    if path.suffix == ".parquet":
+    if path.suffix.lower() == ".parquet":
         meta = json.loads(pl.read_parquet_metadata(path)["geo"])
         return meta["columns"][meta["primary_column"]].get("crs") is not None
-    if path.suffix in {".geojson", ".json", ".topojson"}:
+    if path.suffix.lower() in {".geojson", ".json", ".topojson"}:
         try:
             return bool(json.loads(path.read_bytes()).get("crs"))
         except (ValueError, AttributeError) as error:
@@ -195,7 +195,7 @@ def _crs_name(crs: pyproj.CRS) -> str:
 
 def _left_out(path: Path, name: str, read: int) -> list[Issue]:
     """Report entries of a TopoJSON file that have no geometry; GDAL leaves them out without a word."""
-    if path.suffix == ".parquet" or not _is_topology(path):
+    if path.suffix.lower() == ".parquet" or not _is_topology(path):
         return []
     objects = json.loads(path.read_bytes())["objects"].values()
     absent = sum(g.get("type") is None for o in objects for g in o.get("geometries", ()))
@@ -215,7 +215,7 @@ def _left_out(path: Path, name: str, read: int) -> list[Issue]:
 
 
 def _is_topology(path: Path) -> bool:
-    return path.suffix in {".json", ".topojson"} and b'"Topology"' in path.read_bytes()
+    return path.suffix.lower() in {".json", ".topojson"} and b'"Topology"' in path.read_bytes()
 
 
 def _texts(frame: gpd.GeoDataFrame, column: str | None, wanted: str, name: str) -> pd.Series[Any]:

@@ -570,7 +570,8 @@ def _check_keys(work: _Work) -> None:
                 refused.select(pl.concat_str(shown, separator="、").alias("f"))["f"],
                 pl.select(
                     pl.format(
-                        "与{}重复而内容不同，核对后只保留一行", pl.Series(_places(work, refused["_other"]))
+                        "与{}重复而内容不同，核对后只保留一行",
+                        _places(work, refused["_other"], refused["_id"]),
                     )
                 ).to_series(),
                 f"不重复的{'、'.join(work.table.column(k).label for k in key)}",
@@ -579,11 +580,11 @@ def _check_keys(work: _Work) -> None:
     repeated = rows.filter(~pl.col("_quarrel") & pl.col("_same") & (pl.col("_id") != pl.col("_first")))
     if repeated.height:
         work.dropped[repeated["_id"].to_numpy()] = True
-        first = _places(work, repeated["_first"])
+        first = _places(work, repeated["_first"], repeated["_id"])
         faults = _faults(
             repeated["_id"],
             work.table.column(key[0]),
-            pl.Series([f"与{place}完全相同" for place in first], dtype=pl.String),
+            pl.select(pl.format("与{}完全相同", first)).to_series(),
             "已只保留一行；请删去重复的行",
             "不重复的行",
         )
@@ -596,16 +597,16 @@ def _key_text(column: Column) -> pl.Expr:
     return pl.col(column.name).cast(pl.String)
 
 
-def _places(work: _Work, ids: pl.Series) -> list[str]:
-    """Return where rows stand, in words."""
-    numbers = ids.to_numpy().astype(np.int64)
-    batches = work.batch_of(numbers)
+def _places(work: _Work, ids: pl.Series, beside: pl.Series) -> pl.Series:
+    """Return where rows stand, in words; ``beside`` are the rows in whose messages the words appear."""
+    rows, own_rows = ids.to_numpy().astype(np.int64), beside.to_numpy().astype(np.int64)
     places = []
-    for row, number in zip(numbers, batches, strict=True):
+    for row, number, own in zip(rows, work.batch_of(rows), work.batch_of(own_rows), strict=True):
         batch = work.batches[int(number)]
+        line = f"第 {batch.rows[int(row - work.starts[number])]} 行"
         sheet = f"工作表“{batch.sheet}”" if batch.sheet else ""
-        places.append(f" {batch.file} {sheet}第 {batch.rows[int(row - work.starts[number])]} 行")
-    return places
+        places.append(f"本表{line}" if number == own else f" {batch.file} {sheet}{line}")
+    return pl.Series(places, dtype=pl.String)
 
 
 # ---------------------------------------------------------------- warnings

@@ -37,9 +37,9 @@ def digest(path: Path, file: str) -> InputFile:
 
 def has_geometry(path: Path) -> bool:
     """Return whether a table file holds boundaries besides its rows."""
-    if path.suffix == ".csv":
+    if path.suffix.lower() == ".csv":
         return False
-    return path.suffix != ".parquet" or "geo" in pl.read_parquet_metadata(path)
+    return path.suffix.lower() != ".parquet" or "geo" in pl.read_parquet_metadata(path)
 
 
 def read_table(path: Path, file: str, contract: Table, names: Names) -> tuple[Batch, list[Issue]]:
@@ -67,7 +67,7 @@ def read_table(path: Path, file: str, contract: Table, names: Names) -> tuple[Ba
         If the file cannot be read at all.
     """
     try:
-        headings, frame, first_row = _READERS.get(path.suffix, _read_layer)(path, file)
+        headings, frame, first_row = _READERS.get(path.suffix.lower(), _read_layer)(path, file)
     except (pl.exceptions.PolarsError, OSError, ValueError, RuntimeError) as error:
         raise DataError(
             "文件不能读取",

@@ -20,11 +20,13 @@ from huanjie_lib.intake.headings import known_units, table_names
 from huanjie_lib.intake.report import (
     BOUNDARIES,
     COUNT_COLUMNS,
+    COUNTED,
     InputFile,
     Intake,
     Issue,
     IssueLevel,
     issue_frame,
+    plain_frame,
     report_frame,
     table_label,
 )
@@ -216,14 +218,16 @@ def _list_files(reader: _Reader, sources: _Sources) -> tuple[list[tuple[Path, Ta
         stem = path.name.split(".")[0]
         if _is_silent(path) or path.name == _SOURCES:
             continue
-        if path.suffix in TABLE_SUFFIXES and stem in TABLES:
+        if path.suffix.lower() in TABLE_SUFFIXES and stem in TABLES:
             tables.append((path, TABLES[stem]))
-        elif path.suffix in TABLE_SUFFIXES and stem == BOUNDARIES:
+        elif path.suffix.lower() in TABLE_SUFFIXES and stem == BOUNDARIES:
             reader.maps.append(path)
         else:
             reader.issues.append(_stray(reader, path))
     if root == inner:
-        stray = [p for p in sorted(reader.data.iterdir()) if p.is_file() and p.suffix in TABLE_SUFFIXES]
+        stray = [
+            p for p in sorted(reader.data.iterdir()) if p.is_file() and p.suffix.lower() in TABLE_SUFFIXES
+        ]
         reader.issues += [_stray(reader, p) for p in stray]
     returns = []
     folder = reader.data / sources.returns
@@ -371,7 +375,7 @@ def _check_all(reader: _Reader, *, step: int, steps: int) -> tuple[dict[str, pd.
         reader.parts += checked.issues
         reader.counts += checked.counts
         if checked.quarantine.height:
-            reader.quarantine[name] = _text_frame(checked.quarantine)
+            reader.quarantine[name] = plain_frame(checked.quarantine)
         context = _extended(context, name, checked.rows)
         frames[name] = to_pandas(checked.rows, contract)
     if "facts" not in frames and reader.parameters.framework.metrics:
@@ -394,15 +398,6 @@ def _no_good_units(checked: Checked) -> DataError:
         for row in lines.head(_FAULTS_LISTED).iter_rows(named=True)
     ]
     return DataError("村(社区)名录没有一行可用", faults)
-
-
-def _text_frame(rows: pl.DataFrame) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            name: pd.Series(rows[name].to_list(), dtype="Int64" if name == "source_row" else "str")
-            for name in rows.columns
-        }
-    )
 
 
 def _extended(context: Context, name: str, rows: pl.DataFrame) -> Context:
@@ -446,22 +441,14 @@ def _counts(counts: list[dict[str, str | int]]) -> pd.DataFrame:
     """Return the account of rows, one row per file, sheet and table."""
     frame = pl.DataFrame(
         counts,
-        schema={
-            name: pl.Int64 if name in {"read", "loaded", "quarantined", "dropped"} else pl.String
-            for name in COUNT_COLUMNS
-        },
+        schema={name: pl.Int64 if name in COUNTED else pl.String for name in COUNT_COLUMNS},
     )
     total = frame.group_by("file", "sheet", "table", "unit", maintain_order=True).agg(
-        pl.col("read", "loaded", "quarantined", "dropped").sum(),
+        pl.col(COUNTED).sum(),
         pl.col("reason").filter(pl.col("reason") != "").str.join("；"),
     )
     total = total.sort("file", "sheet", "table", maintain_order=True).select(list(COUNT_COLUMNS))
-    return pd.DataFrame(
-        {
-            name: pd.Series(total[name].to_list(), dtype="int64" if total[name].dtype == pl.Int64 else "str")
-            for name in total.columns
-        }
-    )
+    return plain_frame(total).astype(dict.fromkeys(COUNTED, "int64"))
 
 
 # ---------------------------------------------------------------- boundaries

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BOUNDARIES",
+    "COUNTED",
     "COUNT_COLUMNS",
     "ISSUE_COLUMNS",
     "InputFile",
@@ -30,6 +31,7 @@ __all__ = [
     "Issue",
     "IssueLevel",
     "issue_frame",
+    "plain_frame",
     "report_frame",
     "table_label",
     "write_report",
@@ -64,6 +66,9 @@ COUNT_COLUMNS: dict[str, str] = {
     "reason": "略去原因",
 }
 """Columns of the account of rows with their Chinese headings; read = loaded + quarantined + dropped."""
+
+COUNTED = ("read", "loaded", "quarantined", "dropped")
+"""Columns of :data:`COUNT_COLUMNS` that are numbers."""
 
 _QUARANTINE_COLUMNS = {
     "source_file": "来源文件",
@@ -186,7 +191,7 @@ class Intake:
 
     def summary(self) -> dict[str, Any]:
         """Return totals for ``summary.json``: lines by level, rows by table, digests of the inputs."""
-        totals = self.counts.groupby("table", sort=True)[["read", "loaded", "quarantined", "dropped"]].sum()
+        totals = self.counts.groupby("table", sort=True)[list(COUNTED)].sum()
         return {
             "issues": {level.value: self.number(level) for level in IssueLevel},
             "tables": {
@@ -230,10 +235,15 @@ def report_frame(parts: Iterable[pl.DataFrame]) -> pd.DataFrame:
         .sort("_rank", "file", "sheet", "row", "table", "column", maintain_order=True)
         .drop("_rank")
     )
+    return plain_frame(ranked.select(list(ISSUE_COLUMNS)))
+
+
+def plain_frame(frame: pl.DataFrame) -> pd.DataFrame:
+    """Return a frame of texts and whole numbers as pandas holds them: ``str`` and nullable ``Int64``."""
     return pd.DataFrame(
         {
-            name: pd.Series(ranked[name].to_list(), dtype="Int64" if name == "row" else "str")
-            for name in ISSUE_COLUMNS
+            name: pd.array(frame[name].to_arrow(), dtype="str" if dtype == pl.String else "Int64")
+            for name, dtype in frame.schema.items()
         }
     )
 

@@ -171,7 +171,7 @@ def test_identical_rows_are_kept_once() -> None:
     assert checked.counts[0]["reason"] == "与前面的行完全相同 2"
     told = issues(checked, IssueLevel.WARNING)
     assert [i[0] for i in told] == [3, 4]
-    assert told[0][2] == "与 a.csv 第 2 行完全相同"
+    assert told[0][2] == "与本表第 2 行完全相同"
 
 
 def test_rows_that_contradict_in_one_file_are_all_set_aside() -> None:
@@ -180,9 +180,9 @@ def test_rows_that_contradict_in_one_file_are_all_set_aside() -> None:
     assert checked.rows["screening_id"].to_list() == ["S2"]
     assert checked.quarantine["source_row"].to_list() == [2, 3, 4]
     told = {i[0]: i[4] for i in issues(checked)}
-    assert "a.csv 第 3 行重复而内容不同" in told[2]
-    assert "a.csv 第 2 行重复而内容不同" in told[3]
-    assert "a.csv 第 3 行重复而内容不同" in told[4]
+    assert "与本表第 3 行重复而内容不同" in told[2]
+    assert "与本表第 2 行重复而内容不同" in told[3]
+    assert "与本表第 3 行重复而内容不同" in told[4]
 
 
 def test_a_later_file_never_overrules_an_earlier_one() -> None:

@@ -71,6 +71,15 @@ def test_a_flat_folder(folder: Any) -> None:
     assert after.tables["facts"]["source_file"].tolist() == ["facts.csv", "facts.csv"]
 
 
+def test_extensions_in_capitals(folder: Any) -> None:
+    path = folder.path / "tables" / "facts.csv"
+    path.rename(path.with_name("facts.CSV"))
+    folder.csv("returns/石桥镇_矛盾摸排.CSV", [SCREENINGS, ["S1", A, "2026-10-01", "走访"]])
+    intake = folder.read()
+    assert len(intake.tables["facts"]) == 2
+    assert len(intake.tables["screenings"]) == 1
+
+
 def test_returns_fill_tables(folder: Any, lines: Lines) -> None:
     folder.workbook(
         "returns/石桥镇/石桥镇报送表.xlsx",

@@ -1,0 +1,121 @@
+"""Intake of 600,000 rows × 40 columns with a row-level report, beside a peer in the same run.
+
+Reach: at most 30 seconds from a CSV file of text to good rows, quarantine and report. The peer is dataframely
+on the same rows already typed; it gives good rows and failing rules, but reads no text and words no reasons.
+
+Run: ``python benchmarks/intake.py [rows]``.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import dataframely as dy
+import numpy as np
+import polars as pl
+
+from huanjie_lib.contracts import Column, Table
+from huanjie_lib.intake.checks import Batch, Context, check, to_pandas
+from huanjie_lib.intake.files import read_table
+from huanjie_lib.intake.headings import table_names
+from huanjie_lib.intake.report import report_frame
+from huanjie_lib.vocabulary import DisputeCategory
+
+LIMIT_SECONDS = 30.0
+
+
+def make(rows: int) -> tuple[Table, pl.DataFrame]:
+    """Return a table of 40 columns and rows of which about one in seventy has a fault."""
+    rng = np.random.default_rng(1)
+    words = pl.Series([*DisputeCategory.labels()])
+    codes = pl.Series([f"990101{t:03d}{200 + i:03d}" for t in range(147) for i in range(22)])
+    columns = [
+        Column("key", "string", "编号", required=True, pattern=r"^[A-Za-z0-9_-]{1,64}$"),
+        Column("unit_code", "string", "代码", required=True, pattern=r"^\d{12}$"),
+    ]
+    data = {
+        "key": pl.Series([f"R{n:07d}" for n in range(rows)]),
+        "unit_code": codes.gather(rng.integers(0, len(codes), rows)),
+    }
+    for n in range(16):
+        columns.append(Column(f"count_{n}", "integer", f"个数{n}", minimum=0, maximum=60_000))
+        data[f"count_{n}"] = pl.Series(rng.integers(-50, 60_000, rows))
+    for n in range(8):
+        columns.append(Column(f"amount_{n}", "number", f"金额{n}", minimum=0))
+        data[f"amount_{n}"] = pl.Series(np.round(rng.normal(2000, 600, rows), 2))
+    for n in range(8):
+        columns.append(Column(f"date_{n}", "date", f"日期{n}"))
+        data[f"date_{n}"] = pl.Series(np.datetime64("2024-01-01") + rng.integers(0, 1000, rows)).cast(pl.Date)
+    for n in range(6):
+        columns.append(Column(f"word_{n}", "word", f"类别{n}", words=DisputeCategory))
+        data[f"word_{n}"] = words.gather(rng.integers(0, len(words), rows))
+    return Table("wide", "宽表", "Benchmark.", "risk", tuple(columns), ("key",)), pl.DataFrame(data)
+
+
+def peer(table: Table) -> type[dy.Schema]:
+    """Return the same rules for dataframely."""
+    rules: dict[str, Any] = {}
+    for column in table.columns:
+        nullable = not column.required
+        if column.kind == "string":
+            rules[column.name] = dy.String(
+                nullable=nullable, regex=column.pattern, primary_key=column.name == "key"
+            )
+        elif column.kind == "integer":
+            rules[column.name] = dy.Int64(nullable=nullable, min=0, max=60_000)
+        elif column.kind == "number":
+            rules[column.name] = dy.Float64(nullable=nullable, min=0)
+        elif column.kind == "date":
+            rules[column.name] = dy.Date(nullable=nullable)
+        else:
+            rules[column.name] = dy.Enum([*DisputeCategory.labels()], nullable=nullable)
+    return type("Wide", (dy.Schema,), rules)
+
+
+def timed(label: str, action: Callable[[], Any]) -> tuple[float, Any]:
+    """Return wall seconds and result, and print them with CPU seconds."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    result = action()
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    print(f"{label:<44} {wall:7.2f} s wall {cpu:7.2f} s CPU")
+    return wall, result
+
+
+def main(rows: int) -> int:
+    """Run the benchmark; return 1 when the limit is missed."""
+    table, frame = make(rows)
+    names = table_names(table, frozenset())
+
+    def intake(path: Path) -> Any:
+        batch, _ = read_table(path, path.name, table, names)
+        checked = check(table, [batch], Context({}))
+        return checked, report_frame(checked.issues), to_pandas(checked.rows, table)
+
+    def typed() -> Any:
+        numbers = pl.arange(1, rows + 1, eager=True)
+        return check(table, [Batch(table, "a.parquet", "", frame, numbers)], Context({}))
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "wide.csv"
+        frame.write_csv(path)
+        text, (checked, report, _) = timed(f"CSV text, {rows:,} × {frame.width}", lambda: intake(path))
+    own, again = timed("the same, typed as in Parquet", typed)
+    words = {c.name: pl.Enum([*DisputeCategory.labels()]) for c in table.columns if c.words}
+    schema, cast = peer(table), frame.cast(words)
+    other, (good, _) = timed("dataframely filter, typed", lambda: schema.filter(cast))
+    assert again.rows.height == checked.rows.height == good.height
+    print(f"{len(report):,} lines of report, {checked.quarantine.height:,} rows set aside")
+    print(f"typed against dataframely: {own / other:.2f} ×")
+    print(f"text against the limit of {LIMIT_SECONDS:g} s: {text / LIMIT_SECONDS:.2f} ×")
+    print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB")
+    return int(text > LIMIT_SECONDS)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 600_000))

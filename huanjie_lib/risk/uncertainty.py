@@ -1,0 +1,499 @@
+"""How sure a colour is: Monte Carlo over weights, reference points and data.
+
+What is uncertain, each with its declared size (Saisana, Saltelli & Tarantola 2005, JRSS-A 168(2):307-323):
+
+* weights: ``W ~ Dirichlet(c · W⁰)`` over the dimensions, and the same within each dimension around the
+  adopted weights. The mean is the adopted weight and the variance ``w(1 − w)/(c + 1)``: larger ``c`` = surer.
+  With c = 100 an adopted weight of 15 % lies between 10 % and 21 % in nine draws of ten;
+* reference points: on the axis on which an indicator's points run from 0 (least severe) to 1 (most severe),
+  all its points are stretched by ``exp(σ z₁)`` and moved by ``σ z₂``, z standard normal. They keep their
+  order. Points whose least severe value is 0 ("none found") are stretched only: none stays none;
+* data: a missing value takes any severity from 0 to 1 with equal chance, never only the best or the worst; an
+  observed value may have a relative error, ``x (1 + ε z)``.
+
+Everything is streamed: no array of draws × units is ever held.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from huanjie_lib.errors import Fault, ParameterError
+from huanjie_lib.parameters import Classification, Framework
+from huanjie_lib.risk.draws import Draws, LossModel, Scale, Tile
+from huanjie_lib.vocabulary import Level
+
+__all__ = ["Uncertainty", "simulate", "weight_draws"]
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+Reals: TypeAlias = npt.NDArray[Any]
+
+RANK_BINS = 4096
+"""Indices within the same 1/4096 of the scale (0.024 points) share their average rank."""
+
+RANK_SHARES = (0.05, 0.95)
+SINGLE_PRECISION = 1e-4
+"""An index this close below a cut-off counts as reaching it where draws are in single precision."""
+DOUBLE_PRECISION = 5e-11
+"""The same in double precision: the rounding of the published index."""
+
+
+@dataclass(frozen=True)
+class Uncertainty:
+    """Chance of each colour and range of ranks of every unit.
+
+    Parameters
+    ----------
+    units
+        By unit code: ``p_red``, ``p_yellow``, ``p_green`` (sum to 1), ``index_mean`` and ``index_sd`` over
+        the draws, ``rank_low`` and ``rank_high`` (5 % and 95 % of draws; rank 1 is the lowest index),
+        ``most_likely`` (level), ``contested`` and ``missing`` (number of missing values). A unit without a
+        single value has no chances and no rank, and its level is ``unknown``.
+    draws
+        Number of draws.
+    contested_below
+        A colour is contested (颜色有争议) when no colour has at least this chance.
+    weight_concentration, reference_shift, data_error
+        Declared uncertainty, see :func:`simulate`.
+    version
+        Version of the parameters, or empty.
+    """
+
+    units: pd.DataFrame
+    draws: int
+    contested_below: float
+    weight_concentration: float | None
+    reference_shift: float
+    data_error: float
+    version: str = ""
+
+    def __repr__(self) -> str:
+        """Return number of units, draws and contested colours, and the parameter version."""
+        contested = int(self.units["contested"].sum())
+        version = f", parameters={self.version!r}" if self.version else ""
+        return f"Uncertainty(units={len(self.units)}, draws={self.draws}, contested={contested}{version})"
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a copy of the figures by unit code."""
+        return self.units.copy()
+
+    def explain(self, unit_code: str) -> str:
+        """Return in Chinese how sure a unit's colour is, and what to do if it is not.
+
+        Raises
+        ------
+        KeyError
+            If there is no such unit.
+        """
+        row: dict[str, Any] = dict(self.units.loc[unit_code])
+        gaps = int(row["missing"])
+        if row["most_likely"] == Level.UNKNOWN.value:
+            return f"{unit_code}没有填报任何数据，不能判断颜色，请先报数。"
+        chances = {level: float(row[f"p_{level.value}"]) for level in (Level.GREEN, Level.YELLOW, Level.RED)}
+        likely = next(level for level in chances if level.value == row["most_likely"])
+        shares = "、".join(f"{level.label}{_share(p)}" for level, p in chances.items() if p > 0)
+        doubts = self._doubts(gaps)
+        if not doubts:
+            text = f"按现定权重和数据，{unit_code}为{likely.label}"
+        elif chances[likely] == 1.0:
+            text = f"考虑到{doubts}，{unit_code}在{self.draws}次测算中都是{likely.label}，颜色可靠"
+        else:
+            text = f"考虑到{doubts}，{unit_code}在{self.draws}次测算中{shares}"
+            text += "，颜色有争议" if row["contested"] else f"，基本可以认定为{likely.label}"
+        text += f"；选情指数平均{row['index_mean']:.1f}分"
+        if row["index_sd"] >= 0.05:
+            text += f"，上下一般相差{row['index_sd']:.1f}分"
+        if not np.isnan(row["rank_low"]):
+            ranked = int(self.units["rank_low"].notna().sum())
+            low, high = int(row["rank_low"]), int(row["rank_high"])
+            place = f"第{low}位" if low == high else f"第{low}至{high}位"
+            text += f"；从最需要关注的排起，在{ranked}个村（社区）中排{place}"
+        text += "。"
+        if row["contested"]:
+            text += (
+                f"请先补齐{gaps}项缺失数据，再定颜色。"
+                if gaps
+                else "数据已齐，差别来自权重和标准，请会商后定颜色。"
+            )
+        return text
+
+    def _doubts(self, gaps: int) -> str:
+        doubts = []
+        if self.weight_concentration is not None:
+            doubts.append("权重可能有出入")
+        if self.reference_shift > 0:
+            doubts.append("评分标准可能有出入")
+        if self.data_error > 0:
+            doubts.append("填报数可能有误差")
+        if gaps:
+            doubts.append(f"有{gaps}项数据缺失")
+        return "、".join(doubts)
+
+
+def _share(p: float) -> str:
+    """Return a chance as a percentage that never rounds to none or all."""
+    if 0 < p < 0.01:
+        return "不到1%"
+    if 0.99 < p < 1:
+        return "超过99%"
+    return f"{p:.0%}"
+
+
+def weight_draws(
+    framework: Framework, *, concentration: float, draws: int, rng: np.random.Generator
+) -> tuple[Floats, Floats]:
+    """Draw weights from Dirichlet distributions around the adopted ones.
+
+    Returns
+    -------
+    tuple
+        Weights across dimensions, shape (draws, m), and within dimensions, shape (draws, k); a weight of 0
+        stays 0.
+
+    Examples
+    --------
+    >>> from huanjie_lib.parameters import load_parameters
+    >>> across, within = weight_draws(
+    ...     load_parameters().framework, concentration=100, draws=4, rng=np.random.default_rng(1))
+    >>> bool(np.allclose(across.sum(axis=1), 1)), across.shape[1]
+    (True, 7)
+    """
+
+    def drawn(adopted: list[float]) -> Floats:
+        weights = np.array(adopted)
+        used = weights > 0.0
+        out = np.zeros((draws, len(weights)))
+        out[:, used] = rng.dirichlet(concentration * weights[used] / weights.sum(), size=draws)
+        return out
+
+    across = drawn([d.weight for d in framework.dimensions])
+    within = [drawn([i.weight for i in d.indicators]) for d in framework.dimensions]
+    return across, np.concatenate(within, axis=1)
+
+
+def simulate(
+    table: pd.DataFrame,
+    kinds: pd.Series[str],
+    framework: Framework,
+    classification: Classification,
+    *,
+    rng: np.random.Generator | int,
+    draws: int = 1000,
+    weight_concentration: float | None = 100.0,
+    reference_shift: float = 0.0,
+    data_error: float = 0.0,
+    scale: Scale = "values",
+    previous: pd.Series[Any] | None = None,
+    ranks: bool = True,
+    contested_below: float = 0.8,
+    block: int = 16,
+    version: str = "",
+) -> Uncertainty:
+    """Return the chance of each colour of each unit.
+
+    Parameters
+    ----------
+    table
+        Indicator values, units × indicators, NaN where missing; or their severities (``scale``).
+    kinds
+        Kind of each unit, same index.
+    framework, classification
+        Adopted weights, reference points, cut-offs and margins.
+    rng
+        Seed or generator. Equal seeds and arguments give equal bytes on one machine; another ``block`` gives
+        the same draws, and figures that differ by rounding at most.
+    draws
+        Number of draws.
+    weight_concentration
+        Concentration of the Dirichlet distributions, larger = surer; ``None`` for certain weights.
+    reference_shift
+        σ of the reference points, a share of their span; 0 for certain ones. Needs values.
+    data_error
+        Relative standard deviation of observed values; 0 for exact ones. Needs values.
+    scale
+        ``"values"``, or ``"severities"`` where these are at hand: the fast path for certain reference points.
+    previous
+        Level of each unit at the last snapshot, for hysteresis as in
+        :func:`~huanjie_lib.risk.classification.classify`.
+    ranks
+        Whether to find rank intervals, which takes a second pass. Ranks come from the histogram of each
+        draw's indices (4096 bins), their 5 % and 95 % from the draws themselves.
+    contested_below
+        A colour is contested when no colour has at least this chance.
+    block
+        Draws computed at once, 1 to 255.
+    version
+        Version of the parameters, to be shown with the result.
+
+    Returns
+    -------
+    Uncertainty
+        Standard error of a chance p: ``√(p (1 − p) / draws)``, at most 1.6 percentage points for 1,000.
+
+    Raises
+    ------
+    KeyError
+        If an indicator of the framework has no column.
+    ValueError
+        If a unit's kind is unknown, or severities are given where values are uncertain.
+    ParameterError
+        If a declared uncertainty is out of range.
+
+    Examples
+    --------
+    >>> from huanjie_lib.parameters import load_parameters
+    >>> pack = load_parameters()
+    >>> ids = [i.id for i in pack.framework.indicators]
+    >>> table = pd.DataFrame(0.2, index=["a", "b"], columns=ids)
+    >>> table.loc["b", ids[:8]] = np.nan
+    >>> kinds = pd.Series("village", index=["a", "b"])
+    >>> result = simulate(table, kinds, pack.framework, pack.classification, rng=1, scale="severities")
+    >>> result
+    Uncertainty(units=2, draws=1000, contested=0)
+    >>> result.units["most_likely"].tolist(), float(result.units.loc["a", "p_green"])
+    (['green', 'yellow'], 1.0)
+    >>> result.explain("a")
+    '考虑到权重可能有出入，a在1000次测算中都是绿色，颜色可靠；选情指数平均80.0分；从最需要关注的排起，在2个村（社区）中排第2位。'
+    """
+    _check(draws, weight_concentration, reference_shift, data_error, contested_below, block)
+    root = int(rng.integers(0, 2**63)) if isinstance(rng, np.random.Generator) else rng
+    drawn = _draw(framework, root, draws, weight_concentration, reference_shift, data_error)
+    model = LossModel(table, kinds, framework, drawn, scale=scale)
+    tolerance = DOUBLE_PRECISION if model.dtype is np.float64 else SINGLE_PRECISION
+    green_to, yellow_to = _most_lost(table.index, classification, previous, tolerance)
+    n = len(table)
+    green, red, missing = (np.zeros(n, dtype=np.int64) for _ in range(3))
+    mean, sd = np.full(n, np.nan), np.full(n, np.nan)
+    observed = np.zeros(n, dtype=bool)
+    histogram = np.zeros((draws if ranks else 0, RANK_BINS), dtype=np.int32)
+    for tile in model.tiles():
+        units = tile.units
+        missing[units] = tile.missing
+        observed[units] = tile.missing < tile.applicable
+        counted = observed[units]
+        at_most, at_least = green_to[units].astype(model.dtype), yellow_to[units].astype(model.dtype)
+        moments = _Moments.of(model, tile)
+        tile_rng = _stream(root, 1, tile.number)
+        is_green, is_red = np.zeros(len(units), dtype=np.int64), np.zeros(len(units), dtype=np.int64)
+        for start in range(0, draws, block):
+            lost = model.lost(tile, start, min(start + block, draws), tile_rng)
+            is_green += np.add.reduce((lost <= at_most).view(np.uint8), axis=0, dtype=np.uint8)
+            is_red += np.add.reduce((lost > at_least).view(np.uint8), axis=0, dtype=np.uint8)
+            if ranks:
+                for row, bins in enumerate(_bins(lost[:, counted]), start=start):
+                    histogram[row] += np.bincount(bins, minlength=RANK_BINS).astype(np.int32)
+            moments.add(lost)
+        green[units], red[units] = is_green, is_red
+        mean[units], sd[units] = moments.result(draws)
+    rank_low, rank_high = np.full(n, np.nan), np.full(n, np.nan)
+    if ranks:
+        _rank_intervals(model, histogram, observed, root, block, rank_low, rank_high)
+    units_frame = _frame(table.index, green, red, missing, observed, draws, contested_below).assign(
+        index_mean=np.where(observed, 100.0 - mean, np.nan),
+        index_sd=np.where(observed, sd, np.nan),
+        rank_low=rank_low,
+        rank_high=rank_high,
+    )
+    return Uncertainty(
+        units=units_frame[list(_COLUMNS)],
+        draws=draws,
+        contested_below=contested_below,
+        weight_concentration=weight_concentration,
+        reference_shift=reference_shift,
+        data_error=data_error,
+        version=version,
+    )
+
+
+_COLUMNS = (
+    "p_red",
+    "p_yellow",
+    "p_green",
+    "index_mean",
+    "index_sd",
+    "rank_low",
+    "rank_high",
+    "most_likely",
+    "contested",
+    "missing",
+)
+
+
+def _stream(root: int, *key: int) -> np.random.Generator:
+    return np.random.default_rng(np.random.SeedSequence(root, spawn_key=key))
+
+
+def _draw(
+    framework: Framework,
+    root: int,
+    draws: int,
+    concentration: float | None,
+    reference_shift: float,
+    data_error: float,
+) -> Draws:
+    if concentration is None:
+        across = np.array([[d.weight for d in framework.dimensions]])
+        within = np.array([[i.weight for i in framework.indicators]])
+    else:
+        across, within = weight_draws(
+            framework, concentration=concentration, draws=draws, rng=_stream(root, 0, 0)
+        )
+    stretch = shift = None
+    if reference_shift > 0:
+        generator = _stream(root, 0, 1)
+        shape = (draws, len(framework.indicators))
+        stretch = np.exp(reference_shift * generator.standard_normal(shape))
+        shift = reference_shift * generator.standard_normal(shape)
+        least_severe = [min(i.reference_points, key=lambda p: p[1])[0] for i in framework.indicators]
+        shift[:, np.array(least_severe) == 0.0] = 0.0
+    return Draws(draws, across, within, stretch, shift, value_error=data_error)
+
+
+def _most_lost(
+    units: pd.Index, classification: Classification, previous: pd.Series[Any] | None, tolerance: float
+) -> tuple[Floats, Floats]:
+    """Return the points each unit may lose and still be green, and still be yellow, with hysteresis."""
+    green = np.full(len(units), 100.0 - classification.green_from)
+    yellow = np.full(len(units), 100.0 - classification.yellow_from)
+    if previous is not None:
+        before = previous.reindex(units)
+        held = {Level.GREEN.value: 2, Level.YELLOW.value: 1, Level.RED.value: 0}
+        rank = before.map(held).fillna(-1).to_numpy(dtype=np.intp)
+        up, down = classification.improve_margin, classification.worsen_margin
+        green += np.select([rank == 2, rank >= 0], [down, -up], 0.0)
+        yellow += np.select([rank >= 1, rank == 0], [down, -up], 0.0)
+    return green + tolerance, yellow + tolerance
+
+
+class _Moments:
+    """Sums over draws; where draws differ by weights alone, the same moments follow from the weights."""
+
+    def __init__(self, known: tuple[Floats, Floats] | None) -> None:
+        self._known = known
+        self._origin: Reals | None = None
+        self._sum: Floats | float = 0.0
+        self._squares: Floats | float = 0.0
+
+    @classmethod
+    def of(cls, model: LossModel, tile: Tile) -> _Moments:
+        groups = tile.kind.groups
+        additive = len(groups) == 1 and groups[0].power == 1.0
+        if not additive or tile.value.size or len(tile.cell_unit) or model.dtype is np.float64:
+            return cls(None)
+        weights = groups[0].weights.astype(np.float64)
+        severity = tile.severity.astype(np.float64)
+        mean = weights.mean(axis=0)
+        deviations = weights - mean
+        covariance = deviations.T @ deviations / len(weights)
+        variance = np.einsum("kc,kc->c", severity, covariance @ severity)
+        return cls((mean @ severity, np.sqrt(np.maximum(variance, 0.0))))
+
+    def add(self, lost: Reals) -> None:
+        """Add a block of draws; changes the block."""
+        if self._known is not None:
+            return
+        if self._origin is None:
+            self._origin = lost[0].copy()
+        lost -= self._origin
+        self._sum = self._sum + lost.sum(axis=0, dtype=np.float64)
+        np.square(lost, out=lost)
+        self._squares = self._squares + lost.sum(axis=0, dtype=np.float64)
+
+    def result(self, draws: int) -> tuple[Floats, Floats]:
+        """Return mean and standard deviation over the draws."""
+        if self._known is not None:
+            return self._known
+        assert self._origin is not None
+        mean = np.asarray(self._sum) / draws
+        variance = np.maximum(np.asarray(self._squares) / draws - mean**2, 0.0)
+        return self._origin + mean, np.sqrt(variance)
+
+
+def _bins(lost: Reals) -> npt.NDArray[np.intp]:
+    bins: npt.NDArray[np.intp] = (lost * lost.dtype.type(RANK_BINS / 100.0)).astype(np.intp)
+    np.clip(bins, 0, RANK_BINS - 1, out=bins)
+    return bins
+
+
+def _rank_intervals(
+    model: LossModel,
+    histogram: npt.NDArray[np.int32],
+    observed: npt.NDArray[np.bool_],
+    root: int,
+    block: int,
+    low: Floats,
+    high: Floats,
+) -> None:
+    """Fill in the 5 % and 95 % of each unit's rank over the draws; the second pass repeats the first's."""
+    draws = len(histogram)
+    at_least = np.cumsum(histogram[:, ::-1], axis=1, dtype=np.int32)[:, ::-1]
+    table = at_least - 0.5 * histogram + 0.5  # rank 1 loses most; equal bins share their average rank
+    table = table.astype(np.float32)
+    places = [max(0, int(np.ceil(share * draws)) - 1) for share in RANK_SHARES]
+    for tile in model.tiles():
+        tile_rng = _stream(root, 1, tile.number)
+        rank = np.empty((draws, len(tile.units)), dtype=np.float32)
+        for start in range(0, draws, block):
+            lost = model.lost(tile, start, min(start + block, draws), tile_rng)
+            for row, bins in enumerate(_bins(lost), start=start):
+                np.take(table[row], bins, out=rank[row])
+        ordered = np.partition(np.ascontiguousarray(rank.T), places, axis=1)
+        known = observed[tile.units]
+        low[tile.units] = np.where(known, np.floor(ordered[:, places[0]]), np.nan)
+        high[tile.units] = np.where(known, np.ceil(ordered[:, places[1]]), np.nan)
+
+
+def _frame(
+    units: pd.Index,
+    green: npt.NDArray[np.int64],
+    red: npt.NDArray[np.int64],
+    missing: npt.NDArray[np.int64],
+    observed: npt.NDArray[np.bool_],
+    draws: int,
+    contested_below: float,
+) -> pd.DataFrame:
+    counts = np.column_stack([red, draws - red - green, green])
+    chances = np.where(observed[:, None], counts / draws, np.nan)
+    levels = np.array([Level.RED.value, Level.YELLOW.value, Level.GREEN.value], dtype=object)
+    likely = np.where(observed, levels[counts.argmax(axis=1)], Level.UNKNOWN.value)  # ties: the worse colour
+    frame = pd.DataFrame(chances, index=units, columns=["p_red", "p_yellow", "p_green"])
+    return frame.assign(
+        most_likely=pd.Series(likely.astype(str), index=units, dtype="str"),
+        contested=observed & (counts.max(axis=1) < contested_below * draws),
+        missing=missing,
+    )
+
+
+def _check(
+    draws: int,
+    concentration: float | None,
+    reference_shift: float,
+    data_error: float,
+    contested_below: float,
+    block: int,
+) -> None:
+    rules = [
+        ("draws", draws, draws >= 1, "不小于 1 的整数"),
+        (
+            "weight_concentration",
+            concentration,
+            concentration is None or 1.0 <= concentration < np.inf,
+            "不小于 1 的数；权重确定时不填",
+        ),
+        ("reference_shift", reference_shift, 0.0 <= reference_shift <= 1.0, "0 到 1 之间的数"),
+        ("data_error", data_error, 0.0 <= data_error <= 1.0, "0 到 1 之间的数"),
+        ("contested_below", contested_below, 0.0 < contested_below <= 1.0, "大于 0、不超过 1 的数"),
+        ("block", block, 1 <= block <= 255, "1 到 255 的整数"),
+    ]
+    faults = [
+        Fault(f"不确定性测算参数 {name}", str(found), allowed, "改正后重算")
+        for name, found, holds, allowed in rules
+        if not holds
+    ]
+    if faults:
+        raise ParameterError("不能测算颜色的把握", faults)

@@ -468,7 +468,11 @@ def _about(book: _Book, run: Run) -> None:
     row = 2
     row = _block(book, sheet, row, ("工作表", "内容"), _READING)
     row = _block(
-        book, sheet, row, ("等级", "说明"), [("", n) for n in level_notes(run.parameters.classification)]
+        book,
+        sheet,
+        row,
+        ("等级", "说明"),
+        [("三色等级", n) for n in level_notes(run.parameters.classification)],
     )
     facts = [
         ("截至日期", run.as_of.isoformat()),
@@ -489,7 +493,7 @@ def _about(book: _Book, run: Run) -> None:
         for dimension in run.parameters.framework.dimensions
         for indicator in dimension.indicators
     ]
-    row = _block(book, sheet, row, ("维度", "指标", "满分扣分", "定义", "来源"), indicators)
+    row = _block(book, sheet, row, ("维度", "指标", "最多可扣分", "定义", "来源"), indicators)
     inputs = [
         (str(i["path"]), str(i["sha256"]), count_text(int(i["bytes"]))) for i in manifest.get("inputs", ())
     ]

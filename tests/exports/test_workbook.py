@@ -184,7 +184,7 @@ def test_about_names_versions_and_inputs(book: Workbook, small_run: Run) -> None
 
 def test_largest_possible_losses_in_about_add_up(book: Workbook) -> None:
     rows = [row for row in book["说明"].iter_rows(values_only=True) if row[4] is not None]
-    most = [float(str(row[2])) for row in rows if row[2] != "满分扣分"]
+    most = [float(str(row[2])) for row in rows if row[2] != "最多可扣分"]
     assert sum(most) == pytest.approx(100, abs=0.01 * len(most))
 
 

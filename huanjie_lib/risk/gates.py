@@ -23,6 +23,7 @@ from huanjie_lib.risk.indicators import (
     current_projects,
     latest_screening,
     open_problems,
+    problems_without_deadline,
     review_counts,
     valid_notices,
 )
@@ -107,10 +108,10 @@ def _audit_conclusions_clear(at: Moment, _: Mapping[str, Any]) -> Verdicts:
         if projects[0][unit] < 0:
             return FAIL, NO_PROJECT
         if unclear_items[unit] or unclear_members[unit]:
-            return (
-                FAIL,
-                f"{unclear_items[unit]:.0f}项事项、{unclear_members[unit]:.0f}名成员审计结论为“不清楚”",
-            )
+            whose = (f"{unclear_items[unit]:.0f}项事项", f"{unclear_members[unit]:.0f}名成员")
+            counts = (unclear_items[unit], unclear_members[unit])
+            named = "、".join(words for words, count in zip(whose, counts, strict=True) if count)
+            return FAIL, f"{named}审计结论为“不清楚”"
         complete = members_done and listed[unit] > 0 and finished[unit] >= listed[unit]
         if concluded[unit] < required[unit] or not complete:
             return UNKNOWN, "审计尚未完成，结论待定"
@@ -147,14 +148,17 @@ def _audit_problems_in_time(at: Moment, _: Mapping[str, Any]) -> Verdicts:
         return _everywhere(at, UNKNOWN, "没有审计问题台账，无法判断")
     problems, is_open, is_overdue, known = state
     total, overdue = at.count(problems, is_open), at.count(problems, is_overdue)
+    unlimited = problems_without_deadline(at, problems, is_open)
 
     def one(unit: int) -> tuple[str, str]:
         if overdue[unit]:
             return FAIL, f"{overdue[unit]:.0f}项审计问题逾期未整改"
         if not known[unit]:
             return UNKNOWN, "审计尚无结论，问题情况待定"
+        if unlimited[unit]:
+            return UNKNOWN, f"{unlimited[unit]:.0f}项未整改问题没有整改期限，无法判断是否逾期"
         if total[unit]:
-            return PASS, f"{total[unit]:.0f}项问题在期限内整改"
+            return PASS, f"{total[unit]:.0f}项问题正在整改，均未逾期"
         return PASS, "没有未整改的审计问题"
 
     return _verdicts([one(unit) for unit in range(at.size)])
@@ -172,7 +176,7 @@ def _screening_done(at: Moment, options: Mapping[str, Any]) -> Verdicts:
         age = at.day - int(last[unit])
         if age > limit:
             return FAIL, f"最近一次摸排在{age}天前，超过{limit}天"
-        return PASS, f"最近一次摸排在{age}天前"
+        return PASS, f"最近一次摸排在{age}天前" if age else "最近一次摸排在当天"
 
     return _verdicts([one(unit) for unit in range(at.size)])
 
@@ -183,7 +187,7 @@ def _reviews_complete(at: Moment, options: Mapping[str, Any]) -> Verdicts:
     if counts is None:
         return _everywhere(at, UNKNOWN, "没有联审台账，无法判断")
     candidates, given = counts["candidates"], counts["given"]
-    expired, adverse = counts["expired"], counts["adverse"]
+    expired, undated, adverse = counts["expired"], counts["undated"], counts["adverse"]
 
     def one(unit: int) -> tuple[str, str]:
         if not candidates[unit]:
@@ -198,6 +202,8 @@ def _reviews_complete(at: Moment, options: Mapping[str, Any]) -> Verdicts:
             faults.append(f"{adverse[unit]:.0f}名人选被提出不同意意见")
         if faults:
             return FAIL, f"{candidates[unit]:.0f}名人选联审：{'，'.join(faults)}"
+        if undated[unit]:
+            return UNKNOWN, f"{undated[unit]:.0f}份意见未注明有效期，无法判断是否过期"
         return PASS, f"{candidates[unit]:.0f}名人选联审意见齐全有效"
 
     return _verdicts([one(unit) for unit in range(at.size)])
@@ -238,7 +244,7 @@ def evaluate_gates(prepared: Prepared, parameters: ParameterSet, as_of: dt.date)
     >>> gates["status"].unique().tolist()
     ['unknown']
     """
-    at = Moment(prepared, as_of)
+    at = Moment(prepared, parameters, as_of)
     positions = np.flatnonzero(prepared.in_force(at.day))
     codes = prepared.units["unit_code"].astype("str").to_numpy()[positions]
     gates = parameters.gates.gates if parameters.gates is not None else ()

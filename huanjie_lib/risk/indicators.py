@@ -7,8 +7,10 @@ number. The rules of evidence are:
   unit without a project has *not* been audited, which is known and bad;
 * the absence of incidents is believed only where somebody looked: a unit without disputes has zero
   disputes once it has been screened, and an unknown number before;
-* a figure a unit has to report (``facts``, roll checks, talks) is unknown until it is reported, and unknown
-  again once it is older than its metric's ``max_age_days``;
+* a figure a unit has to report is unknown until it is reported; one of ``facts`` is unknown again once it is
+  older than its metric's ``max_age_days``, while the last roll check and the last report on talks hold;
+* a cell without which a row cannot be judged (the deadline of an open problem, the expiry of an opinion,
+  whether a dispute became a group incident) leaves the unit's value unknown, never good;
 * a table that was not supplied at all leaves its measures unknown.
 """
 
@@ -16,7 +18,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -43,6 +45,7 @@ __all__ = [
     "indicator_values",
     "latest_screening",
     "open_problems",
+    "problems_without_deadline",
     "review_counts",
     "valid_notices",
 ]
@@ -52,9 +55,10 @@ CONCLUDED = (AuditOutcome.CLEAR.value, AuditOutcome.UNCLEAR.value)
 
 @dataclass(frozen=True)
 class Moment:
-    """What the measures see: the prepared tables on one day."""
+    """What the measures see: the prepared tables and the parameters on one day."""
 
     prepared: Prepared
+    parameters: ParameterSet
     date: dt.date
 
     @property
@@ -72,8 +76,20 @@ class Moment:
         return self.prepared.events.get(table)
 
     def months_back(self, months: int) -> int:
-        """Return the day number of the same day ``months`` earlier (end of month kept)."""
-        return day_number((pd.Timestamp(self.date) - pd.DateOffset(months=months)).date())
+        """Return the day number of the same day ``months`` earlier; from a month's end to a month's end.
+
+        Examples
+        --------
+        >>> from huanjie_lib.parameters import load_parameters
+        >>> from huanjie_lib.risk.prepared import prepare
+        >>> units = pd.DataFrame({"unit_code": ["990101001201"], "unit_kind": ["village"]})
+        >>> at = Moment(prepare({"units": units}), load_parameters(), dt.date(2026, 9, 30))
+        >>> at.months_back(1) == day_number(dt.date(2026, 8, 31))
+        True
+        """
+        stamp = pd.Timestamp(self.date)
+        step = pd.offsets.MonthEnd(months) if stamp.is_month_end else pd.DateOffset(months=months)
+        return day_number((stamp - step).date())
 
     def month_window(self, months: int) -> tuple[int, int]:
         """Return first and last day of the last ``months`` complete calendar months."""
@@ -81,6 +97,16 @@ class Moment:
         last = stamp if stamp.is_month_end else stamp - pd.offsets.MonthEnd(1)
         first = (last - pd.offsets.MonthEnd(months)) + pd.Timedelta(days=1)
         return day_number(first.date()), day_number(last.date())
+
+    def stock(self, metric: str, day: int | None = None) -> Observed:
+        """Return by unit the last value of a stock metric on a day (its own if omitted), unless too old."""
+        history = self.prepared.metrics.get(metric)
+        if history is None:
+            return _unknown(self, "facts")
+        on = self.day if day is None else day
+        value, reported, row = history.latest(self.size, on)
+        stale = (row >= 0) & (on - reported > self.parameters.framework.metrics[metric].max_age_days)
+        return Observed(np.where(stale, np.nan, value), "facts", row, reported, stale)
 
     def count(self, rows: Rows, mask: Bools, amount: Floats | None = None) -> Floats:
         """Return by unit the number of rows in a mask, or the sum of an amount over them."""
@@ -160,14 +186,17 @@ def _observed(
 def current_projects(at: Moment) -> tuple[Ints, Bools] | None:
     """Return by unit the row of the audit project that counts on the day, and which project rows count.
 
-    The project that counts is the one whose fieldwork (or, failing that, plan) began last, on the day or
-    before. Returns ``None`` where there is no audit ledger.
+    The project that counts is the one whose fieldwork, or plan where fieldwork has not begun by the day, is
+    dated last, on the day or before; of several of one date the one with the last number. Returns ``None``
+    where there is no audit ledger.
     """
     projects = at.rows("audit_projects")
     if projects is None:
         return None
-    began = np.where(projects.day("started_on") == NEVER, projects.day("plan_on"), projects.day("started_on"))
-    order = np.argsort(began, kind="stable")
+    started = projects.day("started_on")
+    began = np.where(started <= at.day, started, projects.day("plan_on"))
+    number = projects.frame["project_id"].astype("str").rank(method="first").to_numpy()
+    order = np.lexsort((number, began))
     order = order[began[order] <= at.day]
     row = np.full(at.size, -1, dtype=np.int64)
     row[projects.unit[order]] = order
@@ -246,7 +275,7 @@ def audit_subject_state(at: Moment) -> tuple[Floats, Floats, Floats] | None:
     unclear = at.count(subjects, done & subjects.equals("outcome", AuditOutcome.UNCLEAR.value))
     committee = at.prepared.metrics.get("committee_members")
     if committee is not None:
-        size = committee.latest(at.size, at.day)[0]
+        size = committee.latest(at.size, at.day)[0]  # however old: a smaller list has to be explained
         listed = np.where(listed > 0, np.fmax(listed, size), listed)
     return listed, concluded, unclear
 
@@ -268,22 +297,25 @@ def _audit_members_unaudited(at: Moment, _: Mapping[str, Any]) -> Observed:
 def open_problems(at: Moment) -> tuple[Rows, Bools, Bools, Bools] | None:
     """Return the problem rows, which are open, which are overdue, and by unit where problems are known.
 
-    Problems are known where an audit has reached any conclusion or any problem is on record.
+    Problems of every audit count until closed. They are known where the audit that counts has reached a
+    conclusion, and where any problem is open. ``None`` where there is no ledger of problems.
     """
     problems = at.rows("audit_problems")
-    items = at.rows("audit_items")
-    if problems is None and items is None:
-        return None
-    known = np.zeros(at.size, dtype=bool)
-    if items is not None:
-        known[items.unit[(items.day("concluded_on") <= at.day) & items.equals("outcome", *CONCLUDED)]] = True
     if problems is None:
         return None
-    found = problems.day("found_on") <= at.day
-    known[problems.unit[found]] = True
-    is_open = found & (problems.day("closed_on") > at.day)
+    is_open = (problems.day("found_on") <= at.day) & (problems.day("closed_on") > at.day)
     overdue = is_open & (problems.day("due_on") < at.day)
+    known = at.count(problems, is_open) > 0
+    items = at.rows("audit_items")
+    if items is not None:
+        concluded = (items.day("concluded_on") <= at.day) & items.equals("outcome", *CONCLUDED)
+        known[items.unit[concluded & _of_current_project(at, items)]] = True
     return problems, is_open, overdue, known
+
+
+def problems_without_deadline(at: Moment, problems: Rows, is_open: Bools) -> Floats:
+    """Return by unit the number of open problems without a deadline, which nobody can call in time."""
+    return at.count(problems, is_open & (problems.day("due_on") == NEVER))
 
 
 def _audit_problems_open(at: Moment, options: Mapping[str, Any]) -> Observed:
@@ -302,8 +334,9 @@ def _audit_problems_overdue(at: Moment, _: Mapping[str, Any]) -> Observed:
     state = open_problems(at)
     if state is None:
         return _unknown(at, "audit_problems")
-    problems, _is_open, overdue, known = state
+    problems, is_open, overdue, known = state
     value = at.count(problems, overdue)
+    known = known & (problems_without_deadline(at, problems, is_open) == 0)
     return _observed(
         at, "audit_problems", value, known, rows=problems, mask=overdue, day=problems.day("found_on")
     )
@@ -352,7 +385,8 @@ def _audit_objections_open(at: Moment, _: Mapping[str, Any]) -> Observed:
     if notices is None:
         return _unknown(at, "audit_notices")
     mine = _of_current_project(at, notices) & (notices.day("start_on") <= at.day)
-    pending = notices.number("objections") - notices.number("answered")
+    received, answered = notices.number("objections"), notices.number("answered")
+    pending = np.where(received == 0, 0.0, received - answered)
     unsure = mine & np.isnan(pending)
     known = (at.count(notices, mine) > 0) & (at.count(notices, unsure) == 0)
     value = at.count(notices, mine & (pending > 0), pending)
@@ -363,37 +397,39 @@ def _audit_objections_open(at: Moment, _: Mapping[str, Any]) -> Observed:
 
 
 def review_counts(at: Moment, departments: tuple[str, ...] | None) -> dict[str, Floats] | None:
-    """Return by unit: candidates, opinions given, opinions expired, candidates with an adverse opinion.
+    """Return by unit: candidates, opinions given, of these expired and without expiry, candidates refused.
 
     A candidate is known from the first opinion given on the day or before; one on whom no opinion is dated
-    is known throughout. Only opinions of ``departments`` count where they are named.
+    is known throughout. Where ``departments`` are named only their opinions count as given; an adverse
+    opinion (不同意) counts whoever gave it.
     """
     reviews = at.rows("reviews")
     if reviews is None:
         return None
     given_on = reviews.day("given_on")
-    candidate = reviews.code("candidate_ref")
-    first = np.full(candidate.max(initial=-1) + 1, NEVER)
+    _, candidate = np.unique(
+        np.column_stack((reviews.unit, reviews.code("candidate_ref"))), axis=0, return_inverse=True
+    )
+    candidates = int(candidate.max(initial=-1)) + 1
+    first = np.full(candidates, NEVER)
     np.minimum.at(first, candidate, given_on)
-    undated = first == NEVER
-    present = (first[candidate] <= at.day) | undated[candidate]
-    given = present & (given_on <= at.day) & ~reviews.equals("opinion", ReviewOpinion.PENDING.value)
+    owner = np.zeros(candidates, dtype=np.int64)
+    owner[candidate] = reviews.unit
+    present = (first[candidate] <= at.day) | (first[candidate] == NEVER)
+    stated = present & (given_on <= at.day)
+    given = stated & reviews.equals("opinion", ReviewOpinion.FAVOURABLE.value, ReviewOpinion.ADVERSE.value)
     if departments is not None:
         given &= reviews.equals("department", *departments)
-    expired = given & (reviews.day("expires_on") < at.day)
-    adverse = given & reviews.equals("opinion", ReviewOpinion.ADVERSE.value)
-    owner = np.zeros(first.size, dtype=np.int64)
-    owner[candidate] = reviews.unit
 
     def people(mask: Bools) -> Floats:
-        who = np.unique(candidate[mask])
-        return np.bincount(owner[who], minlength=at.size).astype(np.float64)
+        return np.bincount(owner[np.unique(candidate[mask])], minlength=at.size).astype(np.float64)
 
     return {
         "candidates": people(present),
         "given": at.count(reviews, given),
-        "expired": at.count(reviews, expired),
-        "adverse": people(adverse),
+        "expired": at.count(reviews, given & (reviews.day("expires_on") < at.day)),
+        "undated": at.count(reviews, given & (reviews.day("expires_on") == NEVER)),
+        "adverse": people(stated & reviews.equals("opinion", ReviewOpinion.ADVERSE.value)),
     }
 
 
@@ -419,7 +455,7 @@ def _review_adverse(at: Moment, options: Mapping[str, Any]) -> Observed:
 
 
 def _review_expired(at: Moment, options: Mapping[str, Any]) -> Observed:
-    return _review(at, options, lambda c: c["expired"] / c["given"])
+    return _review(at, options, lambda c: np.where(c["undated"] == 0, c["expired"] / c["given"], np.nan))
 
 
 # --- past elections and leads ----------------------------------------------------------------------------
@@ -484,15 +520,15 @@ def _election_reruns(at: Moment, options: Mapping[str, Any]) -> Observed:
 
 def _leads_rate(at: Moment, options: Mapping[str, Any]) -> Observed:
     leads = at.rows("leads")
-    electors = at.prepared.metrics.get(str(options["electors_metric"]))
-    if leads is None or electors is None:
+    if leads is None:
         return _unknown(at, "leads")
+    electors = at.stock(str(options["electors_metric"]))
     day = leads.day("received_on")
     recent = (day > at.months_back(int(options["months"]))) & (day <= at.day)
-    roll = electors.latest(at.size, at.day)[0]
-    known = roll > 0
-    value = 1000.0 * at.count(leads, recent, leads.number("count")) / np.where(known, roll, 1.0)
-    return _observed(at, "leads", value, known, rows=leads, mask=recent, day=day)
+    known = electors.value > 0
+    value = 1000.0 * at.count(leads, recent, leads.number("count")) / np.where(known, electors.value, 1.0)
+    answer = _observed(at, "leads", value, known, rows=leads, mask=recent, day=day)
+    return replace(answer, stale=electors.stale)
 
 
 # --- disputes, screenings, talks, roll -------------------------------------------------------------------
@@ -542,6 +578,7 @@ def _disputes_group(at: Moment, options: Mapping[str, Any]) -> Observed:
     recent = (day > at.months_back(int(options["months"]))) & (day <= at.day)
     grouped = recent & (disputes.number("is_group") > 0)
     value = at.count(disputes, grouped)
+    known = known & (at.count(disputes, recent & np.isnan(disputes.number("is_group"))) == 0)
     return _observed(at, "disputes", value, known, rows=disputes, mask=grouped, day=day)
 
 
@@ -655,15 +692,6 @@ MEASURES: Mapping[str, Measure] = {
 # --- reported metrics ------------------------------------------------------------------------------------
 
 
-def _stock(at: Moment, parameters: ParameterSet, metric: str) -> Observed:
-    history = at.prepared.metrics.get(metric)
-    if history is None:
-        return _unknown(at, "facts")
-    value, day, row = history.latest(at.size, at.day)
-    stale = (row >= 0) & (at.day - day > parameters.framework.metrics[metric].max_age_days)
-    return Observed(np.where(stale, np.nan, value), "facts", row, day, stale)
-
-
 def _ratio(top: Floats, below: Floats) -> Floats:
     """Return ``top / below``; unknown where ``below`` is not above zero or the quotient is not finite."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
@@ -671,17 +699,14 @@ def _ratio(top: Floats, below: Floats) -> Floats:
     return np.where((below > 0) & np.isfinite(quotient), quotient, np.nan)
 
 
-def _metric_measure(at: Moment, parameters: ParameterSet, measure: MetricMeasure) -> Observed:
-    if measure.months is None:
-        top = _stock(at, parameters, measure.metric)
-    else:
-        top = _flow(at, measure.metric, measure.months)
+def _metric_measure(at: Moment, measure: MetricMeasure) -> Observed:
+    top = at.stock(measure.metric) if measure.months is None else _flow(at, measure.metric, measure.months)
     value, stale = top.value * measure.scale, top.stale
     if measure.per is not None:
-        if parameters.framework.metrics[measure.per].kind == "flow":
+        if at.parameters.framework.metrics[measure.per].kind == "flow":
             below = _flow(at, measure.per, measure.months or 1)
         else:
-            below = _stock(at, parameters, measure.per)
+            below = at.stock(measure.per)
         value = _ratio(value, below.value)
         stale = stale | below.stale
     return Observed(value, "facts", top.row, top.day, stale)
@@ -696,22 +721,21 @@ def _flow(at: Moment, metric: str, months: int) -> Observed:
     return Observed(value, "facts", row, day, np.isnan(value) & (row >= 0) & (day < first))
 
 
-def _change_measure(at: Moment, parameters: ParameterSet, measure: ChangeMeasure) -> Observed:
-    now = _stock(at, parameters, measure.metric)
-    history = at.prepared.metrics.get(measure.metric)
-    if history is None:
-        return now
-    then, _day, _row = history.latest(at.size, at.months_back(measure.months))
-    return Observed(_ratio(now.value - then, then), "facts", now.row, now.day, now.stale)
+def _change_measure(at: Moment, measure: ChangeMeasure) -> Observed:
+    """Return the relative change; unknown unless both days have a value in force, of two reports."""
+    now = at.stock(measure.metric)
+    then = at.stock(measure.metric, at.months_back(measure.months))
+    change = np.where(now.row != then.row, _ratio(now.value - then.value, then.value), np.nan)
+    return replace(now, value=change, stale=now.stale | then.stale)
 
 
-def _observe(at: Moment, parameters: ParameterSet, indicator: Indicator) -> Observed:
+def _observe(at: Moment, indicator: Indicator) -> Observed:
     measure = indicator.measure
     if isinstance(measure, DerivedMeasure):
-        return MEASURES[measure.function](at, parameters.options(measure.options, at.date))
+        return MEASURES[measure.function](at, at.parameters.options(measure.options, at.date))
     if isinstance(measure, MetricMeasure):
-        return _metric_measure(at, parameters, measure)
-    return _change_measure(at, parameters, measure)
+        return _metric_measure(at, measure)
+    return _change_measure(at, measure)
 
 
 @dataclass(frozen=True)
@@ -782,7 +806,7 @@ def indicator_values(prepared: Prepared, parameters: ParameterSet, as_of: dt.dat
     >>> values.value["reserve_people"].tolist(), values.status["roll_gap"].tolist()
     ([1.0], ['missing'])
     """
-    at = Moment(prepared, as_of)
+    at = Moment(prepared, parameters, as_of)
     positions = np.flatnonzero(prepared.in_force(at.day)).astype(np.int64)
     units = prepared.units.iloc[positions]
     codes = pd.Index(units["unit_code"].astype("str"), name="unit_code")
@@ -791,7 +815,7 @@ def indicator_values(prepared: Prepared, parameters: ParameterSet, as_of: dt.dat
     value: dict[str, Floats] = {}
     applies: dict[str, Bools] = {}
     for indicator in parameters.framework.indicators:
-        answer = _observe(at, parameters, indicator)
+        answer = _observe(at, indicator)
         observed[indicator.id] = answer
         applies[indicator.id] = np.isin(kinds, [k.value for k in indicator.applies_to])
         value[indicator.id] = np.where(applies[indicator.id], answer.value[positions], np.nan)

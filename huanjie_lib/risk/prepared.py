@@ -14,6 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from huanjie_lib.contracts import TABLES, Table
+from huanjie_lib.errors import DataError, Fault
+
 __all__ = ["NEVER", "Bools", "Floats", "Ints", "MetricHistory", "Prepared", "Rows", "day_number", "prepare"]
 
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -24,7 +27,9 @@ NEVER = np.int64(1 << 40)
 """Day number of a missing date: later than any real day."""
 
 _EPOCH = dt.date(1970, 1, 1)
-_STRIDE = np.int64(1 << 20)
+_STRIDE = np.int64(1 << 23)
+_ORIGIN = np.int64((_EPOCH - dt.date.min).days)
+"""Added to a day number within a key, so that every date has one of at least 0 and below the stride."""
 
 
 def day_number(date: dt.date) -> int:
@@ -95,7 +100,7 @@ class MetricHistory:
     Parameters
     ----------
     key
-        ``unit · 2^20 + day``, ascending, shape (n,).
+        ``unit · 2^23 + days since 0001-01-01``, ascending, shape (n,).
     value
         Values, shape (n,).
     row
@@ -117,10 +122,10 @@ class MetricHistory:
         if not self.key.size:
             return value, when, row
         unit = np.arange(units, dtype=np.int64)
-        at = np.searchsorted(self.key, unit * _STRIDE + day, side="right") - 1
+        at = np.searchsorted(self.key, _key(unit, day), side="right") - 1
         found = (at >= 0) & (self.key[at] // _STRIDE == unit)
         value[found] = self.value[at[found]]
-        when[found] = self.key[at[found]] % _STRIDE
+        when[found] = self.key[at[found]] % _STRIDE - _ORIGIN
         row[found] = self.row[at[found]]
         return value, when, row
 
@@ -134,16 +139,17 @@ class MetricHistory:
         if not self.key.size:
             return total, when, row
         unit = np.arange(units, dtype=np.int64)
-        start = np.searchsorted(self.key, unit * _STRIDE + first, side="left")
-        stop = np.searchsorted(self.key, unit * _STRIDE + last, side="right")
+        start = np.searchsorted(self.key, _key(unit, first), side="left")
+        stop = np.searchsorted(self.key, _key(unit, last), side="right")
         owner = self.key // _STRIDE
-        month = (self.key % _STRIDE).astype("datetime64[D]").astype("datetime64[M]")
+        month = (self.key % _STRIDE - _ORIGIN).astype("datetime64[D]").astype("datetime64[M]")
         fresh = np.ones(self.key.size, dtype=np.int64)
         fresh[1:] = (owner[1:] != owner[:-1]) | (month[1:] != month[:-1])
         reported = np.concatenate(([0], np.cumsum(fresh)))
-        sums = np.concatenate(([0.0], np.cumsum(self.value)))
         complete = reported[stop] - reported[start] == months
-        total[complete] = (sums[stop] - sums[start])[complete]
+        spans = np.column_stack((start[complete], stop[complete])).ravel()
+        # summed span by span: a running total would let one unit's figures change another's last digits
+        total[complete] = np.add.reduceat(np.append(self.value, 0.0), spans)[::2]
         return total, when, row
 
 
@@ -156,7 +162,7 @@ class Prepared:
     units
         The ``units`` table sorted by unit code, index 0..n-1.
     events
-        Event tables by name; a table that was not supplied or is empty is absent.
+        Event tables by name; a table that was not supplied or has no row of any unit is absent.
     metrics
         Reported values by metric.
     facts
@@ -181,6 +187,10 @@ class Prepared:
         return np.asarray(((start == NEVER) | (start <= day)) & (stop >= day))
 
 
+def _key(unit: Ints, day: int | Ints) -> Ints:
+    return np.asarray(unit * _STRIDE + (day + _ORIGIN), dtype=np.int64)
+
+
 def prepare(tables: Mapping[str, pd.DataFrame]) -> Prepared:
     """Lay tables out for evaluation.
 
@@ -188,12 +198,16 @@ def prepare(tables: Mapping[str, pd.DataFrame]) -> Prepared:
     ----------
     tables
         Contract tables by name; ``units`` is required, every other table may be absent. Rows of units that
-        are not in ``units`` are left out (intake has reported them).
+        are not in ``units`` are left out (intake has reported them); a column that a table lacks counts as
+        missing throughout, and a column that its contract does not name is ignored. A row that names the
+        audit project of another unit belongs to no project.
 
     Raises
     ------
     KeyError
         If there is no ``units`` table.
+    DataError
+        If a unit code or a project number stands there twice.
 
     Examples
     --------
@@ -205,42 +219,56 @@ def prepare(tables: Mapping[str, pd.DataFrame]) -> Prepared:
     array([300.,  nan])
     """
     units = tables["units"].sort_values("unit_code", ignore_index=True)
-    codes = pd.Index(units["unit_code"].astype("str"))
+    codes = _unique("units", units, "unit_code")
     events = {}
     for name, frame in tables.items():
-        if name in {"units", "facts"} or frame.empty or "unit_code" not in frame.columns:
+        if name in {"units", "facts"} or name not in TABLES or frame.empty or "unit_code" not in frame:
             continue
         position = codes.get_indexer(pd.Index(frame["unit_code"].astype("str")))
         kept = frame.loc[position >= 0].reset_index(drop=True)
-        events[name] = _rows(kept, position[position >= 0].astype(np.int64))
+        if len(kept):
+            events[name] = _rows(TABLES[name], kept, position[position >= 0].astype(np.int64))
     projects = events.get("audit_projects")
     if projects is not None:
-        row_of = pd.Index(projects.frame["project_id"].astype("str"))
+        row_of = _unique("audit_projects", projects.frame, "project_id")
         for name, rows in events.items():
             if "project_id" in rows.texts:
                 at = row_of.get_indexer(pd.Index(rows.frame["project_id"].astype("str")))
-                events[name] = replace(rows, project=at.astype(np.int64))
+                own = (at >= 0) & (projects.unit[at] == rows.unit)
+                events[name] = replace(rows, project=np.where(own, at, -1).astype(np.int64))
     facts = tables.get("facts", pd.DataFrame())
     return Prepared(units=units, events=events, metrics=_metric_histories(facts, codes), facts=facts)
 
 
-def _rows(frame: pd.DataFrame, unit: Ints) -> Rows:
+def _unique(table: str, frame: pd.DataFrame, column: str) -> pd.Index[Any]:
+    """Return a column as an index, or refuse it where a value stands there twice."""
+    index = pd.Index(frame[column].astype("str"))
+    twice = index[index.duplicated()].unique()
+    if len(twice):
+        label, where = TABLES[table].column(column).label, TABLES[table].label
+        raise DataError(
+            f"{where}表中{label}重复",
+            [Fault(f"{where}表：{label}", str(v), "每个只出现一次", "删除重复的行") for v in twice],
+        )
+    return index
+
+
+def _rows(contract: Table, frame: pd.DataFrame, unit: Ints) -> Rows:
+    """Lay out the columns of a contract; one that the frame lacks, or that holds no value, is all missing."""
     days: dict[str, Ints] = {}
     numbers: dict[str, Floats] = {}
     texts: dict[str, tuple[Ints, Mapping[str, int]]] = {}
-    for name in frame.columns:
-        column = frame[name]
-        if str(name).startswith("source_"):
-            continue
-        if pd.api.types.is_datetime64_any_dtype(column):
-            days[str(name)] = _days(column)
-        elif pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
-            values = column.astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
-            numbers[str(name)] = np.asarray(values, dtype=np.float64)
+    for name, kind in ((c.name, c.kind) for c in contract.columns if c.kind != "geometry"):
+        column = frame[name] if name in frame else pd.Series([None] * len(frame), dtype=object)
+        if kind == "date":
+            days[name] = _days(column)
+        elif kind in {"number", "integer", "boolean"}:
+            typed = column.astype("boolean") if kind == "boolean" else column
+            values = typed.astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
+            numbers[name] = np.asarray(values, dtype=np.float64)
         else:
             codes, words = pd.factorize(column)
-            known = {str(word): code for code, word in enumerate(words)}
-            texts[str(name)] = (codes.astype(np.int64), known)
+            texts[name] = (codes.astype(np.int64), {str(word): code for code, word in enumerate(words)})
     return Rows(frame, unit, days, numbers, texts, project=np.empty(0, dtype=np.int64))
 
 
@@ -254,13 +282,13 @@ def _metric_histories(facts: pd.DataFrame, codes: pd.Index[Any]) -> dict[str, Me
     if facts.empty:
         return {}
     unit_codes = facts["unit_code"].astype("category")
-    by_category = codes.get_indexer(pd.Index(unit_codes.cat.categories.astype("str")))
+    by_category = np.append(codes.get_indexer(pd.Index(unit_codes.cat.categories.astype("str"))), -1)
     unit = by_category[unit_codes.cat.codes.to_numpy()].astype(np.int64)
-    day = pd.to_datetime(facts["as_of"]).to_numpy().astype("datetime64[D]").astype(np.int64)
+    day = _days(facts["as_of"])
     value = facts["value"].to_numpy(dtype=np.float64)
     metric = facts["metric"].astype("category")
-    known = (unit >= 0) & ~np.isnan(value)
-    key = unit * _STRIDE + day
+    known = (unit >= 0) & (day != NEVER) & ~np.isnan(value)
+    key = _key(unit, day)
     rows_by_metric = pd.Series(np.arange(len(facts)), dtype="int64").groupby(metric.cat.codes.to_numpy())
     histories = {}
     for _, group in rows_by_metric:

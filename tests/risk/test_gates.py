@@ -70,7 +70,7 @@ def test_a_village_with_everything_in_order_is_admitted(ledgers: Build, as_of: d
     assert admitted(found).to_dict() == {COMMUNITY: False, VILLAGE: True}
     mine = found[found["unit_code"] == VILLAGE].set_index("gate")["reason"]
     assert mine["audit_items"] == "5项审计事项均有结论"
-    assert mine["audit_problems"] == "1项问题在期限内整改"
+    assert mine["audit_problems"] == "1项问题正在整改，均未逾期"
     assert (found["rule"].str.len() > 0).all()
 
 
@@ -105,7 +105,7 @@ def test_a_village_with_everything_in_order_is_admitted(ledgers: Build, as_of: d
             "audit_items",
             lambda r: [{**r[0], "outcome": "unclear"}, *r[1:]],
             "fail",
-            "1项事项、0名成员审计结论为“不清楚”",
+            "1项事项审计结论为“不清楚”",
         ),
         ("audit_clear", "audit_items", lambda r: r[1:], "unknown", "审计尚未完成，结论待定"),
         (
@@ -113,7 +113,7 @@ def test_a_village_with_everything_in_order_is_admitted(ledgers: Build, as_of: d
             "audit_subjects",
             lambda r: [r[0], {**r[1], "outcome": "unclear"}],
             "fail",
-            "0项事项、1名成员审计结论为“不清楚”",
+            "1名成员审计结论为“不清楚”",
         ),
         (
             "audit_notices",
@@ -142,6 +142,34 @@ def test_a_village_with_everything_in_order_is_admitted(ledgers: Build, as_of: d
             lambda r: [{**r[0], "closed_on": "2026-10-01"}],
             "pass",
             "没有未整改的审计问题",
+        ),
+        (
+            "audit_problems",
+            "audit_problems",
+            lambda r: [{**r[0], "due_on": None}],
+            "unknown",
+            "1项未整改问题没有整改期限，无法判断是否逾期",
+        ),
+        (
+            "reviews",
+            "reviews",
+            lambda r: [{**r[0], "expires_on": None}, *r[1:]],
+            "unknown",
+            "1份意见未注明有效期，无法判断是否过期",
+        ),
+        (
+            "reviews",
+            "reviews",
+            lambda r: [*r, {**r[0], "department": "镇街", "opinion": "adverse"}],
+            "fail",
+            "1名人选联审：1名人选被提出不同意意见",
+        ),
+        (
+            "screening",
+            "screenings",
+            lambda r: [{**r[0], "screened_on": "2026-10-31"}],
+            "pass",
+            "最近一次摸排在当天",
         ),
         (
             "screening",

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from huanjie_lib.parameters import DERIVED_MEASURES, load_parameters
+from huanjie_lib.parameters import DERIVED_MEASURES, ChangeMeasure, load_parameters
 from huanjie_lib.risk.indicators import MEASURES, indicator_values
 from huanjie_lib.risk.prepared import Prepared
 
@@ -143,7 +143,13 @@ def test_reviews(ledgers: Build, as_of: dt.date) -> None:
             "expires_on": "2026-10-30",
         },
         {"candidate_ref": "c2", "department": departments[1], "opinion": "pending"},
-        {"candidate_ref": "c2", "department": "街道办", "opinion": "favourable", "given_on": "2026-08-01"},
+        {
+            "candidate_ref": "c2",
+            "department": "街道办",
+            "opinion": "favourable",
+            "given_on": "2026-08-01",
+            "expires_on": "2026-12-31",
+        },
     ]
     prepared = ledgers(reviews=[*full, *second])
     assert value(prepared, "review_incomplete", as_of) == pytest.approx(8 / 18)
@@ -319,3 +325,101 @@ def test_units_whose_code_is_not_in_force_are_left_out(ledgers: Build, as_of: dt
         ]
     )
     assert indicator_values(prepared, PARAMETERS, as_of).value.index.tolist() == ["990101101202"]
+
+
+def test_fieldwork_still_to_come_leaves_the_plan_in_force_and_ties_are_settled_by_number(
+    ledgers: Build,
+) -> None:
+    done = [{"project_id": "a", **item(n)} for n in ("finances", "assets", "debts", "projects", "subsidies")]
+    old = {"project_id": "a", "audit_type": "term", "started_on": "2026-01-10"}
+    new = {"project_id": "b", "audit_type": "leaving", "plan_on": "2026-06-01", "started_on": "2026-12-01"}
+    prepared = ledgers(audit_projects=[old, new], audit_items=done)
+    assert value(prepared, "audit_items_incomplete", dt.date(2026, 5, 31)) == 0.0
+    assert value(prepared, "audit_items_incomplete", dt.date(2026, 6, 30)) == 1.0
+    same_day = {**new, "started_on": "2026-01-10"}
+    for projects in ([old, same_day], [same_day, old]):
+        found = ledgers(audit_projects=projects, audit_items=done)
+        assert value(found, "audit_items_incomplete", dt.date(2026, 5, 31)) == 1.0
+
+
+def test_an_item_filed_under_the_audit_of_another_unit_counts_for_nobody(
+    ledgers: Build, as_of: dt.date
+) -> None:
+    theirs = {"project_id": "p2", "unit_code": COMMUNITY, "audit_type": "term", "started_on": "2026-01-10"}
+    prepared = ledgers(
+        audit_projects=[*PROJECT, theirs], audit_items=[{**item("finances"), "project_id": "p2"}]
+    )
+    assert value(prepared, "audit_items_incomplete", as_of) == 1.0
+
+
+def test_conclusions_of_an_earlier_audit_say_nothing_of_problems_now(ledgers: Build, as_of: dt.date) -> None:
+    closed = {
+        "problem_id": "q",
+        "project_id": "old",
+        "item": "assets",
+        "severity": "minor",
+        "found_on": "2023-05-01",
+        "due_on": "2023-08-01",
+        "closed_on": "2023-07-01",
+    }
+    ledger = {
+        "audit_projects": [
+            {"project_id": "old", "audit_type": "term", "started_on": "2023-01-01"},
+            {"project_id": "new", "audit_type": "leaving", "started_on": "2026-09-01"},
+        ],
+        "audit_items": [{"project_id": "old", **item("finances", on="2023-06-01")}],
+        "audit_problems": [closed],
+    }
+    assert value(ledgers(**ledger), "audit_problems_open", dt.date(2026, 8, 31)) == 0.0
+    assert np.isnan(value(ledgers(**ledger), "audit_problems_open", as_of))
+    ledger["audit_problems"] = [{**closed, "closed_on": None}]
+    assert value(ledgers(**ledger), "audit_problems_open", as_of) == 1.0, "an old debt stays open"
+
+
+def test_a_cell_without_which_a_row_cannot_be_judged_never_looks_good(ledgers: Build, as_of: dt.date) -> None:
+    problem = {"problem_id": "a", "item": "finances", "severity": "minor", "found_on": "2026-05-01"}
+    opinion = {"candidate_ref": "c", "department": "法院", "opinion": "favourable", "given_on": "2026-08-01"}
+    dispute = {"dispute_id": "d", "category": "land", "opened_on": "2026-04-01", "is_group": None}
+    prepared = ledgers(
+        audit_projects=PROJECT, audit_problems=[problem], reviews=[opinion], disputes=[dispute]
+    )
+    found = indicator_values(prepared, PARAMETERS, as_of).value.loc[VILLAGE]
+    assert found[["audit_problems_overdue", "review_expired", "disputes_group"]].isna().all()
+    assert found[["audit_problems_open", "disputes_open"]].tolist() == [1.0, 1.0]
+
+
+def test_no_objection_received_needs_no_answer(ledgers: Build, as_of: dt.date) -> None:
+    notice = {"notice_id": "n", "start_on": "2026-09-01", "end_on": "2026-09-05", "objections": 0}
+    prepared = ledgers(audit_projects=PROJECT, audit_notices=[notice])
+    assert value(prepared, "audit_objections_open", as_of) == 0.0
+
+
+def test_leads_are_not_divided_by_a_stale_roll(ledgers: Build) -> None:
+    prepared = ledgers(
+        leads=[{"received_on": "2026-10-01", "kind": "roll", "count": 3}],
+        facts=[fact("voters_registered", "2026-03-31", 1500)],
+    )
+    assert value(prepared, "leads_rate", dt.date(2026, 10, 15)) == pytest.approx(2.0)
+    late = indicator_values(prepared, PARAMETERS, dt.date(2026, 10, 31))
+    assert late.status.loc[VILLAGE, "leads_rate"] == "stale"
+
+
+def test_a_change_compares_month_ends_and_two_reports_in_force(ledgers: Build) -> None:
+    first = PARAMETERS.framework.dimensions[0]
+    changing = first.indicators[0].model_copy(
+        update={"measure": ChangeMeasure(kind="change", metric="households", months=1)}
+    )
+    dimension = first.model_copy(update={"indicators": (changing, *first.indicators[1:])})
+    framework = PARAMETERS.framework.model_copy(
+        update={"dimensions": (dimension, *PARAMETERS.framework.dimensions[1:])}
+    )
+    parameters = PARAMETERS.model_copy(update={"framework": framework})
+    reports = [("2024-06-30", 50), ("2026-07-31", 100), ("2026-08-31", 200), ("2026-09-30", 250)]
+    prepared = ledgers(facts=[fact("households", on, n) for on, n in reports])
+
+    def change(day: dt.date) -> float:
+        return float(indicator_values(prepared, parameters, day).value.loc[VILLAGE, changing.id])
+
+    assert change(dt.date(2026, 9, 30)) == pytest.approx(0.25), "August, although it has a 31st"
+    assert np.isnan(change(dt.date(2026, 8, 1))), "two years before is not a month before"
+    assert np.isnan(change(dt.date(2026, 12, 31))), "one report is no change"

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from huanjie_lib.errors import DataError
 from huanjie_lib.risk.prepared import NEVER, day_number, prepare
 
 
@@ -60,3 +61,44 @@ def test_category_and_text_codes_give_the_same() -> None:
     coded = prepare({"units": UNITS, "facts": table.astype({"unit_code": "category", "metric": "category"})})
     np.testing.assert_array_equal(text.key, coded.metrics["m"].key)
     np.testing.assert_array_equal(text.row, coded.metrics["m"].row)
+
+
+def test_columns_are_read_by_their_contract_and_not_by_their_storage() -> None:
+    disputes = pd.DataFrame(
+        {
+            "unit_code": ["a", "b"],
+            "opened_on": ["2026-03-31", None],
+            "is_group": [True, None],
+            "mood": ["x", 1],
+        },
+        dtype=object,
+    )
+    rows = prepare({"units": UNITS, "disputes": disputes}).events["disputes"]
+    assert rows.day("opened_on").tolist() == [DAY, NEVER]
+    assert rows.day("resolved_on").tolist() == [NEVER, NEVER], "a column that is not there is all missing"
+    np.testing.assert_array_equal(rows.number("is_group"), [1, np.nan])
+    assert "mood" not in rows.texts
+
+
+def test_a_code_that_stands_there_twice_is_refused() -> None:
+    with pytest.raises(DataError, match="统计用区划代码重复"):
+        prepare({"units": pd.concat([UNITS, UNITS.iloc[:1]])})
+
+
+def test_a_window_is_not_touched_by_the_figures_of_another_unit() -> None:
+    own = [("b", "2026-01-31", 0.1), ("b", "2026-02-28", 0.2)]
+    first, last = day_number(dt.date(2026, 1, 1)), day_number(dt.date(2026, 2, 28))
+    found = [
+        prepare({"units": UNITS, "facts": facts(rows)}).metrics["m"].window(3, first, last, 2)[0][1]
+        for rows in (own, [("a", "2026-01-31", 1e15), ("a", "2026-02-28", 1e15), *own])
+    ]
+    assert found[0] == found[1] == 0.1 + 0.2
+
+
+def test_old_dates_and_rows_without_code_or_date_stay_with_their_unit() -> None:
+    table = facts([("b", "1931-03-31", 5), ("c", "2026-01-31", 1), ("c", "2026-02-28", 2)])
+    table["unit_code"] = table["unit_code"].mask(table.index == 1)
+    table["as_of"] = table["as_of"].mask(table.index == 2)
+    value, when, _row = prepare({"units": UNITS, "facts": table}).metrics["m"].latest(3, DAY)
+    np.testing.assert_array_equal(value, [np.nan, 5, np.nan])
+    assert when[1] == day_number(dt.date(1931, 3, 31))

@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 
 from huanjie_lib.contracts import TABLES
-from huanjie_lib.parameters import ParameterSet
+from huanjie_lib.parameters import Indicator, ParameterSet
 from huanjie_lib.risk.classification import classify, to_verify
 from huanjie_lib.risk.gates import evaluate_gates
 from huanjie_lib.risk.indicators import IndicatorValues, indicator_values
 from huanjie_lib.risk.prepared import NEVER, Bools, Ints, Prepared, day_number, prepare
 from huanjie_lib.risk.scoring import Scores, score
+from huanjie_lib.vocabulary import ValueStatus
 
 __all__ = ["RiskResult", "freshness", "run_risk", "snapshot_dates"]
 
@@ -76,8 +77,8 @@ class RiskResult:
 def snapshot_dates(tables: Mapping[str, pd.DataFrame], as_of: dt.date) -> list[dt.date]:
     """Return the month ends at which history is recomputed, the as-of date last.
 
-    They run over the last 24 months for which stock figures could be known, beginning with the first month
-    end that has facts of its own.
+    They run over the last 24 months at most, beginning with the month of the first facts; a month without
+    facts of its own has its snapshot too.
 
     Examples
     --------
@@ -86,10 +87,10 @@ def snapshot_dates(tables: Mapping[str, pd.DataFrame], as_of: dt.date) -> list[d
     ['2026-08-31', '2026-09-30', '2026-10-15']
     """
     facts = tables.get("facts")
-    if facts is None or facts.empty:
+    first = pd.NaT if facts is None else pd.to_datetime(facts["as_of"]).min()
+    if pd.isna(first):
         return [as_of]
-    dates = pd.to_datetime(pd.Series(facts["as_of"].unique()))
-    month_ends = sorted({d.date() for d in dates if d.is_month_end and d.date() < as_of})
+    month_ends = [d.date() for d in pd.date_range(first, pd.Timestamp(as_of), freq="ME", inclusive="left")]
     return [*month_ends[-(HISTORY_SNAPSHOTS - 1) :], as_of]
 
 
@@ -237,7 +238,7 @@ def _indicator_frame(
         value = values.value[indicator.id].to_numpy()
         status = statuses[indicator.id].to_numpy()
         severity = scores.severity[indicator.id].to_numpy()
-        applies = status != "not_applicable"
+        applies = status != ValueStatus.NOT_APPLICABLE
         row = np.where(applies, answer.row[values.positions], -1)
         day = np.where(row >= 0, answer.day[values.positions], NEVER)
         date = pd.Series(np.where(day == NEVER, 0, day)).astype("int64")
@@ -252,7 +253,7 @@ def _indicator_frame(
                 "severity_low": np.where(applies & np.isnan(severity), 0.0, severity),
                 "severity_high": np.where(applies & np.isnan(severity), 1.0, severity),
                 "points": scores.points[indicator.id].to_numpy(),
-                "reason": [indicator.describe(v) for v in value],
+                "reason": [_reason(indicator, v, s) for v, s in zip(value, status, strict=True)],
                 "data_date": dates.to_numpy(),
                 "source_table": answer.table,
                 **_sources(source, row),
@@ -265,6 +266,15 @@ def _indicator_frame(
         .sort_values(["unit_code", "_order"], ignore_index=True)
         .drop(columns="_order")
     )
+
+
+def _reason(indicator: Indicator, value: float, status: str) -> str:
+    """Return in one sentence what the value says, or why there is none."""
+    if status == ValueStatus.NOT_APPLICABLE:
+        return f"{indicator.label}不适用于此类单位"
+    if status == ValueStatus.STALE:
+        return f"{indicator.label}的数据已过期"
+    return indicator.describe(value)
 
 
 def _event_frame(prepared: Prepared, table: str) -> pd.DataFrame:
@@ -290,9 +300,14 @@ def _unit_frame(tables: Mapping[str, pd.DataFrame], values: IndicatorValues) -> 
     units = values.units.reset_index(drop=True)
     townships = tables.get("townships")
     if townships is not None and not townships.empty:
-        names = townships[["township_code", "township_name", "county_code", "county_name"]]
-        units = units.merge(names, on="township_code", how="left")
-    return units.reindex(columns=list(UNIT_COLUMNS))
+        names = ["township_name", "county_code", "county_name"]
+        units = units.drop(columns=names, errors="ignore")
+        units = units.merge(townships[["township_code", *names]], on="township_code", how="left")
+    for name in UNIT_COLUMNS:
+        if name not in units:
+            numeric = name in {"longitude", "latitude"}
+            units[name] = pd.Series(np.nan, index=units.index, dtype="float64" if numeric else "str")
+    return units[list(UNIT_COLUMNS)]
 
 
 def freshness(prepared: Prepared, parameters: ParameterSet, as_of: dt.date) -> pd.DataFrame:

@@ -146,12 +146,16 @@ def test_progress_is_told_to_the_end() -> None:
     assert [s for _, s, _ in steps] == sorted(s for _, s, _ in steps)
 
 
-def test_snapshots_are_month_ends_with_facts_and_the_date_itself() -> None:
+def test_snapshots_are_month_ends_since_the_first_facts_and_the_date_itself() -> None:
     assert snapshot_dates({}, AS_OF) == [AS_OF]
     facts = pd.DataFrame({"as_of": pd.date_range("2020-01-31", "2027-01-31", freq="ME")})
     dates = snapshot_dates({"facts": facts}, AS_OF)
     assert len(dates) == 24
     assert (dates[0], dates[-1]) == (dt.date(2024, 11, 30), AS_OF)
+    quarterly = pd.DataFrame({"as_of": pd.to_datetime(["2026-03-25", "2026-06-25"])})
+    assert [d.month for d in snapshot_dates({"facts": quarterly}, dt.date(2026, 7, 31))] == [3, 4, 5, 6, 7]
+    assert snapshot_dates({"facts": quarterly}, dt.date(2026, 1, 31)) == [dt.date(2026, 1, 31)]
+    assert snapshot_dates({"facts": quarterly.assign(as_of=pd.NaT)}, AS_OF) == [AS_OF]
 
 
 def test_the_input_is_left_as_it_was() -> None:
@@ -163,3 +167,20 @@ def test_the_input_is_left_as_it_was() -> None:
 
 def test_repr_tells_size_date_and_parameters(result: RiskResult) -> None:
     assert repr(result) == f"RiskResult(units=3, as_of=2026-10-31, parameters='{PARAMETERS.version}')"
+
+
+def test_names_come_from_the_townships_table_and_are_missing_text_without_it() -> None:
+    given = tables()
+    given["units"] = given["units"].assign(township_name="old")
+    named = run_risk(given, PARAMETERS, as_of=AS_OF).units["township_name"]
+    assert named.unique().tolist() == ["云溪镇"]
+    bare = run_risk({"units": tables()["units"]}, PARAMETERS, as_of=AS_OF).units
+    assert bare["township_name"].isna().all()
+    assert bare["township_name"].dtype == "str"
+
+
+def test_a_stale_value_is_not_called_unreported() -> None:
+    late = run_risk(tables(), PARAMETERS, as_of=dt.date(2027, 10, 31)).indicators
+    reasons = late.set_index(["unit_code", "indicator"])["reason"]
+    assert reasons[CODES[0], "reserve_people"] == "后备人选数的数据已过期"
+    assert reasons[CODES[0], "roll_gap"] == "选民登记缺口率未填报"

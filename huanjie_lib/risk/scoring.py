@@ -87,8 +87,8 @@ class Weights:
     Parameters
     ----------
     within
-        Weight of each indicator within its dimension, shape (k,); 0 where it does not apply; each
-        dimension's weights sum to 1.
+        Weight of each indicator within its dimension, shape (k,); 0 where it does not apply or the pack
+        gives it none; each dimension's weights sum to 1.
     dimension
         Position of each indicator's dimension, shape (k,).
     across
@@ -262,13 +262,14 @@ def score(values: pd.DataFrame, kinds: pd.Series[str], framework: Framework) -> 
         if not rows.size:
             continue
         w = weights(framework, kind)
+        foreign = np.array([kind not in i.applies_to for i in indicators])
         lost = points_lost(published[rows], w)
         index[rows] = _index(lost)
         low[rows] = _index(points_lost(np.where(missing[rows], 1.0, observed[rows]), w))
         high[rows] = _index(points_lost(np.where(missing[rows], 0.0, observed[rows]), w))
-        lost[:, w.within == 0.0] = np.nan
+        lost[:, foreign] = np.nan
         points[rows] = lost
-        observed[np.ix_(rows, np.flatnonzero(w.within == 0.0))] = np.nan
+        observed[np.ix_(rows, np.flatnonzero(foreign))] = np.nan
     return Scores(
         severity=pd.DataFrame(observed, index=values.index, columns=ids),
         points=pd.DataFrame(points, index=values.index, columns=ids),

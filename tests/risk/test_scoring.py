@@ -90,3 +90,20 @@ def test_dimensions_add_up_to_the_points() -> None:
     dimensions = scores.dimensions(FRAMEWORK)
     assert list(dimensions.columns) == [d.id for d in FRAMEWORK.dimensions]
     np.testing.assert_allclose(dimensions.sum(axis=1), 100 - scores.index)
+
+
+def test_an_indicator_of_weight_zero_is_observed_and_costs_nothing() -> None:
+    dimension = FRAMEWORK.dimensions[0]
+    shifted = tuple(
+        i.model_copy(update={"weight": w})
+        for i, w in zip(dimension.indicators, (0.0, 0.45, 0.2, 0.2, 0.15), strict=True)
+    )
+    framework = FRAMEWORK.model_copy(
+        update={
+            "dimensions": (dimension.model_copy(update={"indicators": shifted}), *FRAMEWORK.dimensions[1:])
+        }
+    )
+    values = pd.DataFrame(1.0, index=["v"], columns=IDS)
+    scores = score(values, pd.Series(["village"], index=["v"]), framework)
+    assert scores.severity.loc["v", IDS[0]] == 1.0
+    assert scores.points.loc["v", IDS[0]] == 0.0

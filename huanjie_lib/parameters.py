@@ -86,6 +86,19 @@ GATE_CHECKS: Mapping[str, frozenset[str]] = {
 """Gate checks, with the options each takes."""
 
 
+OPTION_WORDS: Mapping[str, str] = {
+    "major_weight": "大于 0 的数",
+    "min_count": "大于 0 的整数",
+    "min_days": "大于 0 的整数",
+    "max_age_days": "大于 0 的整数",
+    "months": "大于 0 的整数",
+    "terms": "大于 0 的整数",
+    "departments": "一个以上的部门",
+    "electors_metric": "metrics 中登记的存量指标项",
+}
+"""What each option takes, in Chinese."""
+
+
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, arbitrary_types_allowed=False)
 
@@ -543,7 +556,9 @@ def _read(path: Path, model: type[_M], faults: list[Fault]) -> _M | None:
     try:
         data = yaml.load(path.read_bytes(), Loader=_UniqueKeyLoader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        faults.append(Fault(name, " ".join(str(error).split()), "UTF-8 编码的 YAML", "改正该处的书写"))
+        mark = getattr(error, "problem_mark", None)
+        where = name if mark is None else f"{name}：第 {mark.line + 1} 行第 {mark.column + 1} 列"
+        faults.append(Fault(where, " ".join(str(error).split()), "UTF-8 编码的 YAML", "改正该处的书写"))
         return None
     if not isinstance(data, dict):
         faults.append(Fault(name, type(data).__name__, "键和值组成的 YAML 文件", "参照默认参数包书写"))
@@ -560,12 +575,40 @@ _KINDS = {
     "extra_forbidden": (None, "参数包定义的键", "删除此项或改正键名"),
 }
 
+_ALLOWED = {
+    "bool_type": "true 或 false",
+    "date_from_datetime_parsing": "日期，如 2026-01-01",
+    "date_type": "日期，如 2026-01-01",
+    "dict_type": "键和值",
+    "finite_number": "有限的数",
+    "float_parsing": "数",
+    "float_type": "数",
+    "greater_than": "大于 {gt:g} 的数",
+    "greater_than_equal": "不小于 {ge:g} 的数",
+    "int_type": "整数",
+    "is_instance_of": "村、社区",
+    "less_than": "小于 {lt:g} 的数",
+    "less_than_equal": "不大于 {le:g} 的数",
+    "literal_error": "{expected}",
+    "model_type": "键和值",
+    "string_pattern_mismatch": "小写字母开头，只含小写字母、数字和下划线",
+    "string_type": "文字（数字和日期要加引号）",
+    "too_long": "至多 {max_length} 项",
+    "too_short": "至少 {min_length} 项",
+    "tuple_type": "列表",
+    "union_tag_invalid": "kind 为 {expected_tags}",
+    "union_tag_not_found": "写明 kind",
+}
+"""What may stand in the place of a fault that pydantic finds, by its type."""
+
 
 def _pydantic_fault(name: str, detail: Any) -> Fault:
     path = ""
     for part in detail["loc"]:
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
-    found, allowed, remedy = _KINDS.get(detail["type"], (None, str(detail["msg"]), "改为允许的值"))
+    expected = _ALLOWED.get(detail["type"], "参数包规定的写法").format(**detail.get("ctx", {}))
+    expected = expected.replace(" or ", "、")
+    found, allowed, remedy = _KINDS.get(detail["type"], (None, expected, "改为允许的值"))
     shown = found if found is not None else str(detail["input"])[:80]
     return Fault(f"{name}：{path}", shown, allowed, remedy)
 
@@ -591,6 +634,9 @@ def _read_rules(folder: Path, region: str, faults: list[Fault]) -> list[Rule] | 
             return None
         pack = _read(path, RulePack, faults)
         if pack is None:
+            return None
+        if pack.region != wanted:
+            faults.append(Fault(f"{path.name}：region", pack.region, wanted, "改为与文件名相同的地区"))
             return None
         chain.append(pack)
         wanted = pack.extends
@@ -714,6 +760,20 @@ def _option_faults(where: str, options: Mapping[str, Any], allowed: frozenset[st
     return faults
 
 
+def _option_value_faults(where: str, key: str, value: object, metrics: Mapping[str, Metric]) -> list[Fault]:
+    if key == "departments":
+        good = isinstance(value, tuple) and len(value) > 0
+    elif key == "electors_metric":
+        good = isinstance(value, str) and value in metrics and metrics[value].kind == "stock"
+    elif key == "major_weight":
+        good = isinstance(value, int | float) and value > 0
+    elif key in OPTION_WORDS:
+        good = isinstance(value, int) and value > 0
+    else:
+        return []  # no such option, which _option_faults has told
+    return [] if good else [Fault(where, str(value), OPTION_WORDS[key], "改为允许的值")]
+
+
 def _gate_faults(pack: GatePack) -> list[Fault]:
     faults = []
     seen: set[str] = set()
@@ -730,7 +790,10 @@ def _gate_faults(pack: GatePack) -> list[Fault]:
 
 
 def _rule_faults(framework: Framework | None, gates: GatePack | None, rules: Sequence[Rule]) -> list[Fault]:
-    known = {r.id for r in rules}
+    by_id: dict[str, list[Rule]] = {}
+    for rule in rules:
+        by_id.setdefault(rule.id, []).append(rule)
+    metrics = framework.metrics if framework is not None else {}
     used: list[tuple[str, Mapping[str, Any]]] = []
     if framework is not None:
         used += [
@@ -744,8 +807,17 @@ def _rule_faults(framework: Framework | None, gates: GatePack | None, rules: Seq
         Fault(f"{where}.options.{key}", value.rule, "规则包中的规则编号", "在规则包中补充该规则或改正编号")
         for where, options in used
         for key, value in options.items()
-        if isinstance(value, RuleRef) and value.rule not in known
+        if isinstance(value, RuleRef) and value.rule not in by_id
     ]
+    for where, options in used:
+        for key, value in options.items():
+            if not isinstance(value, RuleRef):
+                faults += _option_value_faults(f"{where}.options.{key}", key, value, metrics)
+    referred = {(v.rule, k) for _, options in used for k, v in options.items() if isinstance(v, RuleRef)}
+    for rule_id, key in sorted(referred):
+        for rule in by_id.get(rule_id, ()):
+            where = f"规则：{rule_id}（{rule.effective_from} 起）.value"
+            faults += _option_value_faults(where, key, rule.value, metrics)
     faults += [
         Fault(
             f"规则：{r.id}", f"{r.effective_from} 至 {r.effective_to}", "起始日期不晚于截止日期", "改正日期"

@@ -219,3 +219,48 @@ def test_regions_that_extend_each_other_in_a_circle_are_refused(pack: Callable[.
         (folder / "rules" / f"{region}.yaml").write_text(yaml.safe_dump(data), encoding="utf-8")
     with pytest.raises(ParameterError, match="不循环的 extends"):
         load_parameters(folder, region="one")
+
+
+def test_options_of_a_wrong_kind_are_refused_where_they_stand(pack: Callable[..., Path]) -> None:
+    def framework(data: dict[str, Any]) -> None:
+        for indicator in (i for d in data["dimensions"] for i in d["indicators"]):
+            if indicator["id"] == "leads_rate":
+                indicator["measure"]["options"].update(months=0, electors_metric="nobody")
+
+    def gates(data: dict[str, Any]) -> None:
+        data["gates"][3]["options"]["min_days"] = "五"
+        data["gates"][6]["options"]["departments"] = "纪委"
+
+    text = refusal(pack(framework=framework, gates=gates))
+    for said in (
+        "months：发现“0”",
+        "electors_metric：发现“nobody”",
+        "min_days：发现“五”",
+        "departments：发现“纪委”",
+    ):
+        assert said in text
+
+
+def test_faults_are_told_in_chinese(pack: Callable[..., Path]) -> None:
+    def wrong(data: dict[str, Any]) -> None:
+        first = data["dimensions"][0]["indicators"]
+        first[0].update(weight="heavy", decimals=1.5, percent="yes")
+        first[1].update(weight=2, applies_to=["镇"])
+        first[2].update(missing={"policy": "zero"}, reference_points=[[0, 0]])
+        first[3].update(measure={"kind": "x"})
+        data.update(effective_from="soon", title=5)
+
+    text = refusal(pack(framework=wrong))
+    assert "不大于 1 的数" in text
+    for english in ("Input", "should", "valid", "规定的写法"):
+        assert english not in text
+
+
+def test_a_region_file_names_its_own_region(pack: Callable[..., Path]) -> None:
+    folder = pack()
+    (folder / "rules").mkdir()
+    data = {"kind": "rules", "id": "a", "region": "b", "extends": "a", "version": "1", "title": "t"}
+    data |= {"effective_from": "2020-01-01", "author": "a", "source": "s", "rules": []}
+    (folder / "rules" / "a.yaml").write_text(yaml.safe_dump(data), encoding="utf-8")
+    with pytest.raises(ParameterError, match="改为与文件名相同的地区"):
+        load_parameters(folder, region="a")

@@ -7,6 +7,7 @@ anything else is a defect, whose details go to a file and whose number is shown.
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import hashlib
 import logging
 import os
@@ -140,10 +141,6 @@ def run(data: Path, as_of: dt.date, out: Path, pack: Path | None, region: str) -
     from huanjie_lib.parameters import load_parameters
     from huanjie_lib.workbench import write_assessment
 
-    if out.resolve() == data.resolve() or data.resolve() in out.resolve().parents:
-        raise UsageError(
-            "结果不能写在数据文件夹里", [Fault("--out", str(out), "数据文件夹以外的文件夹", "换一个文件夹")]
-        )
     progress = _Progress()
     done = write_assessment(
         data, out, as_of=as_of, parameters=load_parameters(pack, region=region), progress=progress
@@ -215,13 +212,26 @@ def _intake_summary(intake: Intake) -> str:
 
 def _usage_message(error: click.UsageError) -> str:
     """Return click's complaint in Chinese."""
+    see = "用 huanjie --help 查看用法"
     if isinstance(error, click.MissingParameter) and error.param is not None:
-        return f"缺少参数 {'/'.join(error.param.opts)}；处理办法：补充该参数，用 huanjie --help 查看用法。"
+        return f"缺少参数 {'/'.join(error.param.opts)}；处理办法：补充该参数，{see}。"
     if isinstance(error, click.NoSuchOption):
-        return f"没有参数 {error.option_name}；处理办法：用 huanjie --help 查看用法。"
+        return f"没有参数 {error.option_name}；处理办法：{see}。"
+    if isinstance(error, click.BadOptionUsage):
+        return f"参数 {error.option_name} 后面缺少值；处理办法：补充该参数的值，{see}。"
     if isinstance(error, click.BadParameter) and error.param is not None:
-        return f"参数 {'/'.join(error.param.opts)} 的值不对（{error.message}）；处理办法：改为允许的值。"
-    return f"命令用法有误（{error.format_message()}）；处理办法：用 huanjie --help 查看用法。"
+        name, allowed = "/".join(error.param.opts), _allowed(error.param.type)
+        return f"参数 {name} 的值不对；应为：{allowed}；处理办法：改为允许的值。"
+    commands = "、".join(cli.commands)
+    return f"命令用法有误（{error.format_message()}）；应为：{commands} 之一加参数；处理办法：{see}。"
+
+
+def _allowed(kind: click.ParamType[Any]) -> str:
+    if isinstance(kind, click.IntRange):
+        return f"{kind.min} 到 {kind.max} 之间的整数"
+    if isinstance(kind, click.Path):
+        return "文件夹，不能是文件"
+    return "整数" if isinstance(kind, click.types.IntParamType) else "文字"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -250,6 +260,13 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 1
+    except OSError as error:
+        if not isinstance(error, PermissionError) and error.errno not in {errno.ENOSPC, errno.EROFS}:
+            return _report_defect(traceback.format_exc())
+        where = error.filename or "文件"
+        fault = Fault(str(where), str(error.strerror), "可以读写的位置", "检查权限和磁盘空间，或换一个文件夹")
+        click.echo(f"错误：{UsageError('文件不能读写', [fault])}", err=True)
+        return UsageError.exit_code
     except Exception:  # noqa: BLE001 — the last line of defence: shown by number, kept in full
         return _report_defect(traceback.format_exc())
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from huanjie_lib import __version__
+from huanjie_lib.errors import Fault, UsageError
 from huanjie_lib.parameters import ParameterSet, load_parameters
 from huanjie_lib.pipeline import RiskResult, run_risk
 from huanjie_lib.store.run_folder import Run, write_run
@@ -115,6 +116,13 @@ def write_assessment(
     """
     from huanjie_lib.intake import write_report
 
+    if out.resolve() == data.resolve() or data.resolve() in out.resolve().parents:
+        raise UsageError(
+            "结果不能写在数据文件夹里",
+            [Fault("评估文件夹", str(out), "数据文件夹以外的文件夹", "换一个文件夹")],
+        )
+    if out.is_file():
+        raise UsageError("结果不能写成文件", [Fault("评估文件夹", str(out), "一个文件夹", "换一个文件夹")])
     intake = open_data(data, parameters, progress=progress)
     result = run_risk(intake.tables, parameters, as_of=as_of, progress=progress)
     if progress is not None:

@@ -231,6 +231,8 @@ def test_export_writes_the_files_and_names_them(run_folder: Path, tmp_path: Path
         (["run", "--colour", "red"], 2, "没有参数 --colour"),
         (["dance"], 2, "dance"),
         (["init", "--out", "z", "--units", "many"], 2, "--units"),
+        (["init", "--out", "z", "--units", "5"], 2, "应为：60 到 20000 之间的整数"),
+        (["run", "--out"], 2, "参数 --out 后面缺少值"),
     ],
 )
 def test_wrong_calls(
@@ -277,3 +279,16 @@ def test_every_kind_of_error_has_a_non_zero_exit_code() -> None:
 
 def test_dates_are_taken_as_dates() -> None:
     assert cli._Date().convert(dt.date(2026, 1, 2), None, None) == dt.date(2026, 1, 2)
+
+
+def test_a_place_that_cannot_be_written_is_no_defect(
+    small_city: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", "index.parquet")
+
+    monkeypatch.setattr("huanjie_lib.workbench.write_run", refused)
+    assert run_city(small_city, tmp_path / "out") == 2
+    text = told(capsys)
+    assert "index.parquet" in text
+    assert "检查权限" in text

@@ -130,9 +130,9 @@ class Column:
         if self.kind in {"integer", "number"}:
             noun = "整数" if self.kind == "integer" else "数"
             if self.minimum is not None and self.maximum is not None:
-                return f"{self.minimum:g} 到 {self.maximum:g} 之间的{noun}"
+                return f"{self.minimum:.15g} 到 {self.maximum:.15g} 之间的{noun}"
             if self.minimum is not None:
-                return f"不小于 {self.minimum:g} 的{noun}"
+                return f"不小于 {self.minimum:.15g} 的{noun}"
             return noun
         return {
             "date": "日期，如 2026-10-31",

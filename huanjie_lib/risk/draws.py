@@ -1,8 +1,8 @@
 """Points lost under many draws of what is uncertain: the streaming kernel of uncertainty and sensitivity.
 
-Units come in small tiles, draws in blocks laid out as (draws × units), so that one product of a block fits
-the cache and stays on one core: the threads of a BLAS fight with other kernels for two cores, which was
-measured to slow such products down tenfold and more on a busy machine.
+Units come in tiles and draws in blocks, laid out as (draws × units) so that a block stays in the cache. The
+product of a block is taken in strips that OpenBLAS keeps on one core: its threads fight with other kernels
+for two cores, which was measured to slow such products down tenfold and more on a busy machine.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ Reals: TypeAlias = npt.NDArray[Any]
 Positions: TypeAlias = npt.NDArray[np.intp]
 Scale: TypeAlias = Literal["values", "severities"]
 
-UNITS_PER_TILE = 480
-TILES_PER_LOAD = 8
+UNITS_PER_TILE = 3840
+UNITS_PER_STRIP = 480
 
 
 @dataclass(frozen=True)
@@ -224,23 +224,13 @@ class LossModel:
             for column in kind.columns:
                 gaps |= np.isnan(self._raw[of_kind, column])
             for rows in (of_kind[~gaps], of_kind[gaps]):
-                for first in range(0, len(rows), UNITS_PER_TILE * TILES_PER_LOAD):
-                    load = rows[first : first + UNITS_PER_TILE * TILES_PER_LOAD]
-                    value, severity, missing = self._load(kind, load)
-                    for begin in range(0, len(load), UNITS_PER_TILE):
-                        here = slice(begin, begin + UNITS_PER_TILE)
-                        cell_unit, cell_row = np.nonzero(missing[:, here].T)
-                        yield Tile(
-                            number=number,
-                            units=load[here],
-                            missing=missing[:, here].sum(axis=0),
-                            severity=severity[:, here],
-                            value=value[:, here],
-                            cell_unit=cell_unit,
-                            cell_row=cell_row,
-                            kind=kind,
-                        )
-                        number += 1
+                for first in range(0, len(rows), UNITS_PER_TILE):
+                    units = rows[first : first + UNITS_PER_TILE]
+                    value, severity, missing = self._load(kind, units)
+                    cell_unit, cell_row = np.nonzero(missing.T)
+                    gaps_of_unit = missing.sum(axis=0)
+                    yield Tile(number, units, gaps_of_unit, severity, value, cell_unit, cell_row, kind)
+                    number += 1
 
     def _load(self, kind: _KindModel, rows: Positions) -> tuple[Reals, Reals, npt.NDArray[np.bool_]]:
         value = np.empty((len(kind.columns), len(rows)))
@@ -269,15 +259,16 @@ class LossModel:
         """
         if self._draws.moves_values:
             return self._moved(tile, start, stop, rng)
-        drawn = self._gaps(tile, start, stop, rng)
+        complete = not len(tile.cell_unit)
+        drawn = tile.severity[:0] if complete else self._gaps(tile, start, stop, rng)
         out: Reals | None = None
         for group in tile.kind.groups:
             w = _rows(group.weights, start, stop)
-            mass: Reals = w @ tile.severity[group.rows]
+            mass = _product(w, tile.severity[group.rows])
             if len(mass) != stop - start:
                 mass = np.repeat(mass, stop - start, axis=0)
             inside = (tile.cell_row >= group.rows.start) & (tile.cell_row < group.rows.stop)
-            if inside.any():
+            if not complete and inside.any():
                 units = tile.cell_unit[inside]
                 first = np.flatnonzero(np.diff(units, prepend=-1))
                 part = drawn if inside.all() else drawn[:, inside]
@@ -326,6 +317,14 @@ class LossModel:
             assert total is not None
             out[row] = total[0]
         return out
+
+
+def _product(w: Reals, severity: Reals) -> Reals:
+    out = np.empty((len(w), severity.shape[1]), dtype=severity.dtype)
+    for first in range(0, severity.shape[1], UNITS_PER_STRIP):
+        strip = slice(first, first + UNITS_PER_STRIP)
+        np.matmul(w, severity[:, strip], out=out[:, strip])
+    return out
 
 
 def _rows(of_draws: Reals, start: int, stop: int) -> Reals:

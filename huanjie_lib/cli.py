@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import errno
 import hashlib
+import json
 import logging
 import os
 import sys
@@ -181,6 +182,9 @@ def export(run_folder: Path, out: Path) -> None:
     paths = export_run(read_run(run_folder), out, progress=progress)
     progress.close()
     click.echo(f"已写出 {len(paths)} 个文件到 {out}：{'、'.join(p.name for p in paths)}")
+    omitted = json.loads(paths[-1].read_text(encoding="utf-8"))["omitted"]
+    for reason in sorted(set(omitted.values())):
+        click.echo(f"没有制作地图：{reason}", err=True)
 
 
 def _issue_lines(intake: Intake, most: int = 50) -> list[str]:

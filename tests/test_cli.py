@@ -218,6 +218,20 @@ def test_export_writes_the_files_and_names_them(run_folder: Path, tmp_path: Path
     assert "已写出" in capsys.readouterr().out
 
 
+def test_export_says_why_there_is_no_map(city: Path, tmp_path: Path, capsys: Capture) -> None:
+    units = pd.read_parquet(city / "tables" / "units.parquet")
+    units.drop(columns=["geometry", "longitude", "latitude"]).to_csv(
+        city / "tables" / "units.csv", index=False
+    )
+    (city / "tables" / "units.parquet").unlink()
+    (city / "sources.yaml").write_text("{}\n", encoding="utf-8")
+    assert run_city(city, tmp_path / "run") == 0
+    capsys.readouterr()
+    assert run("export", "--run", tmp_path / "run", "--out", tmp_path / "files") == 0
+    assert "没有制作地图：村（社区）没有边界和坐标" in told(capsys)
+    assert {p.suffix for p in (tmp_path / "files").iterdir()} == {".xlsx", ".json"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [

@@ -222,18 +222,31 @@ class Indicator(_Model):
     decimals: Annotated[int, Field(ge=0, le=6)] = 1
     percent: bool = False
 
-    def describe(self, value: float | None) -> str:
-        """Return the reason sentence with the value filled in, or say that it was not reported.
+    def describe(self, value: float | None, *, severity: float | None = None) -> str:
+        """Return in one sentence what the value says.
+
+        Parameters
+        ----------
+        value
+            The indicator's value; missing where it is not known.
+        severity
+            Its severity; at 0 the sentence says that no points are lost instead of giving a reason.
 
         Examples
         --------
-        >>> load_parameters().framework.indicator("petition_rate").describe(12.34)
+        >>> rate = load_parameters().framework.indicator("petition_rate")
+        >>> rate.describe(12.34)
         '近12个月每千人信访12.3件次'
-        >>> load_parameters().framework.indicator("petition_rate").describe(None)
-        '千人信访率未填报'
+        >>> rate.describe(0.4, severity=0.0)
+        '千人信访率0.4件次/千人，不扣分'
+        >>> rate.describe(None)
+        '千人信访率缺少数据'
         """
         if value is None or math.isnan(value):
-            return f"{self.label}未填报"
+            return f"{self.label}缺少数据"
+        if severity == 0:
+            unit = "" if self.percent else self.unit
+            return f"{self.label}{self.format(value)}{unit}，不扣分"
         return self.reason.replace("{value}", self.format(value))
 
     def format(self, value: float) -> str:

@@ -253,7 +253,10 @@ def _indicator_frame(
                 "severity_low": np.where(applies & np.isnan(severity), 0.0, severity),
                 "severity_high": np.where(applies & np.isnan(severity), 1.0, severity),
                 "points": scores.points[indicator.id].to_numpy(),
-                "reason": [_reason(indicator, v, s) for v, s in zip(value, status, strict=True)],
+                "reason": [
+                    _reason(indicator, v, word, harm)
+                    for v, word, harm in zip(value, status, severity, strict=True)
+                ],
                 "data_date": dates.to_numpy(),
                 "source_table": answer.table,
                 **_sources(source, row),
@@ -268,13 +271,13 @@ def _indicator_frame(
     )
 
 
-def _reason(indicator: Indicator, value: float, status: str) -> str:
+def _reason(indicator: Indicator, value: float, status: str, severity: float) -> str:
     """Return in one sentence what the value says, or why there is none."""
     if status == ValueStatus.NOT_APPLICABLE:
         return f"{indicator.label}不适用于此类单位"
     if status == ValueStatus.STALE:
         return f"{indicator.label}的数据已过期"
-    return indicator.describe(value)
+    return indicator.describe(value, severity=severity)
 
 
 def _event_frame(prepared: Prepared, table: str) -> pd.DataFrame:

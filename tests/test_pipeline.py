@@ -87,11 +87,12 @@ def test_the_indicator_table_agrees_with_points_and_names_the_cell(result: RiskR
         7,
     )
     assert cell["data_date"] == pd.Timestamp("2026-09-15")
+    assert wide.loc[("990101101001", "reserve_people"), "reason"] == "后备人选数2人，不扣分"
     fact = wide.loc[("990101101202", "reserve_people")]
     assert (fact["value"], fact["source_row"]) == (1.0, 10)
     unknown = wide.loc[("990101101001", "roll_gap")]
     assert unknown["status"] == "missing"
-    assert unknown["reason"] == "选民登记缺口率未填报"
+    assert unknown["reason"] == "选民登记缺口率缺少数据"
     assert (unknown["severity_low"], unknown["severity_high"]) == (0.0, 1.0)
     assert unknown[["value", "data_date", "source_file", "source_row"]].isna().all()
 
@@ -183,4 +184,4 @@ def test_a_stale_value_is_not_called_unreported() -> None:
     late = run_risk(tables(), PARAMETERS, as_of=dt.date(2027, 10, 31)).indicators
     reasons = late.set_index(["unit_code", "indicator"])["reason"]
     assert reasons[CODES[0], "reserve_people"] == "后备人选数的数据已过期"
-    assert reasons[CODES[0], "roll_gap"] == "选民登记缺口率未填报"
+    assert reasons[CODES[0], "roll_gap"] == "选民登记缺口率缺少数据"

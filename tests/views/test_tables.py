@@ -217,7 +217,7 @@ def test_losses_are_every_indicator_that_cost_points(small_run: Run) -> None:
     assert not missing.empty
     assert set(missing["value"]) == {"—"}
     assert set(missing["source"]) == {""}
-    assert missing["reason"].str.endswith("未填报").all()
+    assert missing["reason"].str.endswith("缺少数据").all()
     filed = frame[frame["status"] == "已填报"]
     assert filed["source"].str.fullmatch(r"returns/\d{9}\.xlsx，工作表“基础数据”，第\d+行").all()
 

@@ -80,7 +80,7 @@ def test_the_indicator_table_agrees_with_points_and_names_the_cell(result: RiskR
     long = result.points_lost.set_index(["unit_code", "indicator"])["points"]
     np.testing.assert_array_equal(wide.loc[long.index, "points"], long)
     cell = wide.loc[("990101101201", "screening_age_days")]
-    assert (cell["value"], cell["reason"]) == (46.0, "已有46天未做矛盾摸排")
+    assert (cell["value"], cell["reason"]) == (46.0, "摸排间隔天数46天，不扣分")
     assert (cell["source_file"], cell["source_sheet"], cell["source_row"]) == (
         "returns/x.xlsx",
         "矛盾摸排",

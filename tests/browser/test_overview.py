@@ -137,15 +137,17 @@ def screen(overview: Screen) -> Screen:
 
 @pytest.fixture(scope="module")
 def hostile_run(sample_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The sample city with one red unit, its township and county under a hostile name."""
+    """The sample city with its reddest unit and two townships under hostile names."""
     run = tmp_path_factory.mktemp("hostile") / "run"
     shutil.copytree(sample_run, run)
     units = pd.read_parquet(run / "units.parquet")
     index = pd.read_parquet(run / "index.parquet").set_index("unit_code")
     code = index.loc[index["level"] == "red", "index"].idxmin()
-    township = units.set_index("unit_code").at[code, "township_code"]
+    township_of = units.set_index("unit_code")["township_code"]
+    worst = index["index"].groupby(township_of).mean().idxmin()
     units.loc[units["unit_code"] == code, "unit_name"] = HOSTILE
-    units.loc[units["township_code"] == township, ["township_name", "county_name"]] = f"乡{HOSTILE}"
+    renamed = units["township_code"].isin([township_of[code], worst])
+    units.loc[renamed, ["township_name", "county_name"]] = f"乡{HOSTILE}"
     units.to_parquet(run / "units.parquet", index=False)
     return run
 

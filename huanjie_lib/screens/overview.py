@@ -12,7 +12,7 @@ import logging
 import os
 import secrets
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,7 +26,7 @@ from markupsafe import Markup
 
 from huanjie_lib.errors import Fault, HuanjieError, UsageError
 from huanjie_lib.screens.live_map import LiveMap
-from huanjie_lib.screens.panel import Panel, render
+from huanjie_lib.screens.panel import STYLE, Panel, render
 from huanjie_lib.screens.serve import RUN_VARIABLE
 from huanjie_lib.store.run_folder import Run, read_run
 from huanjie_lib.views import charts, summary, tables
@@ -230,6 +230,25 @@ class OverviewModel(traitlets.HasTraits):
         return str(proposal["value"])
 
 
+class Screen(ipywidgets.Box):  # type: ignore[misc]
+    """The widgets of a screen, with a still picture of them for the page to show until they have loaded.
+
+    Parameters
+    ----------
+    children
+        The widgets.
+    preview
+        HTML of the picture, from :func:`~huanjie_lib.screens.panel.render`.
+    """
+
+    def __init__(self, children: Sequence[ipywidgets.Widget], *, preview: Markup) -> None:
+        super().__init__(children)
+        self.preview = preview
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        return {**super()._repr_mimebundle_(**kwargs), "text/html": str(self.preview)}
+
+
 class OverviewView:
     """The screen: map, figures and side panel, drawn from a model.
 
@@ -253,7 +272,7 @@ class OverviewView:
         panels = [self._head, self._search, self._matches, self._tiles, self._side]
         for panel in panels:
             panel.on_action(self._act)
-        self.widget = ipywidgets.Box([*panels[:4], self.map, self._side])
+        self.widget = Screen([*panels[:4], self.map, self._side], preview=self._preview_html())
         self.widget.add_class("hj-screen")
         self.widget.add_class("hj-overview")
         model.observe(self._draw_side, ["tab", "order", "group", "township", "unit", "section"])
@@ -335,6 +354,16 @@ class OverviewView:
         if listing is not None:
             return render("listing.html.j2", listing=listing, **WORDS)
         return render("side.html.j2", tabs=TABS, tab=model.tab, content=self._tab_html(model.tab))
+
+    def _preview_html(self) -> Markup:
+        return render(
+            "preview.html.j2",
+            css=Markup(STYLE.read_text(encoding="utf-8")),
+            head=Markup(self._head.html),
+            search=Markup(self._search.html),
+            tiles=Markup(self._tiles.html),
+            side=Markup(self._side.html),
+        )
 
     def _tab_html(self, tab: str) -> Markup:
         view = self.model.overview

@@ -16,11 +16,14 @@ import jinja2
 import traitlets
 from markupsafe import Markup
 
-__all__ = ["Panel", "render"]
+__all__ = ["STYLE", "Panel", "render"]
 
 LONGEST_VALUE: Final = 64
 
 _HERE: Final = Path(__file__).parent
+STYLE: Final = _HERE / "static" / "overview.css"
+"""Stylesheet of all panels."""
+
 _TEMPLATES: Final = jinja2.Environment(
     loader=jinja2.FileSystemLoader(_HERE / "templates"),
     autoescape=True,
@@ -58,7 +61,7 @@ class Panel(anywidget.AnyWidget):
     """
 
     _esm = _HERE / "static" / "panel.js"
-    _css = _HERE / "static" / "overview.css"
+    _css = STYLE
 
     label = traitlets.Unicode("", read_only=True).tag(sync=True)
     html = traitlets.Unicode("").tag(sync=True)

@@ -62,6 +62,7 @@ _PING_MS: Final = 30_000
 _REFILL_AFTER_S: Final = 4.0
 """Wait before the next kernel is started, so that it does not compete with the page now opening."""
 _ASK_EVERY_S: Final = 0.1
+_ASK_TIMES: Final = 300
 _QUIET_FOR_S: Final = 120
 """Voilà writes a script into a page it has kept waiting longer than this; ours allows none and needs none."""
 _CULL_AFTER_S: Final = 600
@@ -171,9 +172,11 @@ class ScreenServer(Voila):  # type: ignore[misc]
 
     async def _tell(self) -> None:
         """Tell the address, and open it, once the first kernel is on its way: a viewer then gets that one."""
-        preheated = self.voila_configuration.preheat_kernel
-        while preheated and not self.kernel_manager.notebook_data:
-            await asyncio.sleep(_ASK_EVERY_S)
+        if self.voila_configuration.preheat_kernel:
+            for _ in range(_ASK_TIMES):
+                if self.kernel_manager.notebook_data:
+                    break
+                await asyncio.sleep(_ASK_EVERY_S)
         if self.announce is not None:
             self.announce(self.token_url)
         if self.open_browser:

@@ -23,6 +23,7 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Dialog, Locator, Page, WebSocket, expect
 
+from huanjie_lib.store.run_folder import Run
 from huanjie_lib.views.words import date_text, number_text
 from huanjie_lib.vocabulary import Level
 
@@ -350,6 +351,22 @@ def test_a_viewer_costs_little_memory_and_nothing_after_leaving(
         while set(before) <= set(kernels()) and time.monotonic() < until:
             watched.page.wait_for_timeout(200)
         assert not set(before) <= set(kernels())
+
+
+def test_a_page_whose_server_has_gone_says_so(
+    watch: Watch, new_screen: Callable[[Path, Path], Any], small_run: Run, tmp_path: Path
+) -> None:
+    assert small_run.path is not None
+    server = new_screen(small_run.path, tmp_path)
+    with watch() as watched:
+        opened(watched, server.url, small_run.path, units=len(small_run.units))
+        notice = watched.page.locator("#hj-offline")
+        expect(notice).to_be_hidden()
+        server.process.terminate()
+        assert server.process.wait(60) == 0
+        expect(notice).to_be_visible(timeout=60_000)
+        expect(notice).to_contain_text("请刷新页面")
+        watched.page.screenshot(path=tmp_path / "gone.png")
 
 
 def test_a_hostile_name_is_text_everywhere(

@@ -11,6 +11,8 @@ from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
+import nbclient
+import nbformat
 import pandas as pd
 import pytest
 import traitlets
@@ -18,6 +20,7 @@ import traitlets
 from huanjie_lib.screens import open_overview, overview
 from huanjie_lib.screens.overview import GROUPS, ORDERS, TABS, OverviewModel, OverviewView
 from huanjie_lib.screens.panel import Panel
+from huanjie_lib.screens.serve import notebook_path
 from huanjie_lib.store.run_folder import Run
 from huanjie_lib.views import tables
 from huanjie_lib.views.words import number_text
@@ -339,6 +342,14 @@ class TestView:
             press(view, "side", "tab", tab)
             assert "错误编号" not in panels(view)["side"].html
 
+    def test_preview_shows_what_the_panels_show(self, view: OverviewView) -> None:
+        bundle = view.widget._repr_mimebundle_()
+        assert "application/vnd.jupyter.widget-view+json" in bundle
+        preview = bundle["text/html"]
+        for panel in ("head", "tiles", "side"):
+            assert panels(view)[panel].html in preview
+        assert active_content(preview) == []
+
     def test_map_carries_every_unit(self, view: OverviewView, small_run: Run) -> None:
         assert view.map.levels == tables.level_bytes(small_run)
         assert HOSTILE in view.map.hover_text
@@ -374,6 +385,15 @@ class TestDoor:
         assert number
         assert "Traceback" not in shown
         assert number[1] in caplog.text
+
+    def test_the_notebook_shows_it(self, small_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("HUANJIE_RUN", str(small_run.path))
+        book = nbformat.read(notebook_path("overview"), as_version=4)
+        nbclient.NotebookClient(book, timeout=120, kernel_name="python3").execute()
+        (shown,) = book.cells[-1].outputs
+        assert "application/vnd.jupyter.widget-view+json" in shown["data"]
+        assert "总体态势" in shown["data"]["text/html"]
+        assert all(cell.outputs == [] for cell in book.cells[1:-1])
 
     def test_log_goes_to_the_server(self, small_run: Run) -> None:
         open_overview(small_run.path)

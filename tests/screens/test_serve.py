@@ -169,7 +169,20 @@ class TestPage:
         assert "open_overview" not in text
         assert "Traceback" not in text
         settings = re.sub(r'(?s)<script id="jupyter-config-data".*?</script>', "", text)
-        assert re.findall(r"https?://[^\"' ]+", settings) == []
+        named = set(re.findall(r"https?://[^\\\"' ]+", settings))
+        assert named <= {"http://www.w3.org/2000/svg"}  # the name of a vocabulary, never asked for
+
+    def test_figures_stand_in_the_page_before_any_script_runs(
+        self, page: tuple[http.client.HTTPMessage, str], small_run: Run
+    ) -> None:
+        text = page[1]
+        reds = (small_run.index["level"] == "red").sum()
+        assert f'data-figure="red">{reds}<' in text
+        assert "总体态势" in text
+        assert "<img" not in text
+        scripts = re.findall(r"<script(?![^>]*type=\"application/)[^>]*>([^<]*)", text)
+        assert scripts
+        assert [script for script in scripts if script.strip()] == []  # each comes from a file
 
     def test_headers_keep_the_page_to_itself(self, page: tuple[http.client.HTTPMessage, str]) -> None:
         policy = page[0]["Content-Security-Policy"]

@@ -8,7 +8,15 @@ window.voila_heartbeat = () => {};
 window.voila_process = () => {};
 window.voila_finish = () => {};
 
-const ASK_EVERY = 15000; // ms
+// The screen's picture of itself goes when its map is there.
+const arrival = new MutationObserver(() => {
+    if (!document.querySelector('.hj-screen:not(.hj-preview) canvas')) return;
+    arrival.disconnect();
+    document.querySelector('.hj-preview')?.remove();
+});
+arrival.observe(document, { childList: true, subtree: true });
+
+const ASK_EVERY = 10000; // ms
 const MISSED = 2; // answers without which the kernel is taken for gone
 
 // Say so when the kernel behind the page is gone: a still picture must not pass for a live one.

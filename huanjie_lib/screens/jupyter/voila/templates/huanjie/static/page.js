@@ -8,11 +8,16 @@ window.voila_heartbeat = () => {};
 window.voila_process = () => {};
 window.voila_finish = () => {};
 
-// The screen's picture of itself goes when its map is there.
+// The loading line goes when a screen, or its picture of itself, is there; the picture when the widgets are.
+const screens = document.getElementsByClassName('hj-screen');
+const canvases = document.getElementsByTagName('canvas');
 const arrival = new MutationObserver(() => {
-    if (!document.querySelector('.hj-screen:not(.hj-preview) canvas')) return;
+    if (!screens.length) return;
+    document.getElementById('loading')?.remove();
+    const preview = document.querySelector('.hj-preview');
+    if (preview && !canvases.length) return;
+    preview?.remove();
     arrival.disconnect();
-    document.querySelector('.hj-preview')?.remove();
 });
 arrival.observe(document, { childList: true, subtree: true });
 

@@ -205,12 +205,13 @@ def _issue_lines(intake: Intake, most: int = 50) -> list[str]:
 
 
 def _intake_summary(intake: Intake) -> str:
-    totals = {c: int(intake.counts[c].sum()) for c in ("read", "loaded", "quarantined", "dropped")}
-    severities = intake.issues["severity"].value_counts()
+    from huanjie_lib.intake import IssueLevel
+
+    totals = intake.totals()
     return (
         f"读入 {totals['read']:,} 行：载入 {totals['loaded']:,}、隔离 {totals['quarantined']:,}、"
         f"按规则略去 {totals['dropped']:,}；"
-        f"错误 {severities.get('error', 0)} 处、提醒 {severities.get('warning', 0)} 处"
+        f"错误 {intake.number(IssueLevel.ERROR)} 处、提醒 {intake.number(IssueLevel.WARNING)} 处"
     )
 
 

@@ -114,7 +114,7 @@ def write_assessment(
     UsageError
         If ``out`` lies in the data folder or is a file.
     """
-    from huanjie_lib.intake import write_report
+    from huanjie_lib.intake import IssueLevel, write_report
 
     if out.resolve() == data.resolve() or data.resolve() in out.resolve().parents:
         raise UsageError(
@@ -128,17 +128,13 @@ def write_assessment(
     if progress is not None:
         progress("写出评估文件夹", 0, 1)
     write_report(intake, out / "intake")
-    severities = intake.issues["severity"].value_counts()
     manifest = write_run(
         _as_run(result),
         out,
         boundaries=_boundaries(intake, result),
-        inputs=[{"path": f.path, "sha256": f.sha256, "bytes": f.bytes} for f in intake.inputs],
+        inputs=intake.digests(),
         code_version=__version__,
-        intake={
-            **{c: int(intake.counts[c].sum()) for c in ("read", "loaded", "quarantined", "dropped")},
-            **{f"{name}s": int(severities.get(name, 0)) for name in ("error", "warning", "note")},
-        },
+        intake=intake.totals() | {f"{level.value}s": intake.number(level) for level in IssueLevel},
     )
     if progress is not None:
         progress("写出评估文件夹", 1, 1)

@@ -189,6 +189,14 @@ class Intake:
         """Return the number of report lines of a level."""
         return int((self.issues["severity"] == level.value).sum())
 
+    def totals(self) -> dict[str, int]:
+        """Return the rows read, loaded, quarantined and dropped over all files."""
+        return {name: int(self.counts[name].sum()) for name in COUNTED}
+
+    def digests(self) -> list[dict[str, Any]]:
+        """Return path, SHA-256 and size of every input file."""
+        return [{"path": i.path, "sha256": i.sha256, "bytes": i.bytes} for i in self.inputs]
+
     def summary(self) -> dict[str, Any]:
         """Return totals for ``summary.json``: lines by level, rows by table, digests of the inputs."""
         totals = self.counts.groupby("table", sort=True)[list(COUNTED)].sum()
@@ -197,7 +205,7 @@ class Intake:
             "tables": {
                 str(name): {str(k): int(v) for k, v in row.items()} for name, row in totals.iterrows()
             },
-            "inputs": [{"path": i.path, "sha256": i.sha256, "bytes": i.bytes} for i in self.inputs],
+            "inputs": self.digests(),
         }
 
 

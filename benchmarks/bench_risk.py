@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from huanjie_lib.parameters import Classification, Framework, load_parameters
+from huanjie_lib.parameters import Classification, Framework, UncertaintyAssumptions, load_parameters
 from huanjie_lib.risk.classification import classify
 from huanjie_lib.risk.scoring import Scores, points_lost, score, weights
 from huanjie_lib.risk.uncertainty import Uncertainty, simulate, weight_draws
@@ -162,7 +162,7 @@ def measure(*, units: int, draws: int, rounds: int) -> list[Measurement]:
     framework, cuts = thirty(pack.framework), pack.classification
     table, kinds = values(framework, units)
     few = table.iloc[:QUICK_UNITS], kinds.iloc[:QUICK_UNITS]
-    check(*few, framework, cuts, simulate(*few, framework, cuts, rng=SEED, draws=200))
+    check(*few, framework, cuts, simulate(*few, framework, cuts, rng=SEED))
     gaps = table.mask(np.random.default_rng(SEED).random(table.shape) < 0.05)
 
     w = weights(framework, UnitKind.VILLAGE)
@@ -172,10 +172,12 @@ def measure(*, units: int, draws: int, rounds: int) -> list[Measurement]:
     across, within = weight_draws(framework, concentration=100, draws=draws, rng=np.random.default_rng(SEED))
     drawn = (100.0 * across[:, w.dimension] * within).astype(np.float32)
 
+    assumptions = UncertaintyAssumptions(draws=draws)
+
     def chances(source: pd.DataFrame, *, ranks: bool) -> Callable[[], object]:
         scale = "values" if source is gaps else "severities"
         return lambda: simulate(
-            source, kinds, framework, cuts, rng=SEED, draws=draws, scale=scale, ranks=ranks
+            source, kinds, framework, cuts, rng=SEED, assumptions=assumptions, scale=scale, ranks=ranks
         )
 
     def rescore() -> object:

@@ -1,7 +1,8 @@
 """Dated, sourced and validated parameters: indicator framework, cut-offs, gates and rule packs.
 
 A parameter set is read from YAML packs. A pack folder holds ``framework.yaml`` (metrics, dimensions,
-indicators), ``classification.yaml`` (cut-offs) and, where gates are wanted, ``gates.yaml``; rule packs lie
+indicators), ``classification.yaml`` (cut-offs) and, where they are wanted, ``gates.yaml`` and
+``uncertainty.yaml`` (how far the judgements may be off); rule packs lie
 beside it by region and may extend one another. Reading checks everything before it refuses, so that one
 :class:`~huanjie_lib.errors.ParameterError` lists every fault of every file.
 """
@@ -25,6 +26,7 @@ from huanjie_lib.errors import Fault, ParameterError
 from huanjie_lib.vocabulary import UnitKind
 
 __all__ = [
+    "DEFAULT_ASSUMPTIONS",
     "DERIVED_MEASURES",
     "GATE_CHECKS",
     "ChangeMeasure",
@@ -42,6 +44,8 @@ __all__ = [
     "Rule",
     "RulePack",
     "RuleRef",
+    "UncertaintyAssumptions",
+    "UncertaintyPack",
     "available_regions",
     "load_parameters",
 ]
@@ -331,6 +335,37 @@ class Classification(_Header):
     worsen_margin: Annotated[float, Field(ge=0, le=20, strict=False)] = 0.0
 
 
+class UncertaintyAssumptions(_Model):
+    """How far the judgements behind a colour may be off, and how the colour's chances are computed.
+
+    ``weight_concentration`` is the concentration of the Dirichlet distributions around the adopted weights
+    (larger = surer; ``None`` = certain), ``reference_shift`` the σ of the reference points as a share of
+    their span, ``data_error`` the relative standard deviation of observed values. ``draws`` is the number of
+    draws, and a colour is contested when no colour has at least the chance ``contested_below``.
+
+    Examples
+    --------
+    >>> UncertaintyAssumptions(draws=200, reference_shift=0.05)
+    UncertaintyAssumptions(draws=200, weight_concentration=100.0, reference_shift=0.05, data_error=0.0, \
+contested_below=0.8)
+    """
+
+    draws: Annotated[int, Field(ge=1, le=100_000)] = 1000
+    weight_concentration: Annotated[float, Field(ge=1, allow_inf_nan=False, strict=False)] | None = 100.0
+    reference_shift: Annotated[float, Field(ge=0, le=1, strict=False)] = 0.0
+    data_error: Annotated[float, Field(ge=0, le=1, strict=False)] = 0.0
+    contested_below: Annotated[float, Field(gt=0, le=1, strict=False)] = 0.8
+
+
+DEFAULT_ASSUMPTIONS = UncertaintyAssumptions()
+
+
+class UncertaintyPack(_Header, UncertaintyAssumptions):
+    """The declared uncertainty of a place, with author and source."""
+
+    kind: Literal["uncertainty"]
+
+
 class Gate(_Model):
     """A hard condition for starting an election; no score compensates for it."""
 
@@ -389,6 +424,18 @@ class ParameterSet(_Model):
     gates: GatePack | None
     rules: Annotated[tuple[Rule, ...], BeforeValidator(_as_tuple)]
     region: str
+    uncertainty: UncertaintyPack | None = None
+
+    @property
+    def assumptions(self) -> UncertaintyAssumptions:
+        """The declared uncertainty; the defaults where the pack declares none.
+
+        Examples
+        --------
+        >>> load_parameters().assumptions.draws
+        1000
+        """
+        return self.uncertainty or DEFAULT_ASSUMPTIONS
 
     @property
     def digest(self) -> str:
@@ -504,8 +551,8 @@ def load_parameters(pack: Path | None = None, *, region: str = "national") -> Pa
     Parameters
     ----------
     pack
-        Folder with ``framework.yaml``, ``classification.yaml`` and, optionally, ``gates.yaml`` and
-        ``rules/*.yaml``; the default pack of the package when omitted.
+        Folder with ``framework.yaml``, ``classification.yaml`` and, optionally, ``gates.yaml``,
+        ``uncertainty.yaml`` and ``rules/*.yaml``; the default pack of the package when omitted.
     region
         Region whose rules apply; looked up in ``pack/rules`` first, then among the shipped rule packs.
 
@@ -537,7 +584,8 @@ def load_parameters(pack: Path | None = None, *, region: str = "national") -> Pa
         )
     framework = _read(folder / "framework.yaml", Framework, faults)
     classification = _read(folder / "classification.yaml", Classification, faults)
-    gates = _read(folder / "gates.yaml", GatePack, faults) if (folder / "gates.yaml").exists() else None
+    gates = _read_optional(folder / "gates.yaml", GatePack, faults)
+    uncertainty = _read_optional(folder / "uncertainty.yaml", UncertaintyPack, faults)
     rules = _read_rules(folder, region, faults)
     if framework is not None:
         faults += _framework_faults(framework)
@@ -557,8 +605,17 @@ def load_parameters(pack: Path | None = None, *, region: str = "national") -> Pa
     if faults or framework is None or classification is None or rules is None:
         raise ParameterError("参数包被拒绝", faults)
     return ParameterSet(
-        framework=framework, classification=classification, gates=gates, rules=tuple(rules), region=region
+        framework=framework,
+        classification=classification,
+        gates=gates,
+        rules=tuple(rules),
+        region=region,
+        uncertainty=uncertainty,
     )
+
+
+def _read_optional(path: Path, model: type[_M], faults: list[Fault]) -> _M | None:
+    return _read(path, model, faults) if path.exists() else None
 
 
 def _read(path: Path, model: type[_M], faults: list[Fault]) -> _M | None:

@@ -9,7 +9,13 @@ import pytest
 import yaml
 
 from huanjie_lib.errors import ParameterError
-from huanjie_lib.parameters import DerivedMeasure, ParameterSet, available_regions, load_parameters
+from huanjie_lib.parameters import (
+    DerivedMeasure,
+    ParameterSet,
+    UncertaintyAssumptions,
+    available_regions,
+    load_parameters,
+)
 from huanjie_lib.vocabulary import UnitKind
 
 DEFAULT = Path(str(resources.files("huanjie_lib") / "packs" / "default"))
@@ -254,6 +260,31 @@ def test_faults_are_told_in_chinese(pack: Callable[..., Path]) -> None:
     assert "不大于 1 的数" in text
     for english in ("Input", "should", "valid", "规定的写法"):
         assert english not in text
+
+
+def test_the_uncertainty_is_the_packs_or_else_the_defaults(pack: Callable[..., Path]) -> None:
+    folder = pack(uncertainty=lambda u: u.update(weight_concentration=None, draws=50))
+    declared = load_parameters(folder)
+    assert (declared.assumptions.weight_concentration, declared.assumptions.draws) == (None, 50)
+    assert ParameterSet.from_json(declared.canonical_json()) == declared
+    (folder / "uncertainty.yaml").unlink()
+    silent = load_parameters(folder)
+    assert silent.uncertainty is None
+    assert silent.assumptions == UncertaintyAssumptions()
+    assert silent.version != declared.version
+
+
+def test_an_uncertainty_out_of_range_is_refused_where_it_stands(pack: Callable[..., Path]) -> None:
+    wrong = {"draws": 0, "weight_concentration": 0.5, "reference_shift": -1, "contested_below": "many"}
+    text = refusal(pack(uncertainty=lambda u: u.update(wrong)))
+    assert "共 4 处问题" in text
+    for said in (
+        "uncertainty.yaml：draws：发现“0”；应为：不小于 1 的数",
+        "uncertainty.yaml：weight_concentration：发现“0.5”；应为：不小于 1 的数",
+        "uncertainty.yaml：reference_shift：发现“-1”；应为：不小于 0 的数",
+        "uncertainty.yaml：contested_below：发现“many”；应为：数",
+    ):
+        assert said in text
 
 
 def test_a_region_file_names_its_own_region(pack: Callable[..., Path]) -> None:

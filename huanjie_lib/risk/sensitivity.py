@@ -7,6 +7,8 @@ The inputs are the judgements behind the index, independent of one another:
 * how strict each dimension's reference points are: all stretched by ``exp(σ z)``;
 * how bad a missing value is taken to be: one severity from 0 to 1 for all gaps.
 
+Errors of single observed values are no judgement and play no part here.
+
 The total-order index of an input is the share of the output's variance that would remain if all other
 judgements were settled (Homma & Saltelli 1996). Estimator of Jansen (1999), Computer Physics Communications
 117:35-43, eq. as in Saltelli et al. (2010), CPC 181:259-270, table 2 (f):
@@ -15,6 +17,7 @@ judgements were settled (Homma & Saltelli 1996). Estimator of Jansen (1999), Com
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -25,7 +28,12 @@ import pandas as pd
 from scipy import special
 
 from huanjie_lib.errors import Fault, ParameterError
-from huanjie_lib.parameters import Classification, Framework
+from huanjie_lib.parameters import (
+    DEFAULT_ASSUMPTIONS,
+    Classification,
+    Framework,
+    UncertaintyAssumptions,
+)
 from huanjie_lib.risk.draws import Draws, LossModel
 
 __all__ = ["Sensitivity", "saltelli_sample", "sobol_total_order", "total_order"]
@@ -50,6 +58,8 @@ class Sensitivity:
         Unit × judgement: total-order index of the unit's index.
     samples
         N; the model was evaluated ``N · (judgements + 2)`` times.
+    as_of
+        Date the data describe, where it was given.
     version
         Version of the parameters, or empty.
     """
@@ -57,13 +67,16 @@ class Sensitivity:
     city: pd.DataFrame
     units: pd.DataFrame
     samples: int
+    as_of: dt.date | None = None
     version: str = ""
 
     def __repr__(self) -> str:
-        """Return size, number of samples and parameter version."""
+        """Return size, number of samples, date and parameter version."""
+        when = f", as_of={self.as_of}" if self.as_of else ""
         version = f", parameters={self.version!r}" if self.version else ""
         return (
-            f"Sensitivity(units={len(self.units)}, inputs={len(self.city)}, samples={self.samples}{version})"
+            f"Sensitivity(units={len(self.units)}, inputs={len(self.city)}, samples={self.samples}"
+            f"{when}{version})"
         )
 
     def to_frame(self) -> pd.DataFrame:
@@ -155,8 +168,8 @@ def sobol_total_order(
     *,
     seed: int,
     samples: int = 256,
-    weight_concentration: float = 100.0,
-    reference_shift: float = 0.1,
+    assumptions: UncertaintyAssumptions = DEFAULT_ASSUMPTIONS,
+    as_of: dt.date | None = None,
     version: str = "",
 ) -> Sensitivity:
     """Return which judgements the index of each unit, and the city's share of red, hang on.
@@ -173,10 +186,11 @@ def sobol_total_order(
         Seed of the scrambled Sobol sequence.
     samples
         N, a power of 2.
-    weight_concentration, reference_shift
-        Size of the doubt, as in :func:`~huanjie_lib.risk.uncertainty.simulate`.
-    version
-        Version of the parameters, to be shown with the result.
+    assumptions
+        Size of the doubt about weights (none: they are no input) and reference points, usually
+        ``parameters.assumptions``.
+    as_of, version
+        Date of the data and version of the parameters, to be shown with the result.
 
     Returns
     -------
@@ -189,7 +203,7 @@ def sobol_total_order(
     ValueError
         If a unit's kind is unknown.
     ParameterError
-        If ``samples`` is no power of 2, or the size of a doubt is out of range.
+        If ``samples`` is no power of 2.
 
     Examples
     --------
@@ -201,32 +215,37 @@ def sobol_total_order(
     >>> found
     Sensitivity(units=1, inputs=15, samples=16)
     """
-    _check(samples, weight_concentration, reference_shift)
+    if samples < 2 or samples & (samples - 1):
+        fault = Fault("敏感性测算参数 samples", str(samples), "2 的整数次方，如 256", "改正后重算")
+        raise ParameterError("不能测算哪项判断最要紧", [fault])
     dimensions = framework.dimensions
     weighted = [d for d, dimension in enumerate(dimensions) if dimension.weight > 0.0]
+    concentration = assumptions.weight_concentration
+    doubted = [] if concentration is None else weighted
     names = (
-        *(f"weight:{dimensions[d].id}" for d in weighted),
+        *(f"weight:{dimensions[d].id}" for d in doubted),
         *(f"scale:{dimensions[d].id}" for d in weighted),
         "missing",
     )
     labels = (
-        *(f"{dimensions[d].label}的权重" for d in weighted),
+        *(f"{dimensions[d].label}的权重" for d in doubted),
         *(f"{dimensions[d].label}的评分标准宽严" for d in weighted),
         "缺失数据按多坏计",
     )
     x = np.clip(saltelli_sample(names, samples=samples, seed=seed), 1e-9, 1.0 - 1e-9)
-    m = len(weighted)
-    across = np.zeros((len(x), len(dimensions)))
-    shape = weight_concentration * np.array([dimensions[d].weight for d in weighted])
-    across[:, weighted] = special.gammaincinv(shape, x[:, :m])
-    across /= across.sum(axis=1, keepdims=True)
+    adopted = np.array([d.weight for d in dimensions])
+    across = np.tile(adopted, (len(x), 1))
+    if concentration is not None:
+        across[:, weighted] = special.gammaincinv(concentration * adopted[weighted], x[:, : len(weighted)])
+        across /= across.sum(axis=1, keepdims=True)
     of_dimension = np.ones((len(x), len(dimensions)))
-    of_dimension[:, weighted] = np.exp(reference_shift * special.ndtri(x[:, m : 2 * m]))
+    scales = x[:, len(doubted) : len(doubted) + len(weighted)]
+    of_dimension[:, weighted] = np.exp(assumptions.reference_shift * special.ndtri(scales))
     per_dimension = [len(d.indicators) for d in dimensions]
     stretch = np.repeat(of_dimension, per_dimension, axis=1)
     within = np.array([[i.weight for i in framework.indicators]])
     draws = Draws(len(x), across, within, stretch, np.zeros_like(stretch), assumed=x[:, -1])
-    return _evaluate(table, kinds, framework, classification, draws, names, labels, samples, version)
+    return _evaluate(table, kinds, framework, classification, draws, names, labels, samples, as_of, version)
 
 
 def _evaluate(
@@ -238,6 +257,7 @@ def _evaluate(
     names: Sequence[str],
     labels: Sequence[str],
     samples: int,
+    as_of: dt.date | None,
     version: str,
 ) -> Sensitivity:
     model = LossModel(table, kinds, framework, draws)
@@ -261,20 +281,6 @@ def _evaluate(
         city=city.sort_values(["red_share", "mean_index"], ascending=False, kind="stable", ignore_index=True),
         units=pd.DataFrame(of_units, index=table.index, columns=list(names)),
         samples=samples,
+        as_of=as_of,
         version=version,
     )
-
-
-def _check(samples: int, weight_concentration: float, reference_shift: float) -> None:
-    rules = [
-        ("samples", samples, samples >= 2 and samples & (samples - 1) == 0, "2 的整数次方，如 256"),
-        ("weight_concentration", weight_concentration, 1 <= weight_concentration < np.inf, "不小于 1 的数"),
-        ("reference_shift", reference_shift, 0 <= reference_shift <= 1, "0 到 1 之间的数"),
-    ]
-    faults = [
-        Fault(f"敏感性测算参数 {name}", str(found), allowed, "改正后重算")
-        for name, found, holds, allowed in rules
-        if not holds
-    ]
-    if faults:
-        raise ParameterError("不能测算哪项判断最要紧", faults)

@@ -1,6 +1,7 @@
 """How sure a colour is: Monte Carlo over weights, reference points and data.
 
-What is uncertain, each with its declared size (Saisana, Saltelli & Tarantola 2005, JRSS-A 168(2):307-323):
+What is uncertain, each with its size declared in the pack (method: Saisana, Saltelli & Tarantola 2005,
+JRSS-A 168(2):307-323):
 
 * weights: ``W ~ Dirichlet(c · W⁰)`` over the dimensions, and the same within each dimension around the
   adopted weights. The mean is the adopted weight and the variance ``w(1 − w)/(c + 1)``: larger ``c`` = surer.
@@ -16,6 +17,7 @@ Everything is streamed: no array of draws × units is ever held.
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -23,8 +25,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from huanjie_lib.errors import Fault, ParameterError
-from huanjie_lib.parameters import Classification, Framework
+from huanjie_lib.parameters import (
+    DEFAULT_ASSUMPTIONS,
+    Classification,
+    Framework,
+    UncertaintyAssumptions,
+)
 from huanjie_lib.risk.draws import Draws, LossModel, Scale, Tile
 from huanjie_lib.vocabulary import Level
 
@@ -54,29 +60,28 @@ class Uncertainty:
         the draws, ``rank_low`` and ``rank_high`` (5 % and 95 % of draws; rank 1 is the lowest index),
         ``most_likely`` (level), ``contested`` and ``missing`` (number of missing values). A unit without a
         single value has no chances and no rank, and its level is ``unknown``.
-    draws
-        Number of draws.
-    contested_below
-        A colour is contested (颜色有争议) when no colour has at least this chance.
-    weight_concentration, reference_shift, data_error
-        Declared uncertainty, see :func:`simulate`.
+    assumptions
+        Declared uncertainty and number of draws.
+    as_of
+        Date the data describe, where it was given.
     version
         Version of the parameters, or empty.
     """
 
     units: pd.DataFrame
-    draws: int
-    contested_below: float
-    weight_concentration: float | None
-    reference_shift: float
-    data_error: float
+    assumptions: UncertaintyAssumptions
+    as_of: dt.date | None = None
     version: str = ""
 
     def __repr__(self) -> str:
-        """Return number of units, draws and contested colours, and the parameter version."""
+        """Return number of units, draws and contested colours, the date and the parameter version."""
         contested = int(self.units["contested"].sum())
+        when = f", as_of={self.as_of}" if self.as_of else ""
         version = f", parameters={self.version!r}" if self.version else ""
-        return f"Uncertainty(units={len(self.units)}, draws={self.draws}, contested={contested}{version})"
+        return (
+            f"Uncertainty(units={len(self.units)}, draws={self.assumptions.draws}, contested={contested}"
+            f"{when}{version})"
+        )
 
     def to_frame(self) -> pd.DataFrame:
         """Return a copy of the figures by unit code."""
@@ -97,13 +102,13 @@ class Uncertainty:
         chances = {level: float(row[f"p_{level.value}"]) for level in (Level.GREEN, Level.YELLOW, Level.RED)}
         likely = next(level for level in chances if level.value == row["most_likely"])
         shares = "、".join(f"{level.label}{_share(p)}" for level, p in chances.items() if p > 0)
-        doubts = self._doubts(gaps)
+        doubts, draws = self._doubts(gaps), self.assumptions.draws
         if not doubts:
             text = f"按现定权重和数据，{unit_code}为{likely.label}"
         elif chances[likely] == 1.0:
-            text = f"考虑到{doubts}，{unit_code}在{self.draws}次测算中都是{likely.label}，颜色可靠"
+            text = f"考虑到{doubts}，{unit_code}在{draws}次测算中都是{likely.label}，颜色可靠"
         else:
-            text = f"考虑到{doubts}，{unit_code}在{self.draws}次测算中{shares}"
+            text = f"考虑到{doubts}，{unit_code}在{draws}次测算中{shares}"
             text += "，颜色有争议" if row["contested"] else f"，基本可以认定为{likely.label}"
         text += f"；选情指数平均{row['index_mean']:.1f}分"
         if row["index_sd"] >= 0.05:
@@ -124,11 +129,11 @@ class Uncertainty:
 
     def _doubts(self, gaps: int) -> str:
         doubts = []
-        if self.weight_concentration is not None:
+        if self.assumptions.weight_concentration is not None:
             doubts.append("权重可能有出入")
-        if self.reference_shift > 0:
+        if self.assumptions.reference_shift > 0:
             doubts.append("评分标准可能有出入")
-        if self.data_error > 0:
+        if self.assumptions.data_error > 0:
             doubts.append("填报数可能有误差")
         if gaps:
             doubts.append(f"有{gaps}项数据缺失")
@@ -183,15 +188,12 @@ def simulate(
     classification: Classification,
     *,
     rng: np.random.Generator | int,
-    draws: int = 1000,
-    weight_concentration: float | None = 100.0,
-    reference_shift: float = 0.0,
-    data_error: float = 0.0,
+    assumptions: UncertaintyAssumptions = DEFAULT_ASSUMPTIONS,
     scale: Scale = "values",
     previous: pd.Series[Any] | None = None,
     ranks: bool = True,
-    contested_below: float = 0.8,
     block: int = 16,
+    as_of: dt.date | None = None,
     version: str = "",
 ) -> Uncertainty:
     """Return the chance of each colour of each unit.
@@ -207,14 +209,9 @@ def simulate(
     rng
         Seed or generator. Equal seeds and arguments give equal bytes on one machine; another ``block`` gives
         the same draws, and figures that differ by rounding at most.
-    draws
-        Number of draws.
-    weight_concentration
-        Concentration of the Dirichlet distributions, larger = surer; ``None`` for certain weights.
-    reference_shift
-        σ of the reference points, a share of their span; 0 for certain ones. Needs values.
-    data_error
-        Relative standard deviation of observed values; 0 for exact ones. Needs values.
+    assumptions
+        Number of draws and size of each doubt, usually ``parameters.assumptions``. Uncertain reference points
+        and data need values.
     scale
         ``"values"``, or ``"severities"`` where these are at hand: the fast path for certain reference points.
     previous
@@ -223,12 +220,10 @@ def simulate(
     ranks
         Whether to find rank intervals, which takes a second pass. Ranks come from the histogram of each
         draw's indices (4096 bins), their 5 % and 95 % from the draws themselves.
-    contested_below
-        A colour is contested when no colour has at least this chance.
     block
         Draws computed at once, 1 to 255.
-    version
-        Version of the parameters, to be shown with the result.
+    as_of, version
+        Date of the data and version of the parameters, to be shown with the result.
 
     Returns
     -------
@@ -240,9 +235,8 @@ def simulate(
     KeyError
         If an indicator of the framework has no column.
     ValueError
-        If a unit's kind is unknown, or severities are given where values are uncertain.
-    ParameterError
-        If a declared uncertainty is out of range.
+        If a unit's kind is unknown, severities are given where values are uncertain, or ``block`` is out of
+        range.
 
     Examples
     --------
@@ -260,9 +254,11 @@ def simulate(
     >>> result.explain("a")
     '考虑到权重可能有出入，a在1000次测算中都是绿色，颜色可靠；选情指数平均80.0分；从最需要关注的排起，在2个村（社区）中排第2位。'
     """
-    _check(draws, weight_concentration, reference_shift, data_error, contested_below, block)
+    if not 1 <= block <= 255:
+        raise ValueError(f"block must be from 1 to 255, found {block}")
+    draws = assumptions.draws
     root = int(rng.integers(0, 2**63)) if isinstance(rng, np.random.Generator) else rng
-    drawn = _draw(framework, root, draws, weight_concentration, reference_shift, data_error)
+    drawn = _draw(framework, root, assumptions)
     model = LossModel(table, kinds, framework, drawn, scale=scale)
     tolerance = DOUBLE_PRECISION if model.dtype is np.float64 else SINGLE_PRECISION
     green_to, yellow_to = _most_lost(table.index, classification, previous, tolerance)
@@ -293,7 +289,7 @@ def simulate(
     rank_low, rank_high = np.full(n, np.nan), np.full(n, np.nan)
     if ranks:
         _rank_intervals(model, histogram, observed, root, block, rank_low, rank_high)
-    units_frame = _frame(table.index, green, red, missing, observed, draws, contested_below).assign(
+    units_frame = _frame(table.index, green, red, missing, observed, assumptions).assign(
         index_mean=np.where(observed, 100.0 - mean, np.nan),
         index_sd=np.where(observed, sd, np.nan),
         rank_low=rank_low,
@@ -301,11 +297,8 @@ def simulate(
     )
     return Uncertainty(
         units=units_frame[list(_COLUMNS)],
-        draws=draws,
-        contested_below=contested_below,
-        weight_concentration=weight_concentration,
-        reference_shift=reference_shift,
-        data_error=data_error,
+        assumptions=assumptions,
+        as_of=as_of,
         version=version,
     )
 
@@ -328,14 +321,9 @@ def _stream(root: int, *key: int) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence(root, spawn_key=key))
 
 
-def _draw(
-    framework: Framework,
-    root: int,
-    draws: int,
-    concentration: float | None,
-    reference_shift: float,
-    data_error: float,
-) -> Draws:
+def _draw(framework: Framework, root: int, assumptions: UncertaintyAssumptions) -> Draws:
+    draws, concentration = assumptions.draws, assumptions.weight_concentration
+    reference_shift = assumptions.reference_shift
     if concentration is None:
         across = np.array([[d.weight for d in framework.dimensions]])
         within = np.array([[i.weight for i in framework.indicators]])
@@ -351,7 +339,7 @@ def _draw(
         shift = reference_shift * generator.standard_normal(shape)
         least_severe = [min(i.reference_points, key=lambda p: p[1])[0] for i in framework.indicators]
         shift[:, np.array(least_severe) == 0.0] = 0.0
-    return Draws(draws, across, within, stretch, shift, value_error=data_error)
+    return Draws(draws, across, within, stretch, shift, value_error=assumptions.data_error)
 
 
 def _most_lost(
@@ -454,9 +442,9 @@ def _frame(
     red: npt.NDArray[np.int64],
     missing: npt.NDArray[np.int64],
     observed: npt.NDArray[np.bool_],
-    draws: int,
-    contested_below: float,
+    assumptions: UncertaintyAssumptions,
 ) -> pd.DataFrame:
+    draws = assumptions.draws
     counts = np.column_stack([red, draws - red - green, green])
     chances = np.where(observed[:, None], counts / draws, np.nan)
     levels = np.array([Level.RED.value, Level.YELLOW.value, Level.GREEN.value], dtype=object)
@@ -464,36 +452,6 @@ def _frame(
     frame = pd.DataFrame(chances, index=units, columns=["p_red", "p_yellow", "p_green"])
     return frame.assign(
         most_likely=pd.Series(likely.astype(str), index=units, dtype="str"),
-        contested=observed & (counts.max(axis=1) < contested_below * draws),
+        contested=observed & (counts.max(axis=1) < assumptions.contested_below * draws),
         missing=missing,
     )
-
-
-def _check(
-    draws: int,
-    concentration: float | None,
-    reference_shift: float,
-    data_error: float,
-    contested_below: float,
-    block: int,
-) -> None:
-    rules = [
-        ("draws", draws, draws >= 1, "不小于 1 的整数"),
-        (
-            "weight_concentration",
-            concentration,
-            concentration is None or 1.0 <= concentration < np.inf,
-            "不小于 1 的数；权重确定时不填",
-        ),
-        ("reference_shift", reference_shift, 0.0 <= reference_shift <= 1.0, "0 到 1 之间的数"),
-        ("data_error", data_error, 0.0 <= data_error <= 1.0, "0 到 1 之间的数"),
-        ("contested_below", contested_below, 0.0 < contested_below <= 1.0, "大于 0、不超过 1 的数"),
-        ("block", block, 1 <= block <= 255, "1 到 255 的整数"),
-    ]
-    faults = [
-        Fault(f"不确定性测算参数 {name}", str(found), allowed, "改正后重算")
-        for name, found, holds, allowed in rules
-        if not holds
-    ]
-    if faults:
-        raise ParameterError("不能测算颜色的把握", faults)

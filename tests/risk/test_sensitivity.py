@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from huanjie_lib.errors import ParameterError
-from huanjie_lib.parameters import load_parameters
+from huanjie_lib.parameters import UncertaintyAssumptions, load_parameters
 from huanjie_lib.risk.sensitivity import Sensitivity, saltelli_sample, sobol_total_order, total_order
 
 PACK = load_parameters()
@@ -24,9 +27,14 @@ def at(severity: float, units: list[str]) -> pd.DataFrame:
     return pd.DataFrame(columns, index=units)
 
 
-def run(table: pd.DataFrame, **settings: float) -> Sensitivity:
+def run(table: pd.DataFrame, **settings: Any) -> Sensitivity:
+    """Return the indices from 64 samples; settings named as a doubt go into the assumptions."""
+    doubts = {k: settings.pop(k) for k in list(settings) if k in UncertaintyAssumptions.model_fields}
+    assumptions = UncertaintyAssumptions(**{"reference_shift": 0.1, **doubts})
     kinds = pd.Series("village", index=table.index)
-    return sobol_total_order(table, kinds, FRAMEWORK, CUTS, **{"seed": 1, "samples": 64, **settings})  # type: ignore[arg-type]
+    return sobol_total_order(
+        table, kinds, FRAMEWORK, CUTS, assumptions=assumptions, **{"seed": 1, "samples": 64, **settings}
+    )
 
 
 def test_where_everything_is_missing_only_the_policy_for_gaps_matters() -> None:
@@ -64,12 +72,15 @@ def test_a_unit_that_loses_nothing_hangs_on_nothing() -> None:
 
 
 def test_table_has_chinese_labels_and_the_weightiest_first() -> None:
-    found = run(pd.concat([at(s, [f"u{s}"]) for s in (0.3, 0.4, 0.5)]), version="default@1")
+    table = pd.concat([at(s, [f"u{s}"]) for s in (0.3, 0.4, 0.5)])
+    found = run(table, as_of=dt.date(2026, 10, 31), version="default@1")
     frame = found.to_frame()
     assert list(frame.columns) == ["编号", "判断", "红色单位占比", "全市平均选情指数"]
     assert frame["红色单位占比"].is_monotonic_decreasing
     assert f"{FRAMEWORK.dimensions[0].label}的权重" in set(frame["判断"])
-    assert repr(found) == "Sensitivity(units=3, inputs=15, samples=64, parameters='default@1')"
+    assert repr(found) == (
+        "Sensitivity(units=3, inputs=15, samples=64, as_of=2026-10-31, parameters='default@1')"
+    )
 
 
 def test_equal_seeds_give_equal_bytes() -> None:
@@ -83,13 +94,17 @@ def test_an_output_that_does_not_vary_hangs_on_nothing() -> None:
     assert total_order(np.full((len(x), 1), 80.1), inputs=2).tolist() == [[0.0], [0.0]]
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [("samples", 100), ("samples", 1), ("weight_concentration", 0.0), ("reference_shift", 1.5)],
-)
-def test_a_setting_out_of_range_is_refused(name: str, value: float) -> None:
-    with pytest.raises(ParameterError, match=name):
-        run(at(0.4, ["a"]), **{name: value})
+def test_certain_weights_are_no_input() -> None:
+    found = run(at(0.4, ["a"]), weight_concentration=None)
+    scales = {f"scale:{d.id}" for d in FRAMEWORK.dimensions}
+    assert set(found.units.columns) == set(found.city["input"]) == {*scales, "missing"}
+    assert found.units.loc["a", sorted(scales)].sum() == pytest.approx(1, abs=0.1)
+
+
+@pytest.mark.parametrize("samples", [1, 100])
+def test_a_sample_that_is_no_power_of_two_is_refused(samples: int) -> None:
+    with pytest.raises(ParameterError, match="samples"):
+        run(at(0.4, ["a"]), samples=samples)
 
 
 def test_outputs_of_the_wrong_length_are_refused() -> None:

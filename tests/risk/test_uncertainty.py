@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
 from typing import Any
 
@@ -10,8 +11,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from huanjie_lib.errors import ParameterError
-from huanjie_lib.parameters import Framework, load_parameters
+from huanjie_lib.parameters import Framework, UncertaintyAssumptions, load_parameters
 from huanjie_lib.risk.classification import classify
 from huanjie_lib.risk.scoring import score
 from huanjie_lib.risk.uncertainty import Uncertainty, simulate, weight_draws
@@ -47,7 +47,10 @@ def city(n: int = 520, *, gaps: float = 0.1, seed: int = 5) -> tuple[pd.DataFram
 def run(
     table: pd.DataFrame, kinds: pd.Series, framework: Framework = FRAMEWORK, **settings: Any
 ) -> Uncertainty:
-    return simulate(table, kinds, framework, CUTS, **{"rng": 3, "draws": 100, **settings})
+    """Simulate 100 draws; settings named as a doubt go into the assumptions."""
+    doubts = {k: settings.pop(k) for k in list(settings) if k in UncertaintyAssumptions.model_fields}
+    assumptions = UncertaintyAssumptions(**{"draws": 100, **doubts})
+    return simulate(table, kinds, framework, CUTS, assumptions=assumptions, **{"rng": 3, **settings})
 
 
 EVERYTHING = {"weight_concentration": 60.0, "reference_shift": 0.08, "data_error": 0.05}
@@ -87,7 +90,8 @@ def test_hysteresis_is_that_of_the_classification() -> None:
     previous = pd.Series(np.resize(["green", "yellow", "red", "unknown"], 900), index=index.index).iloc[:-5]
     cuts = CUTS.model_copy(update={"improve_margin": 3.0, "worsen_margin": 4.0})
     wanted = classify(index, cuts, previous=previous)
-    found = simulate(table, kinds, FRAMEWORK, cuts, rng=1, draws=2, previous=previous, **CERTAIN)
+    sure = UncertaintyAssumptions(draws=2, **CERTAIN)
+    found = simulate(table, kinds, FRAMEWORK, cuts, rng=1, assumptions=sure, previous=previous)
     assert (wanted != classify(index, cuts)).sum() > 50
     assert found.units["most_likely"].tolist() == wanted.tolist()
 
@@ -121,9 +125,8 @@ def test_a_missing_value_takes_its_whole_range(concentration: float | None) -> N
         FRAMEWORK,
         cuts,
         rng=2,
-        draws=4000,
+        assumptions=UncertaintyAssumptions(draws=4000, weight_concentration=concentration),
         scale="severities",
-        weight_concentration=concentration,
         ranks=False,
     ).to_frame()
     limit = 4.5 * np.sqrt(0.25 / 4000)
@@ -162,10 +165,10 @@ def test_chances_under_uncertain_weights_have_a_closed_form() -> None:
     dimension = FRAMEWORK.dimensions[0]
     table = pd.DataFrame(0.0, index=["a"], columns=IDS)
     table[[i.id for i in dimension.indicators]] = 1.0
-    found = simulate(
-        table, pd.Series("village", index=["a"]), FRAMEWORK, CUTS, rng=9, draws=20_000, scale="severities",
-        weight_concentration=50, ranks=False,
-    ).units.loc["a"]  # fmt: skip
+    kinds = pd.Series("village", index=["a"])
+    found = run(
+        table, kinds, rng=9, draws=20_000, scale="severities", weight_concentration=50, ranks=False
+    ).units.loc["a"]
     beta = stats.beta(50 * dimension.weight, 50 * (1 - dimension.weight))
     assert found["p_green"] == pytest.approx(beta.cdf(0.2), abs=0.015)
     assert found["p_red"] == pytest.approx(beta.sf(0.4), abs=0.01)
@@ -284,7 +287,7 @@ def test_a_unit_without_data_has_no_colour_and_no_rank() -> None:
 
 def test_a_contested_colour_is_said_so_with_what_to_do() -> None:
     table, kinds = city(n=400)
-    found = run(table, kinds, version="default@1")
+    found = run(table, kinds, as_of=dt.date(2026, 10, 31), version="default@1")
     top = found.units[CHANCES].max(axis=1)
     pd.testing.assert_series_equal(found.units["contested"], top < 0.8, check_names=False)
     contested = found.units.index[found.units["contested"] & (found.units["missing"] > 0)][0]
@@ -295,7 +298,7 @@ def test_a_contested_colour_is_said_so_with_what_to_do() -> None:
     assert "颜色可靠" in found.explain(sure)
     assert repr(found) == (
         f"Uncertainty(units=400, draws=100, contested={found.units['contested'].sum()}, "
-        "parameters='default@1')"
+        "as_of=2026-10-31, parameters='default@1')"
     )
 
 
@@ -323,14 +326,18 @@ def test_the_table_is_left_alone() -> None:
         ("reference_shift", -0.1),
         ("data_error", 2.0),
         ("contested_below", 0.0),
-        ("block", 256),
     ],
 )
 def test_a_doubt_out_of_range_is_refused(name: str, value: float) -> None:
+    with pytest.raises(ValueError, match=f"1 validation error for UncertaintyAssumptions\n{name}"):
+        UncertaintyAssumptions(**{name: value})
+
+
+@pytest.mark.parametrize("block", [0, 256])
+def test_a_block_out_of_range_is_refused(block: int) -> None:
     table, kinds = city(n=3)
-    with pytest.raises(ParameterError, match=name) as error:
-        run(table, kinds, **{name: value})
-    assert len(error.value.faults) == 1
+    with pytest.raises(ValueError, match=f"block must be from 1 to 255, found {block}"):
+        run(table, kinds, block=block)
 
 
 def test_severities_cannot_be_moved() -> None:

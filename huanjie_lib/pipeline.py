@@ -16,6 +16,7 @@ from huanjie_lib.risk.gates import evaluate_gates
 from huanjie_lib.risk.indicators import IndicatorValues, indicator_values
 from huanjie_lib.risk.prepared import NEVER, Bools, Ints, Prepared, day_number, prepare
 from huanjie_lib.risk.scoring import Scores, score
+from huanjie_lib.risk.uncertainty import simulate
 from huanjie_lib.vocabulary import ValueStatus
 
 __all__ = ["RiskResult", "freshness", "run_risk", "snapshot_dates"]
@@ -66,6 +67,7 @@ class RiskResult:
     history: pd.DataFrame
     freshness: pd.DataFrame
     units: pd.DataFrame
+    uncertainty: pd.DataFrame
 
     def __repr__(self) -> str:
         """Return number of units, as-of date and parameter version."""
@@ -95,6 +97,9 @@ def snapshot_dates(tables: Mapping[str, pd.DataFrame], as_of: dt.date) -> list[d
 
 
 HISTORY_SNAPSHOTS = 24
+
+SEED = 20260101
+"""Seed of the draws: equal inputs give equal figures."""
 
 
 def run_risk(
@@ -163,6 +168,7 @@ def run_risk(
         history=pd.concat(history, ignore_index=True),
         freshness=freshness(prepared, parameters, as_of),
         units=_unit_frame(tables, values),
+        uncertainty=_uncertainty_frame(values, parameters, previous),
     )
 
 
@@ -207,6 +213,23 @@ def _index_frame(
             "to_verify": to_verify(scores.index_low, scores.index_high, cuts, previous=previous).to_numpy(),
         }
     )
+
+
+def _uncertainty_frame(
+    values: IndicatorValues, parameters: ParameterSet, previous: pd.Series[str] | None
+) -> pd.DataFrame:
+    """Return the chance of each colour of each unit, under the doubt that the pack declares."""
+    kinds = values.units["unit_kind"].astype("str")
+    found = simulate(
+        values.value,
+        kinds,
+        parameters.framework,
+        parameters.classification,
+        rng=SEED,
+        assumptions=parameters.assumptions,
+        previous=previous,
+    )
+    return found.to_frame().rename_axis("unit_code").reset_index().astype({"unit_code": "str"})
 
 
 def _points_frame(scores: Scores, parameters: ParameterSet) -> pd.DataFrame:

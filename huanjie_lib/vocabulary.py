@@ -45,6 +45,7 @@ __all__ = [
     "ValueStatus",
     "VoterMode",
     "Word",
+    "share_text",
 ]
 
 
@@ -399,3 +400,18 @@ class CultivationStep(Word):
     AFFAIRS = "affairs", "村级事务"
     SHADOWING = "shadowing", "跟班学习"
     URGENT = "urgent", "急难险重"
+
+
+def share_text(chance: float) -> str:
+    """Return a chance as a percentage that never rounds to none or all.
+
+    Examples
+    --------
+    >>> share_text(0.714), share_text(0.004), share_text(0.998), share_text(1.0)
+    ('71%', '不到1%', '超过99%', '100%')
+    """
+    if 0 < chance < 0.01:
+        return "不到1%"
+    if 0.99 < chance < 1:
+        return "超过99%"
+    return f"{chance:.0%}"

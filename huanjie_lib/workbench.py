@@ -98,6 +98,7 @@ def _as_run(result: RiskResult) -> Run:
         history=result.history,
         freshness=result.freshness,
         units=result.units,
+        uncertainty=result.uncertainty,
         manifest={},
     )
 

@@ -20,9 +20,10 @@ import pytest
 import shapely
 from hypothesis import settings
 
-from huanjie_lib.parameters import Framework, load_parameters
+from huanjie_lib.parameters import Framework, ParameterSet, load_parameters
 from huanjie_lib.risk.classification import classify, to_verify
 from huanjie_lib.risk.scoring import Scores, score
+from huanjie_lib.risk.uncertainty import simulate
 from huanjie_lib.sample import make_city, write_city
 from huanjie_lib.store.run_folder import Run, read_run, write_run
 from huanjie_lib.vocabulary import GateStatus, ValueStatus
@@ -116,6 +117,19 @@ def _indicators(framework: Framework, values: pd.DataFrame, scores: Scores) -> p
     return pd.DataFrame(rows).astype({"source_row": "Int64"})
 
 
+def _uncertainty(values: pd.DataFrame, units: pd.DataFrame, parameters: ParameterSet) -> pd.DataFrame:
+    kinds = units.set_index("unit_code")["unit_kind"]
+    found = simulate(
+        values,
+        kinds,
+        parameters.framework,
+        parameters.classification,
+        rng=1,
+        assumptions=parameters.assumptions,
+    )
+    return found.to_frame().rename_axis("unit_code").reset_index()
+
+
 def _gates(gates: list[tuple[str, str]]) -> pd.DataFrame:
     rows = []
     for code, _, _, _, _, bad in UNITS:
@@ -191,6 +205,7 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         history=pd.concat(history, ignore_index=True),
         freshness=freshness,
         units=units,
+        uncertainty=_uncertainty(values, units, parameters),
         manifest={},
     )
     folder: Path = tmp_path_factory.mktemp("small_run")

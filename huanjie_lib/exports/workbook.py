@@ -96,6 +96,7 @@ _UNIT: Final = (
 _LEVEL: Final = (
     _Column("level", 8, "level"),
     _Column("to_verify", 8, "flag"),
+    _Column("contested", 8, "flag"),
     _Column("index", 10, "index"),
 )
 _WORKING: Final = (
@@ -165,6 +166,7 @@ _TREND: Final = (
     _Column("to_verify", 0, "count"),
     _Column("mean_index", 0, "index"),
 )
+_FLAGS: Final = {"to_verify": "待核实", "contested": "有争议"}
 _READING: Final = (
     ("总览", "数量、变化、总体态势和历次走势。"),
     ("工作清单", "全部村（社区），红色在前，同色按指数从低到高；可按镇街、等级筛选。"),
@@ -349,7 +351,7 @@ class _Book:
 def _values(series: pd.Series[Any], column: _Column) -> list[Any]:
     """Return the values of a column as plain Python values, ``None`` where missing."""
     if column.form == "flag":
-        return ["待核实" if flag else None for flag in series]
+        return [_FLAGS[column.name] if flag else None for flag in series]
     if column.form == "date":
         return [None if pd.isna(day) else pd.Timestamp(day).to_pydatetime() for day in series]
     if column.name == "unit_kind":
@@ -472,7 +474,7 @@ def _about(book: _Book, run: Run) -> None:
         sheet,
         row,
         ("等级", "说明"),
-        [("三色等级", n) for n in level_notes(run.parameters.classification)],
+        [("三色等级", n) for n in level_notes(run.parameters)],
     )
     facts = [
         ("截至日期", run.as_of.isoformat()),

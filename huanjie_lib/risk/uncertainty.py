@@ -32,7 +32,7 @@ from huanjie_lib.parameters import (
     UncertaintyAssumptions,
 )
 from huanjie_lib.risk.draws import Draws, LossModel, Scale, Tile
-from huanjie_lib.vocabulary import Level
+from huanjie_lib.vocabulary import Level, share_text
 
 __all__ = ["Uncertainty", "simulate", "weight_draws"]
 
@@ -87,8 +87,15 @@ class Uncertainty:
         """Return a copy of the figures by unit code."""
         return self.units.copy()
 
-    def explain(self, unit_code: str) -> str:
+    def explain(self, unit_code: str, *, name: str | None = None) -> str:
         """Return in Chinese how sure a unit's colour is, and what to do if it is not.
+
+        Parameters
+        ----------
+        unit_code
+            The unit.
+        name
+            What to call it; its code when omitted.
 
         Raises
         ------
@@ -96,19 +103,20 @@ class Uncertainty:
             If there is no such unit.
         """
         row: dict[str, Any] = dict(self.units.loc[unit_code])
+        called = name or unit_code
         gaps = int(row["missing"])
         if row["most_likely"] == Level.UNKNOWN.value:
-            return f"{unit_code}没有填报任何数据，不能判断颜色，请先报数。"
+            return f"{called}没有填报任何数据，不能判断颜色，请先报数。"
         chances = {level: float(row[f"p_{level.value}"]) for level in (Level.GREEN, Level.YELLOW, Level.RED)}
         likely = next(level for level in chances if level.value == row["most_likely"])
-        shares = "、".join(f"{level.label}{_share(p)}" for level, p in chances.items() if p > 0)
+        shares = "、".join(f"{level.label}{share_text(p)}" for level, p in chances.items() if p > 0)
         doubts, draws = self._doubts(gaps), self.assumptions.draws
         if not doubts:
-            text = f"按现定权重和数据，{unit_code}为{likely.label}"
+            text = f"按现定权重和数据，{called}为{likely.label}"
         elif chances[likely] == 1.0:
-            text = f"考虑到{doubts}，{unit_code}在{draws}次测算中都是{likely.label}，颜色可靠"
+            text = f"考虑到{doubts}，{called}在{draws}次测算中都是{likely.label}，颜色可靠"
         else:
-            text = f"考虑到{doubts}，{unit_code}在{draws}次测算中{shares}"
+            text = f"考虑到{doubts}，{called}在{draws}次测算中{shares}"
             text += "，颜色有争议" if row["contested"] else f"，基本可以认定为{likely.label}"
         text += f"；选情指数平均{row['index_mean']:.1f}分"
         if row["index_sd"] >= 0.05:
@@ -138,15 +146,6 @@ class Uncertainty:
         if gaps:
             doubts.append(f"有{gaps}项数据缺失")
         return "、".join(doubts)
-
-
-def _share(p: float) -> str:
-    """Return a chance as a percentage that never rounds to none or all."""
-    if 0 < p < 0.01:
-        return "不到1%"
-    if 0.99 < p < 1:
-        return "超过99%"
-    return f"{p:.0%}"
 
 
 def weight_draws(

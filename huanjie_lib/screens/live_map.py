@@ -21,7 +21,8 @@ import traitlets
 
 from huanjie_lib.errors import DataError, Fault
 from huanjie_lib.views.geometry import EncodedGeometry
-from huanjie_lib.views.tables import VERIFY_CODE
+from huanjie_lib.views.tables import CONTESTED_CODE, VERIFY_CODE
+from huanjie_lib.views.words import CONTESTED
 from huanjie_lib.vocabulary import GateStatus, Level
 
 __all__ = ["LiveMap", "LiveMapError"]
@@ -30,7 +31,7 @@ NAMELESS: Final = "（名称缺失）"
 LEGEND_ORDER: Final = (Level.RED, Level.YELLOW, Level.GREEN, Level.UNKNOWN)
 
 _STATIC: Final = Path(__file__).parent / "static"
-_HIGHEST_BYTE: Final = max(level.code for level in Level) | VERIFY_CODE
+_HIGHEST_BYTE: Final = max(level.code for level in Level) | VERIFY_CODE | CONTESTED_CODE
 
 
 class LiveMapError(DataError):
@@ -51,7 +52,8 @@ class LiveMap(anywidget.AnyWidget):
         shown by the map itself and need no line.
     levels
         One byte per unit: :attr:`~huanjie_lib.vocabulary.Level.code` in the two low bits and
-        :data:`~huanjie_lib.views.tables.VERIFY_CODE` where the colour is marked 待核实.
+        :data:`~huanjie_lib.views.tables.VERIFY_CODE` where the colour is marked 待核实 and
+        :data:`~huanjie_lib.views.tables.CONTESTED_CODE` where it is contested.
     legend_title, as_of
         Caption of the map and its as-of date as text; empty to leave out.
     outlines
@@ -99,6 +101,7 @@ class LiveMap(anywidget.AnyWidget):
     hover_text = traitlets.Unicode("[]", read_only=True).tag(sync=True)
     palette = traitlets.List(traitlets.Dict(), read_only=True).tag(sync=True)
     to_verify_label = traitlets.Unicode(GateStatus.UNKNOWN.label, read_only=True).tag(sync=True)
+    contested_label = traitlets.Unicode(CONTESTED, read_only=True).tag(sync=True)
     legend_title = traitlets.Unicode("").tag(sync=True)
     as_of = traitlets.Unicode("").tag(sync=True)
     height = traitlets.Int(640, min=120).tag(sync=True)
@@ -225,7 +228,7 @@ class LiveMap(anywidget.AnyWidget):
                     Fault(
                         f"第 {levels.index(highest) + 1} 个单元的颜色字节",
                         str(highest),
-                        f"0 到 {_HIGHEST_BYTE}（低两位为颜色，第三位为待核实）",
+                        f"0 到 {_HIGHEST_BYTE}（低两位为颜色，第三位为待核实，第四位为颜色有争议）",
                         "由颜色代码和待核实标记生成颜色字节",
                     )
                 ],

@@ -48,10 +48,12 @@ TABS: Final = {
 SECTIONS: Final = {"losses": "扣分明细", "gates": "准入条件"}
 ORDERS: Final = {"risk": "平均指数", "red": "红色最多", "admitted": "准入最少"}
 TO_VERIFY: Final = "to_verify"
+DISPUTED: Final = "contested"
 ADMITTED: Final = "admitted"
 GROUPS: Final = {
     **{level.value: f"{level.label}村（社区）" for level in Level},
     TO_VERIFY: "待核实的村（社区）",
+    DISPUTED: "颜色有争议的村（社区）",
     ADMITTED: "准入清单（可启动换届）",
 }
 INCIDENTS: Final = frozenset({"audit_problems", "disputes", "leads"})
@@ -193,8 +195,8 @@ class OverviewModel(traitlets.HasTraits):
             frame = frame[frame["township_code"] == self.township]
         elif self.group:
             title = GROUPS[self.group]
-            if self.group == TO_VERIFY:
-                frame = frame[frame["to_verify"]]
+            if self.group in {TO_VERIFY, DISPUTED}:
+                frame = frame[frame[self.group]]
             elif self.group == ADMITTED:
                 frame = frame[frame["admission"] == GateStatus.PASS.value]
             else:

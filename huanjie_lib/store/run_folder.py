@@ -19,6 +19,9 @@ Layout (all tables Parquet, all text UTF-8, no clock time anywhere, so that equa
 ``units``
     unit_code, unit_name, unit_kind, township_code, township_name, county_code, county_name, urban_rural,
     voter_mode, longitude, latitude.
+``uncertainty``
+    unit_code, p_red, p_yellow, p_green, index_mean, index_sd, rank_low, rank_high, most_likely, contested,
+    missing (:class:`huanjie_lib.risk.uncertainty.Uncertainty`); empty where the pack declares no uncertainty.
 ``boundaries``
     unit_code, geometry (GeoParquet, EPSG:4490).
 ``parameters.json``, ``manifest.json``
@@ -47,7 +50,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MANIFEST_FORMAT", "RUN_TABLES", "Run", "file_digest", "read_manifest", "read_run", "write_run"]
 
-MANIFEST_FORMAT = "huanjie-run/1"
+MANIFEST_FORMAT = "huanjie-run/2"
 RUN_TABLES: tuple[str, ...] = (
     "index",
     "points_lost",
@@ -56,6 +59,7 @@ RUN_TABLES: tuple[str, ...] = (
     "history",
     "freshness",
     "units",
+    "uncertainty",
 )
 
 
@@ -69,7 +73,7 @@ class Run:
         Date the run describes.
     parameters
         Resolved parameters.
-    index, points_lost, gates, indicators, history, freshness, units
+    index, points_lost, gates, indicators, history, freshness, units, uncertainty
         Tables of the module description.
     manifest
         Digests of inputs and outputs, versions and counts; empty before the run is written.
@@ -86,6 +90,7 @@ class Run:
     history: pd.DataFrame
     freshness: pd.DataFrame
     units: pd.DataFrame
+    uncertainty: pd.DataFrame
     manifest: Mapping[str, Any]
     path: Path | None = None
 
@@ -216,6 +221,7 @@ def write_run(
         "counts": {
             "units": len(run.index),
             "to_verify": int(run.index["to_verify"].sum()),
+            "contested": int(run.uncertainty["contested"].sum()),
             **{str(level): int(count) for level, count in sorted(levels.items())},
         },
         "outputs": outputs,

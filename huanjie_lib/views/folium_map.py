@@ -25,7 +25,7 @@ from huanjie_lib.store.run_folder import Run
 from huanjie_lib.views.fonts import font_face_css
 from huanjie_lib.views.geometry import decode_geometry, encode_geometry
 from huanjie_lib.views.shapes import group_shapes, unit_shapes
-from huanjie_lib.views.tables import map_units
+from huanjie_lib.views.tables import contested_flags, map_units
 from huanjie_lib.views.words import INTERNAL, LEVELS, count_text, date_text, level_notes
 from huanjie_lib.vocabulary import Level
 
@@ -87,7 +87,7 @@ def folium_map(run: Run, boundaries: gpd.GeoDataFrame) -> folium.Map:
         boundaries,
         title="村（社区）换届选情三色图",
         subtitle=f"数据截至{date_text(run.as_of)}　参数版本 {run.parameters.version}　{INTERNAL}",
-        notes=(*level_notes(run.parameters.classification), "点击村（社区）看扣分原因和准入结论。"),
+        notes=(*level_notes(run.parameters), "点击村（社区）看扣分原因和准入结论。"),
     )
 
 
@@ -105,8 +105,8 @@ def levels_map(
     ----------
     units
         unit_code, level, to_verify, lines and more (tuples of plain text: the first line is what the search
-        finds; ``more`` shows on click); optionally group and group_name (drawn as borders with names) and
-        longitude and latitude (of units without a polygon).
+        finds; ``more`` shows on click); optionally contested, group and group_name (drawn as borders with
+        names) and longitude and latitude (of units without a polygon).
     boundaries
         unit_code, geometry in longitude and latitude.
     title, subtitle
@@ -131,6 +131,7 @@ def levels_map(
     drawn = [_polygons(s, west, south) for s in decode_geometry(encoded.buffer)]
     place = {level.value: number for number, level in enumerate(LEVELS)}
     counts = units["level"].value_counts()
+    contested = contested_flags(units)
     data = {
         "origin": [west, south, STEP],
         "bounds": [[south, west], [north, east]],
@@ -138,10 +139,18 @@ def levels_map(
             {"colour": level.colour, "hatch": "#fff" if level is Level.RED else "#1b2430"} for level in LEVELS
         ],
         "units": [
-            {"level": place[level], "verify": int(verify), "lines": lines, "more": more, "polygons": polygons}
-            for level, verify, lines, more, polygons in zip(
+            {
+                "level": place[level],
+                "verify": int(verify),
+                "contested": int(doubtful),
+                "lines": lines,
+                "more": more,
+                "polygons": polygons,
+            }
+            for level, verify, doubtful, lines, more, polygons in zip(
                 units["level"],
                 units["to_verify"],
+                contested,
                 units["lines"],
                 units["more"],
                 drawn[: len(units)],
@@ -163,6 +172,7 @@ def levels_map(
         "levels": LEVELS,
         "counts": {level.value: count_text(int(counts.get(level.value, 0))) for level in LEVELS},
         "to_verify": count_text(int(units["to_verify"].sum())),
+        "contested": count_text(int(contested.sum())) if contested.any() else "",
         "has_groups": len(groups) > 0,
         "undrawn": sum(not polygons for polygons in drawn[: len(units)]),
         "leaflet": _leaflet(),

@@ -21,8 +21,17 @@ from huanjie_lib.errors import DataError, Fault
 from huanjie_lib.store.run_folder import Run
 from huanjie_lib.views.fonts import missing_glyphs, register_matplotlib
 from huanjie_lib.views.shapes import group_shapes, unit_shapes
-from huanjie_lib.views.tables import map_units
-from huanjie_lib.views.words import INTERNAL, LEVELS, count_text, date_text, ems, level_notes, percent_text
+from huanjie_lib.views.tables import contested_flags, map_units
+from huanjie_lib.views.words import (
+    CONTESTED,
+    INTERNAL,
+    LEVELS,
+    count_text,
+    date_text,
+    ems,
+    level_notes,
+    percent_text,
+)
 from huanjie_lib.vocabulary import Level
 
 if TYPE_CHECKING:
@@ -45,6 +54,7 @@ _PAD: Final = 5.0
 _MM: Final = 1 / 25.4
 _PT: Final = 25.4 / 72
 _HATCH: Final = "/////"
+_RINGS: Final = "oooo"
 _NAME_SIZES: Final = (9.0, 7.0)
 _NOTE: Final = 9.5
 _INK: Final = "#1b2430"
@@ -95,14 +105,13 @@ def print_map(run: Run, boundaries: gpd.GeoDataFrame) -> Figure:
     DataError
         If the boundaries declare no CRS, or no unit has a shape.
     """
-    cuts = run.parameters.classification
     return levels_figure(
         map_units(run),
         boundaries,
         title="村（社区）换届选情三色图",
         subtitle=f"数据截至{date_text(run.as_of)}",
         notes=(
-            *level_notes(cuts),
+            *level_notes(run.parameters),
             f"参数版本：{run.parameters.version}",
         ),
     )
@@ -121,8 +130,8 @@ def levels_figure(
     Parameters
     ----------
     units
-        unit_code, level, to_verify; optionally group and group_name, and longitude and latitude of units
-        without a polygon.
+        unit_code, level, to_verify; optionally contested, group and group_name, and longitude and latitude of
+        units without a polygon.
     boundaries
         unit_code, geometry, in a declared CRS.
     title, subtitle
@@ -248,6 +257,7 @@ def _units(axes: Axes, shapes: gpd.GeoSeries, units: pd.DataFrame) -> None:
     solid = shapes.geom_type.isin(["Polygon", "MultiPolygon"]).to_numpy()
     point = (shapes.geom_type == "Point").to_numpy()
     verify = units["to_verify"].to_numpy(dtype=bool)
+    contested = contested_flags(units)
     for level in LEVELS:
         mine = (units["level"] == level.value).to_numpy()
         paint = {"facecolor": level.colour, "edgecolor": _SOFT, "linewidth": 0.25}
@@ -257,6 +267,9 @@ def _units(axes: Axes, shapes: gpd.GeoSeries, units: pd.DataFrame) -> None:
         hatched = {"facecolor": "none", "edgecolor": lines, "linewidth": 0.0, "hatch": _HATCH}
         _fill(axes, shapes[solid & mine & verify], zorder=2, **hatched)
         _dots(axes, shapes[point & mine & verify], zorder=5, **hatched)
+        ringed = {**hatched, "hatch": _RINGS}
+        _fill(axes, shapes[solid & mine & contested], zorder=3, **ringed)
+        _dots(axes, shapes[point & mine & contested], zorder=6, **ringed)
 
 
 def _fill(axes: Axes, shapes: gpd.GeoSeries, **style: Any) -> None:
@@ -325,6 +338,10 @@ def _legend(figure: Figure, units: pd.DataFrame, undrawn: int, *, has_groups: bo
         rows.append(({"facecolor": level.colour}, level.mark, ink, level.label, count))
     hatch = {"facecolor": "white", "hatch": _HATCH, "edgecolor": _INK}
     rows.append((hatch, "", _INK, "待核实", int(units["to_verify"].sum())))
+    contested = int(contested_flags(units).sum())
+    if contested:
+        rings = {"facecolor": "white", "hatch": _RINGS, "edgecolor": _INK}
+        rows.append((rings, "", _INK, CONTESTED, contested))
     for style, mark, ink, label, count in rows:
         y -= 13.5
         _box(figure, _PANEL, y - 1.5, 13, 8, **style)

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
+from huanjie_lib.risk.uncertainty import Uncertainty
 from huanjie_lib.store.run_folder import Run
 from huanjie_lib.views.tables import (
     admission_list,
@@ -34,6 +35,7 @@ from huanjie_lib.views.tables import (
     working_list,
 )
 from huanjie_lib.views.words import (
+    CONTESTED,
     LABELS,
     LEVELS,
     count_text,
@@ -136,6 +138,8 @@ class Overview:
         Count and change by level, red first; units without data only where there are any.
     to_verify, to_verify_change
         Units whose colour missing data leave open, and the change.
+    contested
+        Units whose colour is contested.
     mean_index
         Mean index of the units with any data; missing where none has.
     admission
@@ -154,6 +158,7 @@ class Overview:
     levels: tuple[LevelCount, ...]
     to_verify: int
     to_verify_change: int | None
+    contested: int
     mean_index: float | None
     admission: Admission | None
     picture: tuple[str, ...]
@@ -225,8 +230,10 @@ class UnitProfile:
         Date of the run.
     index, index_low, index_high
         Index and its bounds under missing data; missing where there is none.
-    level, to_verify, change
-        Colour, whether it is open, and change of the index.
+    level, to_verify, contested, change
+        Colour, whether missing data leave it open, whether it is contested, and change of the index.
+    certainty
+        How sure the colour is, in a sentence; empty where the run does not assess it.
     admission
         Verdict of all gates together, or ``None`` where the pack has none.
     dimensions
@@ -250,7 +257,9 @@ class UnitProfile:
     index_high: float | None
     level: Level
     to_verify: bool
+    contested: bool
     change: float | None
+    certainty: str
     admission: GateStatus | None
     dimensions: tuple[Dimension, ...]
     losses: tuple[Loss, ...]
@@ -287,6 +296,7 @@ def overview(run: Run) -> Overview:
         levels=levels,
         to_verify=int(now["to_verify"]),
         to_verify_change=None if then is None else int(now["to_verify"] - then["to_verify"]),
+        contested=int(run.uncertainty["contested"].sum()),
         mean_index=_number(now["mean_index"]),
         admission=admission,
         picture=(),
@@ -327,6 +337,8 @@ def unit_profile(run: Run, unit_code: str) -> UnitProfile:
         index_high=_number(row["index_high"]),
         level=_word(Level, row["level"]),
         to_verify=bool(row["to_verify"]),
+        contested=bool(row["contested"]),
+        certainty=_certainty(run, unit_code, str(row["unit_name"])),
         change=_number(row["change"]),
         admission=_word(GateStatus, row["admission"]) if present(row["admission"]) else None,
         dimensions=_dimensions(one),
@@ -368,12 +380,21 @@ def _date(value: Any) -> dt.date | None:
 
 def _only(run: Run, unit_code: str) -> Run:
     """Return the run cut down to one unit."""
-    tables = ("index", "points_lost", "gates", "indicators", "history", "units")
+    tables = ("index", "points_lost", "gates", "indicators", "history", "units", "uncertainty")
     frames = {name: getattr(run, name) for name in tables}
     cut = {name: frame[frame["unit_code"] == unit_code] for name, frame in frames.items()}
     if cut["units"].empty:
         raise KeyError(unit_code)
     return dataclasses.replace(run, **cut)
+
+
+def _certainty(run: Run, unit_code: str, name: str) -> str:
+    """Return how sure a unit's colour is, from the whole run."""
+    units = run.uncertainty.set_index("unit_code")
+    if unit_code not in units.index:
+        return ""
+    found = Uncertainty(units, run.parameters.assumptions, as_of=run.as_of, version=run.parameters.version)
+    return found.explain(unit_code, name=name)
 
 
 def _dimensions(run: Run) -> tuple[Dimension, ...]:
@@ -435,6 +456,8 @@ def _state(view: Overview) -> str:
     text = f"截至{date_text(view.as_of)}，共评估村（社区）{count_text(view.units)}个，其中{'、'.join(parts)}"
     if view.to_verify:
         text += f"；因数据缺失，{count_text(view.to_verify)}个等级待核实"
+    if view.contested:
+        text += f"；{count_text(view.contested)}个{CONTESTED}，定色前应会商"
     return text + "。"
 
 

@@ -16,19 +16,22 @@ Rules that hold everywhere:
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from huanjie_lib.parameters import Gate
 from huanjie_lib.store.run_folder import Run
-from huanjie_lib.views.words import ADMISSION, LEVELS, NAMELESS, number_text, source_text
+from huanjie_lib.views.words import ADMISSION, CONTESTED, LEVELS, NAMELESS, number_text, source_text
 from huanjie_lib.vocabulary import GateStatus, Level, ValueStatus
 
 __all__ = [
+    "CONTESTED_CODE",
     "REASONS",
     "VERIFY_CODE",
     "admission_list",
     "admission_of",
     "blocked_list",
+    "contested_flags",
     "freshness_table",
     "gate_progress",
     "gate_table",
@@ -51,6 +54,9 @@ REASONS = 3
 VERIFY_CODE = 4
 """Bit of :func:`level_bytes` that says 待核实."""
 
+CONTESTED_CODE = 8
+"""Bit of :func:`level_bytes` that says 颜色有争议."""
+
 _SHOWN_POINTS = 0.05
 _REASON_COLUMNS = tuple(f"reason_{n}" for n in range(1, REASONS + 1))
 
@@ -62,9 +68,9 @@ def unit_table(run: Run) -> pd.DataFrame:
     -------
     pandas.DataFrame
         unit_code, unit_name, unit_kind, township_code, township_name, county_name, level, mark, to_verify,
-        index, index_low, index_high, change, admission (a value of
-        :class:`~huanjie_lib.vocabulary.GateStatus`, missing where the pack has no gates) and reason_1 to
-        reason_3 (largest points lost with their reasons, empty where nothing more was lost).
+        contested (False where the run does not assess it), index, index_low, index_high, change, admission
+        (a value of :class:`~huanjie_lib.vocabulary.GateStatus`, missing where the pack has no gates) and
+        reason_1 to reason_3 (largest points lost with their reasons, empty where nothing more was lost).
     """
     return pd.concat([_units(run), _reasons(run)], axis=1)
 
@@ -80,7 +86,7 @@ def working_list(run: Run) -> pd.DataFrame:
 def admission_list(run: Run) -> pd.DataFrame:
     """Return the admission list (准入清单): units that pass all gates, by county, township and code.
 
-    Columns are the first thirteen of :func:`unit_table`. Empty where the pack has no gates.
+    Columns are those of :func:`unit_table` up to ``change``. Empty where the pack has no gates.
     """
     frame = _units(run)
     return (
@@ -96,7 +102,7 @@ def blocked_list(run: Run) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        unit_code, unit_name, unit_kind, township_name, county_name, level, mark, to_verify, index,
+        unit_code, unit_name, unit_kind, township_name, county_name, level, mark, to_verify, contested, index,
         admission, failed_gates and unknown_gates (numbers of gates), reasons and remedies (one sentence per
         gate, joined by ；). Empty where the pack has no gates.
     """
@@ -110,6 +116,7 @@ def blocked_list(run: Run) -> pd.DataFrame:
             "level",
             "mark",
             "to_verify",
+            "contested",
             "index",
             "admission",
         ]
@@ -287,7 +294,8 @@ def trend(run: Run) -> pd.DataFrame:
 def hover_lines(run: Run) -> tuple[tuple[str, ...], ...]:
     """Return what the map says of each unit: plain text lines, in the order of ``run.units``.
 
-    Name and township; index with colour and, where it is open, 待核实 with the bounds; largest points lost.
+    Name and township; index with colour and, where it is open, 待核实 with the bounds, and where it is
+    contested, 颜色有争议; largest points lost.
     The text is not HTML: whoever shows it must set it as text or escape it.
     """
     return _hover(unit_table(run))
@@ -299,9 +307,9 @@ def map_units(run: Run) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        unit_code, level, to_verify, lines (tuple of plain text), more (tuple of plain text: admission, code),
-        group and group_name (township), longitude and latitude (where to draw a unit without a polygon; may
-        be missing).
+        unit_code, level, to_verify, contested, lines (tuple of plain text), more (tuple of plain text:
+        admission, code), group and group_name (township), longitude and latitude (where to draw a unit
+        without a polygon; may be missing).
     """
     frame = unit_table(run)
     more = []
@@ -313,6 +321,7 @@ def map_units(run: Run) -> pd.DataFrame:
             "unit_code": frame["unit_code"],
             "level": frame["level"],
             "to_verify": frame["to_verify"],
+            "contested": frame["contested"],
             "lines": pd.Series(_hover(frame), dtype=object),
             "more": pd.Series(more, dtype=object),
             "group": frame["township_code"],
@@ -326,12 +335,26 @@ def map_units(run: Run) -> pd.DataFrame:
 def level_bytes(run: Run) -> bytes:
     """Return one byte per unit for the map, in the order of ``run.units``.
 
-    The low two bits are :attr:`huanjie_lib.vocabulary.Level.code`; :data:`VERIFY_CODE` is set where the
-    colour is open.
+    The low two bits are :attr:`huanjie_lib.vocabulary.Level.code`; :data:`VERIFY_CODE` is set where missing
+    data leave the colour open, :data:`CONTESTED_CODE` where it is contested.
     """
     frame = _units(run)
     codes = frame["level"].map({level.value: level.code for level in Level}).to_numpy(dtype=np.uint8)
-    return bytes(codes | np.where(frame["to_verify"], VERIFY_CODE, 0).astype(np.uint8))
+    marks = np.where(frame["to_verify"], VERIFY_CODE, 0) | np.where(frame["contested"], CONTESTED_CODE, 0)
+    return bytes(codes | marks.astype(np.uint8))
+
+
+def contested_flags(units: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Return which units of a table have a contested colour; none where it has no such column.
+
+    Examples
+    --------
+    >>> contested_flags(pd.DataFrame({"level": ["red", "green"]}))
+    array([False, False])
+    """
+    if "contested" not in units.columns:
+        return np.zeros(len(units), dtype=np.bool_)
+    return units["contested"].to_numpy(dtype=np.bool_)
 
 
 def gates_of(run: Run) -> tuple[Gate, ...]:
@@ -387,6 +410,8 @@ def _units(run: Run) -> pd.DataFrame:
     frame["level"] = now["level"].fillna(Level.UNKNOWN.value).to_numpy()
     frame["mark"] = frame["level"].map({level.value: level.mark for level in Level})
     frame["to_verify"] = now["to_verify"].astype("boolean").fillna(False).to_numpy(dtype=bool)
+    doubts = run.uncertainty.set_index("unit_code")["contested"].reindex(frame["unit_code"])
+    frame["contested"] = doubts.astype("boolean").fillna(False).to_numpy(dtype=bool)
     for column in ("index", "index_low", "index_high"):
         frame[column] = now[column].to_numpy(dtype=np.float64)
     then = previous_snapshot(run).set_index("unit_code")
@@ -403,6 +428,8 @@ def _hover(frame: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
         index = f"选情指数 {number_text(row['index'])}　{labels[row['level']]}"
         if row["to_verify"]:
             index += f"　待核实（{number_text(row['index_low'])}～{number_text(row['index_high'])}）"
+        if row["contested"]:
+            index += f"　{CONTESTED}"
         reasons = [row[column] for column in _REASON_COLUMNS if row[column]]
         lines.append((f"{row['unit_name']}（{row['township_name']}）", index, *reasons))
     return tuple(lines)

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from huanjie_lib.parameters import Classification
+from huanjie_lib.parameters import ParameterSet
 from huanjie_lib.vocabulary import GateStatus, Level
 
 __all__ = [
     "ADMISSION",
+    "CONTESTED",
     "INTERNAL",
     "LABELS",
     "LEVELS",
@@ -41,6 +42,9 @@ ADMISSION: Mapping[str, str] = MappingProxyType(
 )
 """What the verdict of all gates together means for a unit."""
 
+CONTESTED = "颜色有争议"
+"""Said of a unit whose colour depends on judgments within their declared doubt."""
+
 INTERNAL = "内部资料，注意保管"
 """Printed on everything that is handed out."""
 
@@ -55,6 +59,7 @@ LABELS: Mapping[str, str] = MappingProxyType(
         "age_days": "距今天数",
         "as_of": "截至日期",
         "change": "较上期",
+        "contested": "颜色有争议",
         "county_name": "县区",
         "covered_share": "覆盖率",
         "data_date": "数据日期",
@@ -136,15 +141,16 @@ def number_text(value: float | None, *, signed: bool = False, decimals: int = 1)
     return f"+{text}" if signed else text
 
 
-def level_notes(cuts: Classification) -> tuple[str, ...]:
+def level_notes(parameters: ParameterSet) -> tuple[str, ...]:
     """Return the sentences that explain the colours, for legends and notes.
 
     Examples
     --------
     >>> from huanjie_lib.parameters import load_parameters
-    >>> level_notes(load_parameters().classification)[0]
+    >>> level_notes(load_parameters())[0]
     '选情指数满分100分，越高越稳：80分及以上为绿色，60分及以上、不足80分为黄色，不足60分为红色。'
     """
+    cuts = parameters.classification
     green, yellow = f"{cuts.green_from:g}分", f"{cuts.yellow_from:g}分"
     notes = [
         f"选情指数满分100分，越高越稳：{green}及以上为绿色，{yellow}及以上、不足{green}为黄色，不足{yellow}为红色。"
@@ -154,6 +160,10 @@ def level_notes(cuts: Classification) -> tuple[str, ...]:
     if cuts.worsen_margin:
         notes.append(f"等级转差须低于分界线{cuts.worsen_margin:g}分。")
     notes.append("待核实：有数据缺失，补齐后等级可能改变。")
+    doubt = parameters.assumptions.contested_below
+    notes.append(
+        f"{CONTESTED}：权重、标准或数据在合理范围内变动时，没有一种颜色的把握达到{doubt:.0%}，应会商后定色。"
+    )
     return tuple(notes)
 
 

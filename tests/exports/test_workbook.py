@@ -124,8 +124,9 @@ def test_every_figure_of_a_sheet_is_the_tables(sheet: str, make: Any, book: Work
     assert len(shown) >= 4
     for heading, column in shown.items():
         values = expected[column]
-        if column == "to_verify" and values.dtype == bool:
-            assert plain(frame[heading]) == ["待核实" if flag else None for flag in values]
+        if values.dtype == bool:
+            word = {"to_verify": "待核实", "contested": "有争议"}[column]
+            assert plain(frame[heading]) == [word if flag else None for flag in values]
         elif pd.api.types.is_numeric_dtype(values):
             got = pd.to_numeric(frame[heading]).to_numpy(dtype=float)
             assert got == pytest.approx(
@@ -249,6 +250,6 @@ def test_more_rows_than_a_sheet_holds_are_refused(small_run: Run, monkeypatch: p
 def test_a_text_too_long_for_a_cell_is_cut_and_not_lost(small_run: Run) -> None:
     gates = small_run.gates.assign(reason="长" * 20_000)
     opened = openpyxl.load_workbook(io.BytesIO(workbook(dataclasses.replace(small_run, gates=gates))))
-    longest = max(len(str(cell.value)) for cell in opened["未准入清单"]["L"])
+    longest = max(len(str(cell.value)) for cell in opened["未准入清单"]["M"])
     assert longest == 32_767
     opened.close()

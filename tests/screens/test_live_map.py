@@ -157,7 +157,7 @@ def test_outlines_are_optional(geometry: EncodedGeometry) -> None:
         ({"names": ["甲村"]}, "地图的名称", "1 个"),
         ({"hovers": []}, "地图的提示文字", "0 个"),
         ({"levels": bytes(COUNT + 1)}, "地图的颜色字节", f"{COUNT + 1} 个"),
-        ({"levels": bytes(COUNT - 1) + bytes([8])}, f"第 {COUNT} 个单元的颜色字节", "8"),
+        ({"levels": bytes(COUNT - 1) + bytes([16])}, f"第 {COUNT} 个单元的颜色字节", "16"),
     ],
 )
 def test_input_that_does_not_fit_the_boundaries_is_refused(

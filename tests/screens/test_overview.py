@@ -133,6 +133,10 @@ class TestModel:
         index = small_run.index
         if group == "to_verify":
             expected = set(index.loc[index["to_verify"], "unit_code"])
+        elif group == "contested":
+            doubts = small_run.uncertainty
+            expected = set(doubts.loc[doubts["contested"], "unit_code"])
+            assert expected
         elif group == "admitted":
             failing = small_run.gates.loc[small_run.gates["status"] != "pass", "unit_code"]
             expected = set(index["unit_code"]) - set(failing)

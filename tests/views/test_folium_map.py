@@ -103,6 +103,17 @@ def test_legend_counts_and_head(page_text: str, small_run: Run) -> None:
     assert "内部资料" in page_text
 
 
+def test_contested_colours_are_marked_counted_and_explained(page_text: str, small_run: Run) -> None:
+    contested = small_run.uncertainty.set_index("unit_code")["contested"]
+    assert 0 < contested.sum() < len(contested)
+    marked = [unit["contested"] for unit in data_of(page_text)["units"]]
+    assert marked == contested.loc[small_run.units["unit_code"]].astype(int).tolist()
+    assert f"颜色有争议（加圆圈）<b>{contested.sum()}</b>" in page_text
+    assert "应会商后定色" in page_text
+    calm = dataclasses.replace(small_run, uncertainty=small_run.uncertainty.assign(contested=False))
+    assert "加圆圈" not in standalone_html(folium_map(calm, calm.boundaries()))
+
+
 def test_names_are_never_markup(page_text: str, small_run: Run) -> None:
     assert "<img" not in page_text
     hostile = "</script><script>alert(1)</script>"

@@ -210,6 +210,18 @@ def test_holes_stay_open() -> None:
     assert colours(image, pixel(figure, 120.05, 29.2)) == {(0xB2, 0x18, 0x2B)}
 
 
+def test_contested_colours_are_ringed_and_in_the_legend(small_run: Run) -> None:
+    calm = dataclasses.replace(small_run, uncertainty=small_run.uncertainty.assign(contested=False))
+    figures = [print_map(run, run.boundaries()) for run in (small_run, calm)]
+    assert ["颜色有争议" in words(figure) for figure in figures] == [True, False]
+    ringed, plain = (Image.open(io.BytesIO(render(figure, "png"))) for figure in figures)
+    code = small_run.uncertainty.loc[small_run.uncertainty["contested"], "unit_code"].iloc[0]
+    spot = small_run.units.set_index("unit_code").loc[code, ["longitude", "latitude"]]
+    at = pixel(figures[0], float(spot["longitude"]), float(spot["latitude"]))
+    box = (at[0] - 12, at[1] - 12, at[0] + 12, at[1] + 12)
+    assert len(ringed.crop(box).getcolors(9999) or []) > len(plain.crop(box).getcolors(9999) or [])
+
+
 def test_units_without_a_place_are_said(small_run: Run) -> None:
     units = small_run.units.assign(longitude=np.nan, latitude=np.nan)
     run = dataclasses.replace(small_run, units=units)

@@ -52,6 +52,18 @@ def test_admission_counts_share_out_the_units(small_run: Run) -> None:
     assert view.admission == Admission(passed=5, failed=4, unknown=3)
 
 
+def test_contested_colours_are_counted_and_said(small_run: Run) -> None:
+    contested = int(small_run.uncertainty["contested"].sum())
+    view = overview(small_run)
+    assert view.contested == contested > 0
+    assert f"{contested}个颜色有争议，定色前应会商" in view.picture[0]
+    code = small_run.uncertainty.loc[small_run.uncertainty["contested"], "unit_code"].iloc[0]
+    profile = unit_profile(small_run, code)
+    assert profile.contested
+    assert "颜色有争议" in profile.certainty
+    assert profile.unit_name in profile.certainty
+
+
 def test_picture_is_five_sentences_whose_figures_agree(small_run: Run) -> None:
     view = overview(small_run)
     state, movement, admission, causes, townships = view.picture

@@ -261,14 +261,14 @@ def test_hover_says_name_index_and_reasons(small_run: Run) -> None:
 
 def test_level_bytes_hold_colour_and_mark_in_the_order_of_the_units(small_run: Run) -> None:
     run = changed(small_run, "index", "990101101203", level="unknown")
-    decoded = [(byte & 3, bool(byte & 4), byte >> 3) for byte in tables.level_bytes(run)]
+    decoded = [(byte & 3, bool(byte & 4), bool(byte & 8), byte >> 4) for byte in tables.level_bytes(run)]
     codes = {level.value: level.code for level in Level}
     frame = tables.unit_table(run)
-    assert decoded == [
-        (codes[level], verify, 0) for level, verify in zip(frame["level"], frame["to_verify"], strict=True)
-    ]
-    assert {code for code, _, _ in decoded} == {0, 1, 2, 3}
-    assert {verify for _, verify, _ in decoded} == {True, False}
+    marks = zip(frame["level"], frame["to_verify"], frame["contested"], strict=True)
+    assert decoded == [(codes[level], verify, contested, 0) for level, verify, contested in marks]
+    assert {code for code, *_ in decoded} == {0, 1, 2, 3}
+    assert {verify for _, verify, *_ in decoded} == {True, False}
+    assert {contested for *_, contested, _ in decoded} == {True, False}
 
 
 def test_map_units_say_where_and_what(small_run: Run) -> None:

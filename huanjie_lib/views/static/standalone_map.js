@@ -16,13 +16,25 @@ function huanjieMap(map, data) {
         pen.stroke();
         return pen.createPattern(tile, 'repeat');
     };
+    const rings = (() => {
+        const tile = document.createElement('canvas');
+        tile.width = tile.height = 8;
+        const pen = tile.getContext('2d');
+        pen.arc(4, 4, 1.9, 0, 2 * Math.PI);
+        pen.fillStyle = '#fff';
+        pen.fill();
+        pen.strokeStyle = '#1b2430';
+        pen.lineWidth = 1.1;
+        pen.stroke();
+        return pen.createPattern(tile, 'repeat');
+    })();
     const hatches = data.levels.map(({ hatch: colour }) => hatch(colour));
     const Renderer = L.Canvas.extend({
         _fillStroke(pen, layer) {
             L.Canvas.prototype._fillStroke.call(this, pen, layer);
-            if (layer.options.hatch) {
+            for (const pattern of layer.options.patterns) {
                 pen.globalAlpha = 1;
-                pen.fillStyle = layer.options.hatch;
+                pen.fillStyle = pattern;
                 pen.fill('evenodd');
             }
         },
@@ -56,7 +68,7 @@ function huanjieMap(map, data) {
 
     const groups = data.levels.map(() => L.layerGroup().addTo(map));
     const drawn = [];
-    for (const { level, verify, lines, more, polygons } of data.units) {
+    for (const { level, verify, contested, lines, more, polygons } of data.units) {
         if (!polygons.length) continue;
         const options = {
             renderer,
@@ -64,7 +76,7 @@ function huanjieMap(map, data) {
             weight: data.units.length > 5000 ? 0.3 : 0.6,
             fillColor: data.levels[level].colour,
             fillOpacity: 1,
-            hatch: verify ? hatches[level] : null,
+            patterns: [...(verify ? [hatches[level]] : []), ...(contested ? [rings] : [])],
             bubblingMouseEvents: false,
         };
         const shapes = polygons.map((rings) => rings.map(vertices));

@@ -7,7 +7,7 @@ import { Map as LeafletMap } from 'leaflet/src/map/index.js';
 
 import { decode, NOTHING, PLANE_ZOOM, Shapes } from './geometry.js';
 import { buttons, Caption, el, Legend, ScaleBar, TEXT, Tooltip } from './panels.js';
-import { LEVEL_BITS, TO_VERIFY_BIT, UnitLayer } from './unit_layer.js';
+import { CONTESTED_BIT, LEVEL_BITS, TO_VERIFY_BIT, UnitLayer } from './unit_layer.js';
 
 const MAX_ZOOM = 18;
 const GAP = 12; // CSS pixels between the city and the edge of the map
@@ -34,6 +34,7 @@ class LiveMapView {
 
         this.palette = [...model.get('palette')].sort((a, b) => a.code - b.code);
         this.toVerify = model.get('to_verify_label');
+        this.contested = model.get('contested_label');
         this.levels = bytes(model.get('levels'));
         this.hovers = JSON.parse(model.get('hover_text'));
         this.shapes = new Shapes(decode(model.get('geometry_buffer')));
@@ -45,7 +46,7 @@ class LiveMapView {
             this.levels,
         );
         this.caption = new Caption();
-        this.legend = new Legend(model.get('palette'), this.toVerify);
+        this.legend = new Legend(model.get('palette'), this.toVerify, this.contested);
         this.tooltip = new Tooltip(this.surface);
 
         const showCaption = () => this.caption.show(model.get('legend_title'), model.get('as_of'));
@@ -255,6 +256,7 @@ class LiveMapView {
             lines,
             level: this.palette[level & LEVEL_BITS],
             toVerify: level & TO_VERIFY_BIT ? this.toVerify : '',
+            contested: level & CONTESTED_BIT ? this.contested : '',
         });
     }
 

@@ -4,7 +4,7 @@ import { Control } from 'leaflet/src/control/Control.js';
 import { Scale } from 'leaflet/src/control/Control.Scale.js';
 import * as DomEvent from 'leaflet/src/dom/DomEvent.js';
 
-import { contrasting, dotTile, hatchTile, LEVEL_BITS, TO_VERIFY_BIT } from './unit_layer.js';
+import { CONTESTED_BIT, contrasting, dotTile, hatchTile, LEVEL_BITS, ringTile, TO_VERIFY_BIT } from './unit_layer.js';
 
 const SVG = 'http://www.w3.org/2000/svg';
 
@@ -48,6 +48,10 @@ function hatched() {
     return textured(el('span', 'hj-map-swatch'), hatchTile());
 }
 
+function ringed() {
+    return textured(el('span', 'hj-map-swatch'), ringTile());
+}
+
 function textured(box, tile) {
     box.style.backgroundImage = `url(${tile.toDataURL()})`;
     return box;
@@ -70,12 +74,13 @@ export class Caption {
 
 export class Legend {
     // palette: in legend order, { code, label, mark, colour, dotted }.
-    constructor(palette, toVerifyLabel) {
+    constructor(palette, toVerifyLabel, contestedLabel) {
         this.element = el('div', 'hj-map-panel hj-map-legend');
         this.counts = new Map();
         for (const level of palette) this.#row(level.code, swatch(level), level.label);
         this.#row('all', el('span', 'hj-map-swatch hj-map-swatch-none'), TEXT.total).classList.add('hj-map-legend-total');
         this.#row('verify', hatched(), TEXT.ofWhich + toVerifyLabel).classList.add('hj-map-legend-verify');
+        this.contested = this.#row('contested', ringed(), TEXT.ofWhich + contestedLabel);
         this.control = panel('bottomright', this.element);
     }
 
@@ -90,14 +95,18 @@ export class Legend {
     show(levels) {
         const byCode = [0, 0, 0, 0];
         let toVerify = 0;
+        let contested = 0;
         for (const level of levels) {
             byCode[level & LEVEL_BITS]++;
             if (level & TO_VERIFY_BIT) toVerify++;
+            if (level & CONTESTED_BIT) contested++;
         }
         const say = (key, number) => (this.counts.get(key).textContent = number.toLocaleString('zh-CN'));
         byCode.forEach((number, code) => say(code, number));
         say('all', levels.length);
         say('verify', toVerify);
+        say('contested', contested);
+        this.contested.hidden = !contested;
     }
 }
 
@@ -146,12 +155,13 @@ export class Tooltip {
         this.unit = -1;
     }
 
-    // level: an entry of the palette; toVerify: the label of the mark, or '' where it does not apply.
-    show({ unit, name, lines, level, toVerify }) {
+    // level: an entry of the palette; toVerify, contested: the label of the mark, or '' where it does not apply.
+    show({ unit, name, lines, level, toVerify, contested }) {
         this.unit = unit;
         const state = el('div', 'hj-map-tooltip-level');
         state.append(swatch(level), el('span', '', level.label));
         if (toVerify) state.append(hatched(), el('span', '', toVerify));
+        if (contested) state.append(ringed(), el('span', '', contested));
         this.element.replaceChildren(
             el('div', 'hj-map-tooltip-name', name),
             state,

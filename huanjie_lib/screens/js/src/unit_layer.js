@@ -16,6 +16,7 @@ import { AREA, PLANE_ZOOM, POINT } from './geometry.js';
 
 export const LEVEL_BITS = 3;
 export const TO_VERIFY_BIT = 4;
+export const CONTESTED_BIT = 8;
 
 const FONTS = '"Microsoft YaHei","PingFang SC","Noto Sans CJK SC","Source Han Sans SC",sans-serif';
 const INK = '#1b1f24';
@@ -220,7 +221,7 @@ export const UnitLayer = Renderer.extend({
         context.font = `600 ${size / scale}px ${FONTS}`;
         context.textAlign = 'center';
         context.textBaseline = 'middle';
-        if (dotted || level & TO_VERIFY_BIT) {
+        if (dotted || level & (TO_VERIFY_BIT | CONTESTED_BIT)) {
             context.lineJoin = 'round';
             context.lineWidth = 5 / scale;
             context.strokeStyle = colour;
@@ -319,25 +320,29 @@ export const UnitLayer = Renderer.extend({
     },
 
     // What a level is filled with, one over the other.
-    _styles(level, { dots, hatch }) {
+    _styles(level, { dots, hatch, rings }) {
         const { colour, dotted } = this._palette[level & LEVEL_BITS];
         const styles = [colour];
         if (dotted) styles.push(dots);
         if (level & TO_VERIFY_BIT) styles.push(hatch);
+        if (level & CONTESTED_BIT) styles.push(rings);
         return styles;
     },
 
     // Patterns fixed to the screen whatever the context's transform.
     _textures(context) {
         const side = Math.round(TEXTURE_PERIOD * this._ratio);
-        if (this._tiles?.side !== side) this._tiles = { side, dots: dotTile(side), hatch: hatchTile(side) };
+        if (this._tiles?.side !== side) {
+            this._tiles = { side, dots: dotTile(side), hatch: hatchTile(side), rings: ringTile(side) };
+        }
         const still = context.getTransform().inverse();
         const pattern = (tile) => {
             const texture = context.createPattern(tile, 'repeat');
             texture.setTransform(still);
             return texture;
         };
-        return { dots: pattern(this._tiles.dots), hatch: pattern(this._tiles.hatch) };
+        const { dots, hatch, rings } = this._tiles;
+        return { dots: pattern(dots), hatch: pattern(hatch), rings: pattern(rings) };
     },
 });
 
@@ -362,6 +367,19 @@ export function hatchTile(side = TEXTURE_PERIOD) {
         context.moveTo(shift - 1, side + 1);
         context.lineTo(shift + side + 1, -1);
     }
+    context.stroke();
+    return canvas;
+}
+
+// Small rings: the colour is contested. White inside ink, so that they show on every colour.
+export function ringTile(side = TEXTURE_PERIOD) {
+    const canvas = tile(side);
+    const context = canvas.getContext('2d');
+    context.arc(side / 2, side / 2, side / 4.5, 0, 2 * Math.PI);
+    context.fillStyle = PAPER;
+    context.fill();
+    context.strokeStyle = INK;
+    context.lineWidth = side / 7;
     context.stroke();
     return canvas;
 }

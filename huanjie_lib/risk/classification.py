@@ -19,7 +19,7 @@ import pandas as pd
 from huanjie_lib.parameters import Classification
 from huanjie_lib.vocabulary import Level
 
-__all__ = ["classify", "to_verify"]
+__all__ = ["classify", "levels", "ranks", "to_verify"]
 
 _BY_RANK = np.array(
     [Level.UNKNOWN.value, Level.RED.value, Level.YELLOW.value, Level.GREEN.value], dtype=object
@@ -27,10 +27,56 @@ _BY_RANK = np.array(
 _RANK = {level: rank for rank, level in enumerate(_BY_RANK)}
 
 
-def _rank(index: npt.NDArray[Any], classification: Classification) -> npt.NDArray[np.intp]:
-    cuts = [classification.yellow_from, classification.green_from]
-    rank = np.searchsorted(cuts, index, side="right") + 1
-    return np.where(np.isnan(index), 0, rank)
+def _rank(index: npt.NDArray[Any], classification: Classification) -> npt.NDArray[np.int8]:
+    cuts = (classification.yellow_from, classification.green_from)
+    rank = sum((index >= cut).astype(np.int8) for cut in cuts) + np.int8(1)
+    return np.where(np.isnan(index), np.int8(0), rank)
+
+
+def ranks(
+    index: npt.NDArray[Any],
+    classification: Classification,
+    *,
+    previous: npt.NDArray[np.integer[Any]] | None = None,
+) -> npt.NDArray[np.int8]:
+    """Return the rank of each unit's level: 0 unknown, 1 red, 2 yellow, 3 green.
+
+    Parameters
+    ----------
+    index
+        Index 0-100, any shape; NaN gives 0.
+    classification
+        Cut-offs and margins.
+    previous
+        Ranks at the last snapshot, same shape; 0 has no hysteresis.
+
+    Examples
+    --------
+    >>> from huanjie_lib.parameters import load_parameters
+    >>> cuts = load_parameters().classification
+    >>> ranks(np.array([80.5, 80.5, np.nan]), cuts, previous=np.array([2, 3, 3])).tolist()
+    [2, 3, 0]
+    """
+    rank = _rank(index, classification)
+    if previous is None:
+        return rank
+    held = np.clip(
+        previous,
+        _rank(index - classification.improve_margin, classification),
+        _rank(index + classification.worsen_margin, classification),
+    )
+    return np.where((previous > 0) & (rank > 0), held, rank).astype(np.int8)
+
+
+def levels(rank: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.object_]:
+    """Return the levels (values of :class:`~huanjie_lib.vocabulary.Level`) of :func:`ranks`.
+
+    Examples
+    --------
+    >>> levels(np.array([3, 0])).tolist()
+    ['green', 'unknown']
+    """
+    return np.asarray(_BY_RANK[rank], dtype=object)
 
 
 def classify(
@@ -62,17 +108,11 @@ def classify(
     >>> classify(pd.Series([80.5, 81.0, 79.9]), cuts, previous=before).tolist()
     ['yellow', 'green', 'yellow']
     """
-    values = index.to_numpy(dtype=np.float64)
-    rank = _rank(values, classification)
+    before = None
     if previous is not None:
-        before = previous.reindex(index.index).map(_RANK).fillna(0).to_numpy(dtype=np.intp)
-        held = np.clip(
-            before,
-            _rank(values - classification.improve_margin, classification),
-            _rank(values + classification.worsen_margin, classification),
-        )
-        rank = np.where((before > 0) & (rank > 0), held, rank)
-    return pd.Series(_BY_RANK[rank].astype(str), index=index.index, name="level", dtype="str")
+        before = previous.reindex(index.index).map(_RANK).fillna(0).to_numpy(dtype=np.int8)
+    rank = ranks(index.to_numpy(dtype=np.float64), classification, previous=before)
+    return pd.Series(levels(rank).astype(str), index=index.index, name="level", dtype="str")
 
 
 def to_verify(

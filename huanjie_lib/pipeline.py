@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from huanjie_lib.risk.indicators import IndicatorValues, indicator_values
 from huanjie_lib.risk.prepared import NEVER, Bools, Ints, Prepared, day_number, prepare
 from huanjie_lib.risk.scoring import Scores, score
 from huanjie_lib.risk.uncertainty import simulate
-from huanjie_lib.vocabulary import ValueStatus
+from huanjie_lib.vocabulary import GateStatus, Level, ValueStatus
 
 __all__ = ["RiskResult", "freshness", "run_risk", "snapshot_dates"]
 
@@ -75,6 +76,44 @@ class RiskResult:
             f"RiskResult(units={len(self.index)}, as_of={self.as_of}, parameters={self.parameters.version!r})"
         )
 
+    def to_frame(self) -> pd.DataFrame:
+        """Return a copy of the index table by unit code."""
+        return self.index.set_index("unit_code")
+
+    def explain(self, unit_code: str) -> str:
+        """Return in Chinese a unit's index, colour, largest points lost and verdict of the gates.
+
+        Raises
+        ------
+        KeyError
+            If there is no such unit.
+        """
+        row: dict[str, Any] = dict(self.to_frame().loc[unit_code])
+        names = self.units.set_index("unit_code")["unit_name"]
+        name = names[unit_code] if isinstance(names[unit_code], str) and names[unit_code] else unit_code
+        level = Level.lookup()[row["level"]]
+        if level is Level.UNKNOWN:
+            return f"截至{self.as_of}，{name}没有填报任何数据，不能评定颜色，请先报数。"
+        text = f"截至{self.as_of}，{name}选情指数{row['index']:.1f}分（满分100，越高越稳），为{level.label}"
+        if row["to_verify"]:
+            text += (
+                f"，但有数据缺失，补齐后在{row['index_low']:.1f}至{row['index_high']:.1f}分之间，颜色待核实"
+            )
+        lost = self.indicators[self.indicators["unit_code"] == unit_code]
+        lost = lost[lost["points"] >= SAID_POINTS].sort_values(["points"], ascending=False, kind="stable")
+        said = [
+            f"{reason}（扣{points:.1f}分）"
+            for reason, points in zip(lost["reason"].head(3), lost["points"].head(3), strict=True)
+        ]
+        text += f"。主要扣分：{'；'.join(said)}。" if said else "。各项指标基本没有扣分。"
+        gates = self.gates[self.gates["unit_code"] == unit_code]
+        blocked = gates[gates["status"] != GateStatus.PASS.value]
+        if len(blocked):
+            text += f"还不能启动换届：{'；'.join(blocked['reason'])}。"
+        elif len(gates):
+            text += "各项准入条件都已通过，可以启动换届。"
+        return text
+
 
 def snapshot_dates(tables: Mapping[str, pd.DataFrame], as_of: dt.date) -> list[dt.date]:
     """Return the month ends at which history is recomputed, the as-of date last.
@@ -97,6 +136,9 @@ def snapshot_dates(tables: Mapping[str, pd.DataFrame], as_of: dt.date) -> list[d
 
 
 HISTORY_SNAPSHOTS = 24
+
+SAID_POINTS = 0.05
+"""Points lost below this are not named as a reason."""
 
 SEED = 20260101
 """Seed of the draws: equal inputs give equal figures."""

@@ -185,3 +185,31 @@ def test_a_stale_value_is_not_called_unreported() -> None:
     reasons = late.set_index(["unit_code", "indicator"])["reason"]
     assert reasons[CODES[0], "reserve_people"] == "后备人选数的数据已过期"
     assert reasons[CODES[0], "roll_gap"] == "选民登记缺口率缺少数据"
+
+
+def test_a_run_explains_each_unit() -> None:
+    result = run_risk(tables(), PARAMETERS, as_of=AS_OF)
+    assert PARAMETERS.version in repr(result)
+    frame = result.to_frame()
+    for code, name in zip(CODES, ("甲村", "乙村", "丙社区"), strict=True):
+        text = result.explain(code)
+        assert text.startswith(f"截至{AS_OF}，{name}选情指数{frame.loc[code, 'index']:.1f}分")
+        assert "还不能启动换届：" in text
+        worst = result.indicators[result.indicators["unit_code"] == code].nlargest(1, "points").iloc[0]
+        assert f"{worst['reason']}（扣{worst['points']:.1f}分）" in text
+    with pytest.raises(KeyError):
+        result.explain("0")
+
+
+def test_a_unit_without_data_is_not_given_a_colour() -> None:
+    units = tables()["units"].iloc[:1]
+    assert "没有填报任何数据" in run_risk({"units": units}, PARAMETERS, as_of=AS_OF).explain(CODES[0])
+
+
+def test_a_run_holds_the_chances_of_each_colour() -> None:
+    result = run_risk(tables(), PARAMETERS, as_of=AS_OF)
+    chances = result.uncertainty
+    assert chances["unit_code"].tolist() == result.index["unit_code"].tolist()
+    assert (chances[["p_red", "p_yellow", "p_green"]].sum(axis=1) - 1).abs().max() < 1e-12
+    again = run_risk(tables(), PARAMETERS, as_of=AS_OF).uncertainty
+    pd.testing.assert_frame_equal(chances, again, check_exact=True)

@@ -756,6 +756,8 @@ class IndicatorValues:
         The full answers by indicator, over all units of the prepared tables.
     positions
         Positions of ``units`` within the prepared tables.
+    parameters
+        The parameters they were computed with.
     """
 
     as_of: dt.date
@@ -764,12 +766,39 @@ class IndicatorValues:
     applies: pd.DataFrame
     observed: Mapping[str, Observed]
     positions: Ints
+    parameters: ParameterSet
 
     def __repr__(self) -> str:
         """Return the size, the date and the share of values known."""
         return (
-            f"IndicatorValues(units={len(self.units)}, indicators={self.value.shape[1]}, as_of={self.as_of})"
+            f"IndicatorValues(units={len(self.units)}, indicators={self.value.shape[1]}, as_of={self.as_of}, "
+            f"parameters={self.parameters.version!r})"
         )
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return unit_code, indicator, value and status: one row per unit and indicator."""
+        long = pd.DataFrame({"value": self.value.stack(), "status": self.status.stack()})
+        return long.rename_axis(["unit_code", "indicator"]).reset_index()
+
+    def explain(self, unit_code: str) -> str:
+        """Return in Chinese how much of a unit's data is there, and what is lacking.
+
+        Raises
+        ------
+        KeyError
+            If no such unit is in force.
+        """
+        status = self.status.loc[unit_code]
+        due = status[status != ValueStatus.NOT_APPLICABLE.value]
+        text = f"截至{self.as_of}，{unit_code}应有指标{len(due)}项"
+        for word in (ValueStatus.OBSERVED, ValueStatus.MISSING, ValueStatus.STALE):
+            ids = due.index[due == word.value]
+            if word is ValueStatus.OBSERVED:
+                text += f"，{word.label}{len(ids)}项"
+            elif len(ids):
+                named = "、".join(self.parameters.framework.indicator(i).label for i in ids)
+                text += f"，{word.label}{len(ids)}项（{named}）"
+        return text + "。"
 
     @property
     def status(self) -> pd.DataFrame:
@@ -826,4 +855,5 @@ def indicator_values(prepared: Prepared, parameters: ParameterSet, as_of: dt.dat
         applies=pd.DataFrame(applies, index=codes),
         observed=observed,
         positions=positions,
+        parameters=parameters,
     )

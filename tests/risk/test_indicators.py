@@ -3,11 +3,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from huanjie_lib.parameters import DERIVED_MEASURES, ChangeMeasure, load_parameters
 from huanjie_lib.risk.indicators import MEASURES, indicator_values
-from huanjie_lib.risk.prepared import Prepared
+from huanjie_lib.risk.prepared import Prepared, prepare
 
 VILLAGE, COMMUNITY = "990101101201", "990101101001"
 PARAMETERS = load_parameters()
@@ -423,3 +424,26 @@ def test_a_change_compares_month_ends_and_two_reports_in_force(ledgers: Build) -
     assert change(dt.date(2026, 9, 30)) == pytest.approx(0.25), "August, although it has a 31st"
     assert np.isnan(change(dt.date(2026, 8, 1))), "two years before is not a month before"
     assert np.isnan(change(dt.date(2026, 12, 31))), "one report is no change"
+
+
+def test_values_explain_themselves() -> None:
+    units = pd.DataFrame({"unit_code": ["990101001201"], "unit_kind": ["village"]})
+    facts = pd.DataFrame(
+        {
+            "unit_code": ["990101001201"] * 2,
+            "as_of": pd.to_datetime(["2026-09-30", "2020-01-31"]),
+            "metric": ["reserve_people", "petitions_backlog"],
+            "value": [1.0, 3.0],
+        }
+    )
+    parameters = load_parameters()
+    values = indicator_values(prepare({"units": units, "facts": facts}), parameters, dt.date(2026, 10, 31))
+    frame = values.to_frame()
+    assert len(frame) == values.value.size
+    assert frame["status"].value_counts().sum() == len(frame)
+    text = values.explain("990101001201")
+    assert "信访积案" in text.partition("已过期1项")[2]
+    assert "缺失" in text
+    assert parameters.version in repr(values)
+    with pytest.raises(KeyError):
+        values.explain("0")

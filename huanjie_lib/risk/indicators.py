@@ -788,14 +788,14 @@ class IndicatorValues:
         KeyError
             If no such unit is in force.
         """
-        status = self.status.loc[unit_code]
-        due = status[status != ValueStatus.NOT_APPLICABLE.value]
+        status: dict[str, str] = dict(self.status.loc[unit_code])
+        due = {i: word for i, word in status.items() if word != ValueStatus.NOT_APPLICABLE}
         text = f"截至{self.as_of}，{unit_code}应有指标{len(due)}项"
         for word in (ValueStatus.OBSERVED, ValueStatus.MISSING, ValueStatus.STALE):
-            ids = due.index[due == word.value]
+            ids = [i for i, found in due.items() if found == word]
             if word is ValueStatus.OBSERVED:
                 text += f"，{word.label}{len(ids)}项"
-            elif len(ids):
+            elif ids:
                 named = "、".join(self.parameters.framework.indicator(i).label for i in ids)
                 text += f"，{word.label}{len(ids)}项（{named}）"
         return text + "。"

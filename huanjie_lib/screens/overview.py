@@ -9,10 +9,7 @@ details are in the log.
 from __future__ import annotations
 
 import logging
-import os
-import secrets
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,11 +21,10 @@ import pandas as pd
 import traitlets
 from markupsafe import Markup
 
-from huanjie_lib.errors import Fault, HuanjieError, UsageError
 from huanjie_lib.screens.live_map import LiveMap
+from huanjie_lib.screens.page import Screen, alert, open_screen
 from huanjie_lib.screens.panel import STYLE, Panel, render
-from huanjie_lib.screens.serve import RUN_VARIABLE
-from huanjie_lib.store.run_folder import Run, read_run
+from huanjie_lib.store.run_folder import Run
 from huanjie_lib.views import charts, summary, tables
 from huanjie_lib.views.geometry import encode_geometry
 from huanjie_lib.views.shapes import group_unions
@@ -232,25 +228,6 @@ class OverviewModel(traitlets.HasTraits):
         return str(proposal["value"])
 
 
-class Screen(ipywidgets.Box):  # type: ignore[misc]
-    """The widgets of a screen, with a still picture of them for the page to show until they have loaded.
-
-    Parameters
-    ----------
-    children
-        The widgets.
-    preview
-        HTML of the picture, from :func:`~huanjie_lib.screens.panel.render`.
-    """
-
-    def __init__(self, children: Sequence[ipywidgets.Widget], *, preview: Markup) -> None:
-        super().__init__(children)
-        self.preview = preview
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        return {**super()._repr_mimebundle_(**kwargs), "text/html": str(self.preview)}
-
-
 class OverviewView:
     """The screen: map, figures and side panel, drawn from a model.
 
@@ -388,7 +365,7 @@ class OverviewView:
         try:
             yield
         except Exception as error:  # noqa: BLE001 - the last line before a traceback in a leader's page
-            self._side.html = str(_alert(error))
+            self._side.html = str(alert(error))
 
 
 def open_overview(run: Path | None = None) -> ipywidgets.DOMWidget:
@@ -405,54 +382,7 @@ def open_overview(run: Path | None = None) -> ipywidgets.DOMWidget:
         The screen, or an alert with the remedy where the run cannot be shown. Nothing is raised, because the
         place where it is called shows leaders a page and not a traceback.
     """
-    _log_to_server()
-    try:
-        return OverviewView(OverviewModel(read_run(run or _run_from_environment()))).widget
-    except Exception as error:  # noqa: BLE001 - the last line before a traceback in a leader's page
-        alert = Panel("failure", html=_alert(error))
-        alert.add_class("hj-screen")
-        return alert
-
-
-def _run_from_environment() -> Path:
-    folder = os.environ.get(RUN_VARIABLE, "")
-    if not folder:
-        raise UsageError(
-            "没有指定评估文件夹",
-            [
-                Fault(
-                    f"环境变量 {RUN_VARIABLE}",
-                    "未设置",
-                    "由 huanjie run 写出的评估文件夹",
-                    "用 huanjie serve --run 文件夹 打开本界面",
-                )
-            ],
-        )
-    return Path(folder)
-
-
-def _alert(error: Exception) -> Markup:
-    """Return an error as a page shows it: its own words if a user can act on them, else a number."""
-    if isinstance(error, HuanjieError):
-        logger.warning("%s", error)
-        return render("alert.html.j2", title=error.summary, lines=[str(f) for f in error.faults], number="")
-    number = secrets.token_hex(4)
-    logger.error("错误编号 %s", number, exc_info=error)
-    return render(
-        "alert.html.j2",
-        title="这一页暂时显示不了",
-        lines=["请刷新页面；仍不能显示时，请把错误编号告诉管理员，详情见服务日志。"],
-        number=number,
-    )
-
-
-def _log_to_server() -> None:
-    """Send this package's log to the server's own stderr; the kernel's goes to the page."""
-    package = logging.getLogger("huanjie_lib")
-    if not package.handlers and sys.__stderr__ is not None:
-        handler = logging.StreamHandler(sys.__stderr__)
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-        package.addHandler(handler)
+    return open_screen(lambda found: OverviewView(OverviewModel(found)).widget, run)
 
 
 def _live_map(run: Run) -> LiveMap:

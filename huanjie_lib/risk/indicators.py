@@ -788,8 +788,8 @@ class IndicatorValues:
         KeyError
             If no such unit is in force.
         """
-        status: dict[str, str] = dict(self.status.loc[unit_code])
-        due = {i: word for i, word in status.items() if word != ValueStatus.NOT_APPLICABLE}
+        status = self.status.loc[[unit_code]].iloc[0]
+        due = {str(i): str(word) for i, word in status.items() if word != ValueStatus.NOT_APPLICABLE}
         text = f"截至{self.as_of}，{unit_code}应有指标{len(due)}项"
         for word in (ValueStatus.OBSERVED, ValueStatus.MISSING, ValueStatus.STALE):
             ids = [i for i, found in due.items() if found == word]

@@ -23,7 +23,7 @@ import pandas as pd
 from huanjie_lib.errors import Fault, ParameterError
 
 __all__ = [
-    "WeightProposal",
+    "DataWeights",
     "combine_weights",
     "critic_weights",
     "entropy_weights",
@@ -37,7 +37,7 @@ _CONSTANT = 1e-12
 
 
 @dataclass(frozen=True)
-class WeightProposal:
+class DataWeights:
     """Weights proposed by one method.
 
     Parameters
@@ -60,7 +60,7 @@ class WeightProposal:
 
     def __repr__(self) -> str:
         """Return method, size and rows used."""
-        return f"WeightProposal({self.method!r}, columns={len(self.weights)}, rows={self.rows_used})"
+        return f"DataWeights({self.method!r}, columns={len(self.weights)}, rows={self.rows_used})"
 
     def explain(self) -> str:
         """Return in Chinese how the weights came about.
@@ -79,7 +79,7 @@ class WeightProposal:
         return "；".join(parts)
 
 
-def entropy_weights(values: pd.DataFrame) -> WeightProposal:
+def entropy_weights(values: pd.DataFrame) -> DataWeights:
     """Return entropy weights: columns whose values are spread unevenly over the rows weigh more.
 
     ``p_ij = x_ij / Σ_i x_ij``, ``E_j = −Σ_i p ln p / ln n`` with ``0 ln 0 = 0``, ``w_j ∝ 1 − E_j``
@@ -125,7 +125,7 @@ def entropy_weights(values: pd.DataFrame) -> WeightProposal:
 
 def critic_weights(
     values: pd.DataFrame, *, correlation: Literal["pearson", "spearman"] = "pearson"
-) -> WeightProposal:
+) -> DataWeights:
     """Return CRITIC weights: columns that vary and say something the others do not weigh more.
 
     After min-max scaling of each column, ``w_j ∝ σ_j Σ_k (1 − r_jk)`` over the columns that vary
@@ -156,7 +156,7 @@ def critic_weights(
     return _proposal("CRITIC 法", values, raw, varies, len(x), left_out)
 
 
-def standard_deviation_weights(values: pd.DataFrame) -> WeightProposal:
+def standard_deviation_weights(values: pd.DataFrame) -> DataWeights:
     """Return weights in proportion to the standard deviation of each column after min-max scaling.
 
     ``w_j = σ_j / Σ_k σ_k`` (Deng, Yeh & Willis 2000, Computers & OR 27(10):963-973).
@@ -244,9 +244,9 @@ def _usable(values: pd.DataFrame, method: str) -> tuple[pd.DataFrame, npt.NDArra
 
 def _proposal(
     method: str, values: pd.DataFrame, raw: Floats, varies: npt.NDArray[np.bool_], used: int, left_out: int
-) -> WeightProposal:
+) -> DataWeights:
     positive = np.maximum(raw, 0.0)
-    return WeightProposal(
+    return DataWeights(
         method=method,
         weights=pd.Series(positive / positive.sum(), index=values.columns, name="weight"),
         rows_used=used,

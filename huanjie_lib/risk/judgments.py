@@ -3,12 +3,18 @@
 Sources: Saaty (1980), *The Analytic Hierarchy Process*; Saaty (1990), EJOR 48:9-26 (eigenvector, ratio);
 Aczél & Saaty (1983), J. Math. Psychology 27:93-102 (the geometric mean is the only reciprocal way to merge
 judgments of a group). Three tables of the random index are in use, so the one used is part of every result.
+
+Rules for awkward input: a missing judgment is refused, never filled in; a judgment is a positive number on
+Saaty's scale from 1/9 to 9; the same pair may be judged in both directions only as reciprocals; items that
+tie get equal weights. A merged matrix may look consistent where its people are not, so each person's
+consistency ratio is kept beside that of the group.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -19,7 +25,17 @@ import pandas as pd
 
 from huanjie_lib.errors import Fault, ParameterError
 
-__all__ = ["RANDOM_INDEX", "AhpResult", "RandomIndexTable", "Triad", "ahp_weights", "merge_judgments"]
+__all__ = [
+    "RANDOM_INDEX",
+    "AhpResult",
+    "GroupJudgments",
+    "RandomIndexTable",
+    "Triad",
+    "ahp_weights",
+    "group_judgments",
+    "judgment_matrices",
+    "merge_judgments",
+]
 
 RandomIndexTable: TypeAlias = Literal["saaty_1980", "saaty_2005", "donegan_dodd_1991"]
 
@@ -50,6 +66,9 @@ RANDOM_INDEX: Mapping[RandomIndexTable, Mapping[int, float]] = {
 
 CONSISTENT_BELOW = 0.1
 """Saaty's rule of thumb: judgments with a larger consistency ratio should be reviewed."""
+
+LARGEST_JUDGMENT = 9.0
+"""End of Saaty's scale; its other end is the reciprocal."""
 
 _RECIPROCAL_TOLERANCE = 1e-6
 
@@ -129,6 +148,53 @@ class AhpResult:
         if self.consistent or self.worst_triad is None:
             return f"{verdict}，低于0.1，判断基本一致"
         return f"{verdict}，不低于0.1，判断不够一致；{self.worst_triad.explain()}"
+
+
+@dataclass(frozen=True)
+class GroupJudgments:
+    """Judgments of a group: each person's, and their geometric mean.
+
+    Parameters
+    ----------
+    merged
+        Weights and consistency of the merged matrix.
+    people
+        Weights and consistency of each person's matrix, by the person's code.
+    """
+
+    merged: AhpResult
+    people: Mapping[str, AhpResult]
+
+    def __repr__(self) -> str:
+        """Return number of people and items, and the consistency ratio of the group."""
+        return (
+            f"GroupJudgments(people={len(self.people)}, items={len(self.merged.weights)}, "
+            f"CR={self.merged.consistency_ratio:.3f}, RI={self.merged.random_index!r})"
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row per person and one for the group: weights, consistency ratio, what to review."""
+        rows = {**self.people, "合并": self.merged}
+        frame = pd.DataFrame({name: r.weights for name, r in rows.items()}).T.rename_axis("专家")
+        inconsistent = [not r.consistent and r.worst_triad is not None for r in rows.values()]
+        return frame.assign(
+            一致性比率=[r.consistency_ratio for r in rows.values()],
+            判断一致=[r.consistent for r in rows.values()],
+            最矛盾的三个判断=[
+                r.worst_triad.explain() if bad and r.worst_triad else ""
+                for r, bad in zip(rows.values(), inconsistent, strict=True)
+            ],
+        )
+
+    def explain(self) -> str:
+        """Return in Chinese whether the group and its people judge consistently, and what to review."""
+        told = f"{len(self.people)}人判断按几何平均合并：{self.merged.explain()}"
+        doubtful = [
+            f"{name}（{r.consistency_ratio:.3f}）：{r.worst_triad.explain()}"
+            for name, r in self.people.items()
+            if not r.consistent and r.worst_triad is not None
+        ]
+        return f"{told}。{'。'.join(f'个人判断不够一致：{d}' for d in doubtful)}{'。' if doubtful else ''}"
 
 
 def ahp_weights(matrix: pd.DataFrame, *, random_index: RandomIndexTable = "saaty_2005") -> AhpResult:
@@ -253,6 +319,132 @@ def merge_judgments(
         raise ParameterError("判断矩阵不能合并", faults)
     logs = np.tensordot(share / share.sum(), np.log([m.to_numpy(dtype=np.float64) for m in matrices]), axes=1)
     return pd.DataFrame(np.exp(logs), index=first.index, columns=first.columns)
+
+
+def group_judgments(
+    matrices: Mapping[str, pd.DataFrame],
+    *,
+    voices: Sequence[float] | None = None,
+    random_index: RandomIndexTable = "saaty_2005",
+) -> GroupJudgments:
+    """Return the weights of a group from the matrix of each of its people.
+
+    Parameters
+    ----------
+    matrices
+        Reciprocal matrix by person, all with the same names in the same order.
+    voices
+        Weight of each person's voice; equal when omitted.
+    random_index
+        Random-index table for the consistency ratios.
+
+    Raises
+    ------
+    ParameterError
+        As :func:`merge_judgments` and :func:`ahp_weights`.
+
+    Examples
+    --------
+    >>> names = ["a", "b"]
+    >>> first = pd.DataFrame([[1, 8], [1 / 8, 1]], index=names, columns=names)
+    >>> group = group_judgments({"甲": first, "乙": first.T})
+    >>> group.merged.weights.tolist(), group
+    ([0.5, 0.5], GroupJudgments(people=2, items=2, CR=0.000, RI='saaty_2005'))
+    """
+    merged = merge_judgments(list(matrices.values()), voices=voices)
+    return GroupJudgments(
+        merged=ahp_weights(merged, random_index=random_index),
+        people={name: ahp_weights(m, random_index=random_index) for name, m in matrices.items()},
+    )
+
+
+def judgment_matrices(
+    judgments: pd.DataFrame, items: Sequence[str], *, place: str = "判断表"
+) -> dict[str, pd.DataFrame]:
+    """Return each person's matrix from a list of judgments.
+
+    Parameters
+    ----------
+    judgments
+        One row per judgment, all text: ``person``, ``item``, ``against``, ``times`` (how many times as
+        important ``item`` is as ``against``: a number or a fraction such as ``1/3``); the index is the row
+        in the file.
+    items
+        Items to be compared, in the order wanted.
+    place
+        Name of the file, for messages.
+
+    Returns
+    -------
+    dict
+        Matrix by person, in order of appearance.
+
+    Raises
+    ------
+    ParameterError
+        If an item is unknown, a judgment is no number from 1/9 to 9, a pair is missing or judged twice
+        differently; every fault is listed by its row, and no person is named.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"person": ["甲"], "item": ["审计"], "against": ["信访"], "times": ["1/3"]})
+    >>> judgment_matrices(rows, ["审计", "信访"])["甲"].round(3).to_numpy().tolist()
+    [[1.0, 0.333], [3.0, 1.0]]
+    >>> judgment_matrices(rows, ["审计", "信访", "联审"])
+    Traceback (most recent call last):
+        ...
+    huanjie_lib.errors.ParameterError: 判断表不能用（共 1 处问题）
+      1. 判断表：第 1 位专家：发现“缺少 2 个判断：审计对联审、信访对联审”；应为：每两项比较一次；...
+    """
+    known = list(items)
+    faults: list[Fault] = []
+    matrices: dict[str, npt.NDArray[np.float64]] = {}
+    if judgments.empty:
+        faults.append(Fault(place, "没有数据行", "每位专家每两项一行", "填写专家判断"))
+    for row, person, item, against, text in judgments[["person", "item", "against", "times"]].itertuples():
+        where = f"{place}：第 {row} 行"
+        allowed = "、".join(known)
+        named = {"专家": person.strip(), "比较项": item.strip(), "对比项": against.strip()}
+        if not named["专家"]:
+            faults.append(Fault(f"{where}，专家", person, "专家代号", "补填代号"))
+            continue
+        strange = [(k, v) for k, v in named.items() if k != "专家" and v not in known]
+        faults += [Fault(f"{where}，{k}", v, allowed, "改为其中一项的名称") for k, v in strange]
+        times = _times(text)
+        if times is None:
+            faults.append(Fault(f"{where}，倍数", text, "1/9 到 9 之间的数或分数，如 3、1/3", "改正该判断"))
+        if strange or times is None:
+            continue
+        i, j = known.index(named["比较项"]), known.index(named["对比项"])
+        blank = np.where(np.eye(len(known)), 1.0, np.nan)
+        matrix = matrices.setdefault(named["专家"], blank)
+        earlier = matrix[i, j]
+        if not math.isnan(earlier) and abs(earlier / times - 1.0) > _RECIPROCAL_TOLERANCE:
+            other = "自己与自己相比为 1" if i == j else f"与前面对同两项的判断一致（{earlier:.3g}）"
+            faults.append(Fault(f"{where}，倍数", text, other, "改正或删去一处"))
+            continue
+        matrix[i, j], matrix[j, i] = times, 1.0 / times
+    if not faults:
+        for number, matrix in enumerate(matrices.values(), start=1):
+            unjudged = np.argwhere(np.triu(np.isnan(matrix)))
+            lacking = [f"{known[a]}对{known[b]}" for a, b in unjudged]
+            if lacking:
+                found = f"缺少 {len(lacking)} 个判断：{'、'.join(lacking[:5])}{'等' if lacking[5:] else ''}"
+                faults.append(Fault(f"{place}：第 {number} 位专家", found, "每两项比较一次", "补填这些判断"))
+    if faults:
+        raise ParameterError("判断表不能用", faults)
+    return {person: pd.DataFrame(matrix, index=known, columns=known) for person, matrix in matrices.items()}
+
+
+def _times(text: str) -> float | None:
+    """Return a judgment written as a number or a fraction; ``None`` where it is neither or off the scale."""
+    above, slash, below = unicodedata.normalize("NFKC", text).replace("⁄", "/").partition("/")
+    try:
+        value = float(above) / float(below) if slash else float(above)
+    except (ValueError, ZeroDivisionError):
+        return None
+    inside = 1.0 / LARGEST_JUDGMENT - 0.002 <= value <= LARGEST_JUDGMENT
+    return value if inside else None
 
 
 def _reciprocal_faults(values: npt.NDArray[np.float64], labels: Sequence[str]) -> list[Fault]:

@@ -55,7 +55,8 @@ def neighbour_pairs(
     Raises
     ------
     ValueError
-        If the boundaries declare no CRS, two rows are of one unit, ``gap_m`` is negative or ``nearest`` below 1.
+        If the boundaries declare no CRS, two rows are of one unit, ``gap_m`` is negative or ``nearest``
+        below 1.
 
     Examples
     --------

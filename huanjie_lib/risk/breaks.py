@@ -15,6 +15,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import kmeans1d
 import numpy as np
 import pandas as pd
 
@@ -55,8 +56,6 @@ def natural_breaks(values: Floats, classes: int) -> list[tuple[float, float]]:
     ...
     ValueError: 2 different values cannot form 3 classes
     """
-    import kmeans1d
-
     known = np.sort(values[~np.isnan(values)], axis=None)
     if np.isinf(known).any():
         raise ValueError("values must be finite or NaN")

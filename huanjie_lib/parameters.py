@@ -469,6 +469,31 @@ class ParameterSet(_Model):
         """
         return cls.model_validate(json.loads(text))
 
+    def not_in_force(self, as_of: dt.date) -> list[Fault]:
+        """Return the packs of the set that a date lies outside of; single rules are dated by themselves.
+
+        An earlier month recomputed with today's packs is meant to be, so this is told and not refused.
+
+        Examples
+        --------
+        >>> load_parameters().not_in_force(dt.date(2026, 10, 31))
+        []
+        >>> print(load_parameters().not_in_force(dt.date(2025, 12, 31))[0])
+        framework.yaml：发现“2026-01-01 起有效”；应为：2025-12-31 有效的参数；处理办法：改用该日期有效的参数包。
+        """
+        parts = {name: getattr(self, name) for name in type(self).model_fields}
+        return [
+            Fault(
+                f"{name}.yaml",
+                f"{part.effective_from} 起{f'至 {part.effective_to} ' if part.effective_to else ''}有效",
+                f"{as_of} 有效的参数",
+                "改用该日期有效的参数包",
+            )
+            for name, part in parts.items()
+            if isinstance(part, _Header)
+            and not part.effective_from <= as_of <= (part.effective_to or dt.date.max)
+        ]
+
     def rule(self, rule_id: str, as_of: dt.date) -> Rule:
         """Return the rule in force on a date.
 

@@ -287,6 +287,21 @@ def test_an_uncertainty_out_of_range_is_refused_where_it_stands(pack: Callable[.
         assert said in text
 
 
+def test_packs_that_are_not_in_force_are_told(pack: Callable[..., Path]) -> None:
+    folder = pack(
+        framework=lambda f: f.update(effective_from="2027-01-01"),
+        classification=lambda c: c.update(effective_to="2026-06-30"),
+    )
+    parameters = load_parameters(folder)
+    told = [str(fault) for fault in parameters.not_in_force(dt.date(2026, 7, 1))]
+    assert [t.split("；")[0] for t in told] == [
+        "framework.yaml：发现“2027-01-01 起有效”",
+        "classification.yaml：发现“2026-01-01 起至 2026-06-30 有效”",
+    ]
+    assert len(parameters.not_in_force(dt.date(2026, 6, 30))) == 1
+    assert len(parameters.not_in_force(dt.date(2027, 1, 1))) == 1
+
+
 def test_a_region_file_names_its_own_region(pack: Callable[..., Path]) -> None:
     folder = pack()
     (folder / "rules").mkdir()

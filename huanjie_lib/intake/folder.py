@@ -17,6 +17,7 @@ from huanjie_lib.errors import DataError, Fault, UsageError
 from huanjie_lib.intake.checks import Batch, Checked, Context, check, to_pandas
 from huanjie_lib.intake.files import TABLE_SUFFIXES, digest, has_geometry, read_table
 from huanjie_lib.intake.headings import known_units, table_names
+from huanjie_lib.intake.judgments import JUDGMENTS_FILE
 from huanjie_lib.intake.report import (
     BOUNDARIES,
     COUNT_COLUMNS,
@@ -216,7 +217,7 @@ def _list_files(reader: _Reader, sources: _Sources) -> tuple[list[tuple[Path, Ta
     tables: list[tuple[Path, Table]] = []
     for path in sorted(p for p in root.iterdir() if p.is_file()):
         stem = path.name.split(".")[0]
-        if _is_silent(path) or path.name == _SOURCES:
+        if _is_silent(path) or path.name in (_SOURCES, JUDGMENTS_FILE):
             continue
         if path.suffix.lower() in TABLE_SUFFIXES and stem in TABLES:
             tables.append((path, TABLES[stem]))
@@ -226,7 +227,9 @@ def _list_files(reader: _Reader, sources: _Sources) -> tuple[list[tuple[Path, Ta
             reader.issues.append(_stray(reader, path))
     if root == inner:
         stray = [
-            p for p in sorted(reader.data.iterdir()) if p.is_file() and p.suffix.lower() in TABLE_SUFFIXES
+            p
+            for p in sorted(reader.data.iterdir())
+            if p.is_file() and p.suffix.lower() in TABLE_SUFFIXES and p.name != JUDGMENTS_FILE
         ]
         reader.issues += [_stray(reader, p) for p in stray]
     returns = []

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -438,7 +437,7 @@ def judgment_matrices(
 
 def _times(text: str) -> float | None:
     """Return a judgment written as a number or a fraction; ``None`` where it is neither or off the scale."""
-    above, slash, below = unicodedata.normalize("NFKC", text).replace("⁄", "/").partition("/")
+    above, slash, below = text.replace("／", "/").partition("/")
     try:
         value = float(above) / float(below) if slash else float(above)
     except (ValueError, ZeroDivisionError):

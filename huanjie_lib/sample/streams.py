@@ -33,6 +33,7 @@ TOPICS = (
     "late",
     "faults",
     "returns",
+    "judgments",
 )
 """Topics in the order in which their streams are spawned; append only, so that old streams stay put."""
 

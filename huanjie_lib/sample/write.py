@@ -10,7 +10,9 @@ import pandas as pd
 
 from huanjie_lib.contracts import table
 from huanjie_lib.errors import Fault, UsageError
+from huanjie_lib.parameters import load_parameters
 from huanjie_lib.sample.city import City
+from huanjie_lib.sample.judgments import CONTRADICTORY, EXPERTS, make_judgments
 from huanjie_lib.sample.names import RETURNS_COUNTY
 from huanjie_lib.sample.returns import PAPER_TABLES, make_returns
 from huanjie_lib.sample.streams import Streams
@@ -74,8 +76,10 @@ def write_city(
             faults.to_csv(truth.with_name("returns_faults.csv"), index=False, lineterminator="\n")
     if truth is not None:
         _write_table(city.truth, truth)
+    judgments = make_judgments(load_parameters().framework, Streams(city.seed)["judgments"])
     for name, text in (
         ("sources.yaml", _sources(city, returns_county)),
+        ("judgments.csv", "\ufeff" + judgments.to_csv(index=False, lineterminator="\r\n")),  # for Excel
         ("README.md", _readme(city, files, written, returns_county)),
     ):
         (out / name).write_bytes(text.encode())
@@ -156,6 +160,13 @@ def _readme(
         "| 文件 | 内容 | 行数 |",
         "|---|---|---|",
         *rows,
+    ]
+    lines += [
+        "",
+        f"`judgments.csv` 是 {EXPERTS} 位虚构专家对七个维度的两两比较，用于层次分析法定权",
+        "（`huanjie weights --method ahp --judgments judgments.csv`）：",
+        "“倍数”是“维度”比“对比维度”重要多少倍，取 1/9 到 9；每位专家每两个维度比较一次。",
+        f"专家{CONTRADICTORY}的判断故意前后矛盾，用于演示一致性检查。",
     ]
     if returns_county is not None:
         name = counties.loc[counties["county_code"] == returns_county, "county_name"].iloc[0]

@@ -36,6 +36,10 @@ def test_good_rows_come_back_equal(city: City, written: tuple[Intake, pd.DataFra
     pd.testing.assert_frame_equal(read, sent.loc[read.index])
 
 
+def test_the_judgments_are_no_stray_file(written: tuple[Intake, pd.DataFrame]) -> None:
+    assert "judgments.csv" not in set(written[0].issues["file"])
+
+
 def test_every_spoiled_cell_is_reported_where_it_stands(written: tuple[Intake, pd.DataFrame]) -> None:
     intake, faults = written
     assert len(faults) >= 5

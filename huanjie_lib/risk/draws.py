@@ -16,8 +16,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from huanjie_lib.parameters import Framework
-from huanjie_lib.risk.scoring import value_function
 from huanjie_lib.risk.scoring import weights as adopted_weights
+from huanjie_lib.risk.value_functions import ValueFunction
 from huanjie_lib.vocabulary import UnitKind
 
 __all__ = ["Draws", "LossModel", "Scale", "Tile"]
@@ -199,7 +199,7 @@ class LossModel:
         ids = [i.id for i in framework.indicators]
         ordered = table if list(table.columns) == ids else table[ids]
         self._raw: Floats = ordered.to_numpy(dtype=np.float64)  # a view where the table is one block
-        self._indicators = framework.indicators
+        self._functions = [ValueFunction.of(i.reference_points) for i in framework.indicators]
         self._draws = draws
         self._scale = scale
         #: Single precision where a product per draw is needed, double where draws share all but gaps.
@@ -237,8 +237,7 @@ class LossModel:
         severity = np.empty_like(value, dtype=self.dtype)
         for row, column in enumerate(kind.columns):
             value[row] = self._raw[rows, column]
-            points = self._indicators[column].reference_points
-            severity[row] = value[row] if self._scale == "severities" else value_function(value[row], points)
+            severity[row] = value[row] if self._scale == "severities" else self._functions[column](value[row])
         missing = np.isnan(value)
         severity[missing] = 0.0
         for group in kind.groups:

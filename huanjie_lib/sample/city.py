@@ -86,6 +86,7 @@ def make_city(
     units: int = FULL_SIZE,
     as_of: dt.date = DEFAULT_AS_OF,
     snapshots: int = 24,
+    plant_faults: bool = True,
 ) -> City:
     """Make a synthetic city; equal arguments give equal tables.
 
@@ -99,6 +100,8 @@ def make_city(
         Last snapshot, a month end.
     snapshots
         Number of monthly snapshots.
+    plant_faults
+        Whether to plant faults and late returns; without, everything else is as it would be with them.
 
     Raises
     ------
@@ -126,7 +129,7 @@ def make_city(
     streams = Streams(seed)
     land = make_geography(units, streams)
     places = name_places(land, _communities(land), streams["names"])
-    return _Maker(seed, calendar, streams, land, places).make()
+    return _Maker(seed, calendar, streams, land, places).make(plant_faults=plant_faults)
 
 
 def _communities(land: Geography) -> Mask:
@@ -169,10 +172,10 @@ class _Maker:
             streams["latent"],
         )
 
-    def make(self) -> City:
-        """Return the city."""
+    def make(self, *, plant_faults: bool) -> City:
+        """Return the city, with or without planted faults."""
         calendar, streams, factors, codes = self.calendar, self.streams, self.factors, self.codes
-        planter = Planter(calendar, codes, self.community, streams["faults"])
+        planter = Planter(calendar, codes, self.community, streams["faults"], idle=not plant_faults)
         orphans = self._without_polygon()
         population = make_population(self.community, self.urbanity, factors, streams["population"])
         checks = self._checks(population)

@@ -55,11 +55,20 @@ class Planter:
         Which units are communities.
     rng
         Random stream.
+    idle
+        Whether to plant nothing at all.
     """
 
     def __init__(
-        self, calendar: Calendar, unit_codes: Sequence[str], community: Mask, rng: np.random.Generator
+        self,
+        calendar: Calendar,
+        unit_codes: Sequence[str],
+        community: Mask,
+        rng: np.random.Generator,
+        *,
+        idle: bool = False,
     ) -> None:
+        self._idle = idle
         self._calendar = calendar
         self._codes = np.array(unit_codes)
         self._community = community
@@ -77,7 +86,9 @@ class Planter:
         self._rows.append((fault, code, table, json.dumps(plain, ensure_ascii=False, sort_keys=True)))
 
     def _pick(self, full: int, among: Array | Integers) -> list[int]:
-        """Return about ``full`` units of a full city, fewer in a smaller one, at least two."""
+        """Return about ``full`` units of a full city, fewer in a smaller one, at least two; idle, none."""
+        if self._idle:
+            return []
         wanted = min(max(2, round(full * len(self._codes) / FULL_SIZE)), len(among))
         return sorted(int(u) for u in self._rng.choice(np.asarray(among), wanted, replace=False))
 
@@ -313,7 +324,7 @@ class Planter:
         worst = [t for t in np.argsort(-careless, kind="stable").tolist() if allowed[t]]
         worst = worst[: max(1, round(10 * len(self._codes) / FULL_SIZE))]
         here = np.isin(townships, worst)
-        chance = np.where(here, 0.68, np.where(paper, 0.0, 0.040))
+        chance = np.where(here, 0.68, np.where(paper, 0.0, 0.040)) * (not self._idle)
         late = np.flatnonzero(self._rng.random(len(self._codes)) < chance)
         gone: dict[str, list[int]] = {"roll_checks": [], "talks": []}
         for unit in late.tolist():

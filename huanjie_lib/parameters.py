@@ -2,8 +2,9 @@
 
 A parameter set is read from YAML packs. A pack folder holds ``framework.yaml`` (metrics, dimensions,
 indicators), ``classification.yaml`` (cut-offs) and, where they are wanted, ``gates.yaml`` and
-``uncertainty.yaml`` (how far the judgements may be off); rule packs lie
-beside it by region and may extend one another. Reading checks everything before it refuses, so that one
+``uncertainty.yaml`` (how far the judgements may be off) and ``measures.yaml`` (what can be done, at what
+cost); rule packs lie beside it by region and may extend one another. Reading checks everything before it
+refuses, so that one
 :class:`~huanjie_lib.errors.ParameterError` lists every fault of every file.
 """
 
@@ -23,29 +24,40 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from huanjie_lib.errors import Fault, ParameterError
-from huanjie_lib.vocabulary import UnitKind
+from huanjie_lib.vocabulary import LeadKind, UnitKind
 
 __all__ = [
     "DEFAULT_ASSUMPTIONS",
     "DERIVED_MEASURES",
     "GATE_CHECKS",
+    "SIGNAL_CHECKS",
     "ChangeMeasure",
     "Classification",
     "DerivedMeasure",
     "Dimension",
+    "Effect",
     "Framework",
     "Gate",
     "GatePack",
     "Indicator",
+    "MeasureLibrary",
     "Metric",
     "MetricMeasure",
     "MissingPolicy",
     "ParameterSet",
+    "Remedy",
+    "RemedyCost",
     "Rule",
     "RulePack",
     "RuleRef",
+    "SetEffect",
+    "ShareEffect",
+    "Signal",
+    "SignalPack",
+    "StepEffect",
     "UncertaintyAssumptions",
     "UncertaintyPack",
+    "Unremediable",
     "available_regions",
     "load_parameters",
 ]
@@ -89,6 +101,20 @@ GATE_CHECKS: Mapping[str, frozenset[str]] = {
 }
 """Gate checks, with the options each takes."""
 
+SIGNAL_CHECKS: Mapping[str, frozenset[str]] = {
+    "roll_gap": frozenset({"min_effect", "min_count", "max_age_days"}),
+    "roll_duplicates": frozenset({"min_effect", "min_count", "max_age_days"}),
+    "registration_surge": frozenset({"min_effect", "min_count", "max_age_days", "previous_days"}),
+    "proxy_share": frozenset({"min_effect", "min_count"}),
+    "leads_burst": frozenset(
+        {"min_effect", "min_count", "window_days", "baseline_days", "lead_kinds", "electors_metric"}
+    ),
+    "review_missing": frozenset({"departments"}),
+    "review_expired": frozenset({"departments"}),
+    "review_adverse": frozenset({"departments"}),
+}
+"""Anomaly checks, with the options each takes."""
+
 
 OPTION_WORDS: Mapping[str, str] = {
     "major_weight": "大于 0 的数",
@@ -99,6 +125,11 @@ OPTION_WORDS: Mapping[str, str] = {
     "terms": "大于 0 的整数",
     "departments": "一个以上的部门",
     "electors_metric": "metrics 中登记的存量指标项",
+    "min_effect": "大于 0 的数",
+    "previous_days": "大于 0 的整数",
+    "window_days": "大于 0 的整数",
+    "baseline_days": "大于 0 的整数",
+    "lead_kinds": "一个以上的线索类别：" + "、".join(LeadKind.labels()),
 }
 """What each option takes, in Chinese."""
 
@@ -225,6 +256,11 @@ class Indicator(_Model):
     source: str
     decimals: Annotated[int, Field(ge=0, le=6)] = 1
     percent: bool = False
+
+    @property
+    def high_is_safe(self) -> bool:
+        """Whether a larger value is safer."""
+        return self.reference_points[0][1] > self.reference_points[-1][1]
 
     def describe(self, value: float | None, *, severity: float | None = None) -> str:
         """Return in one sentence what the value says.
@@ -384,6 +420,48 @@ class GatePack(_Header):
     gates: Annotated[tuple[Gate, ...], BeforeValidator(_as_tuple)]
 
 
+class Signal(_Model):
+    """An anomaly check: what it looks at, against what it is judged, and what to do about a flag.
+
+    A ``restricted`` signal is shown only to roles that may see leads.
+    """
+
+    id: Identifier
+    label: str
+    check: str
+    options: dict[str, Option] = {}
+    definition: str
+    null_model: str
+    follow_up: str
+    restricted: bool
+    source: str
+
+
+class SignalPack(_Header):
+    """The anomaly checks, and the share of false flags to be expected among those of each kind.
+
+    ``min_units`` is the least number of units with data among which a unit can be called unusual.
+    """
+
+    kind: Literal["signals"]
+    fdr: Annotated[float, Field(gt=0, le=0.5, strict=False)]
+    min_units: Annotated[int, Field(ge=20)]
+    signals: Annotated[tuple[Signal, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
+
+    def signal(self, signal_id: str) -> Signal:
+        """Return one signal.
+
+        Raises
+        ------
+        KeyError
+            If the pack has no such signal.
+        """
+        for candidate in self.signals:
+            if candidate.id == signal_id:
+                return candidate
+        raise KeyError(signal_id)
+
+
 RuleValue = Annotated[
     int | float | str | tuple[str, ...], Field(union_mode="left_to_right"), BeforeValidator(_as_tuple)
 ]
@@ -413,6 +491,114 @@ class RulePack(_Header):
     rules: Annotated[tuple[Rule, ...], BeforeValidator(_as_tuple)]
 
 
+class SetEffect(_Model):
+    """The indicator takes a value, unless it is better already.
+
+    With ``establishes`` the act itself makes the value known, so that it may stand for a missing one (a
+    screening made today is no days old, whatever the ledger lacked).
+    """
+
+    kind: Literal["set"]
+    indicator: Identifier
+    value: Number
+    establishes: bool = False
+
+
+class ShareEffect(_Model):
+    """A share of the distance to ``toward`` goes, unless the value is better already."""
+
+    kind: Literal["share"]
+    indicator: Identifier
+    share: Annotated[float, Field(gt=0, le=1, strict=False)]
+    toward: Number
+
+
+class StepEffect(_Model):
+    """The value moves by ``step`` each time the measure is taken, and never past ``until``."""
+
+    kind: Literal["add"]
+    indicator: Identifier
+    step: Number
+    until: Number
+
+
+Effect = Annotated[SetEffect | ShareEffect | StepEffect, Field(discriminator="kind")]
+
+
+class RemedyCost(_Model):
+    """Team-days (工作组日) of a measure: ``fixed + each · quantity``.
+
+    The quantity is the number of times the measure is taken, or, where ``per`` names an indicator, the
+    improvement of its value by this measure alone in pieces of ``size``.
+    """
+
+    fixed: Annotated[float, Field(ge=0, le=10_000, strict=False)] = 0.0
+    each: Annotated[float, Field(ge=0, le=10_000, strict=False)] = 0.0
+    per: Identifier | None = None
+    size: Annotated[float, Field(gt=0, allow_inf_nan=False, strict=False)] = 1.0
+
+
+class Remedy(_Model):
+    """One measure of the library (措施): what it does to which indicators, its cost, time and conditions.
+
+    ``answers`` names unremediable indicators that the measure meets without regaining a point. ``reports``
+    marks the measure that supplies missing data. A measure that ``replaces`` others counts as having taken
+    them, and is never taken beside them. ``requires`` names measures to be taken first where they have
+    anything to do in the unit. A measure is taken no more often than each indicator of ``bounded_by`` leaves
+    it to do. A ``sequential`` measure takes its duration once for each time.
+    """
+
+    id: Identifier
+    label: str
+    effects: Annotated[tuple[Effect, ...], BeforeValidator(_as_tuple)] = ()
+    answers: Annotated[tuple[Identifier, ...], BeforeValidator(_as_tuple)] = ()
+    reports: bool = False
+    times: Annotated[int, Field(ge=1, le=50)] = 1
+    counter: str = ""
+    cost: RemedyCost
+    duration_days: Annotated[int, Field(ge=1, le=1000)]
+    sequential: bool = False
+    bounded_by: Annotated[tuple[Identifier, ...], BeforeValidator(_as_tuple)] = ()
+    requires: Annotated[tuple[Identifier, ...], BeforeValidator(_as_tuple)] = ()
+    excludes: Annotated[tuple[Identifier, ...], BeforeValidator(_as_tuple)] = ()
+    replaces: Annotated[tuple[Identifier, ...], BeforeValidator(_as_tuple)] = ()
+    gates: Annotated[tuple[Identifier, ...], BeforeValidator(_as_tuple)] = ()
+    who: str
+    applies_to: Annotated[tuple[Kind, ...], BeforeValidator(_as_tuple)] = tuple(UnitKind)
+    limits: str
+    confidence: Literal["H", "M", "L"]
+    source: str
+
+
+class Unremediable(_Model):
+    """An indicator that records what has happened and that no measure changes."""
+
+    indicator: Identifier
+    reason: str
+
+
+class MeasureLibrary(_Header):
+    """The measures library (措施库); the order of its measures is the last tie rule between equal sets."""
+
+    kind: Literal["measures"]
+    cost_unit: str
+    measures: Annotated[tuple[Remedy, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
+    unremediable: Annotated[tuple[Unremediable, ...], BeforeValidator(_as_tuple)] = ()
+
+    def measure(self, measure_id: str) -> Remedy:
+        """Return one measure.
+
+        Raises
+        ------
+        KeyError
+            If the library has no such measure.
+        """
+        for candidate in self.measures:
+            if candidate.id == measure_id:
+                return candidate
+        raise KeyError(measure_id)
+
+
 class ParameterSet(_Model):
     """Everything a run needs to know besides the tables.
 
@@ -425,6 +611,8 @@ class ParameterSet(_Model):
     rules: Annotated[tuple[Rule, ...], BeforeValidator(_as_tuple)]
     region: str
     uncertainty: UncertaintyPack | None = None
+    measures: MeasureLibrary | None = None
+    signals: SignalPack | None = None
 
     @property
     def assumptions(self) -> UncertaintyAssumptions:
@@ -577,7 +765,7 @@ def load_parameters(pack: Path | None = None, *, region: str = "national") -> Pa
     ----------
     pack
         Folder with ``framework.yaml``, ``classification.yaml`` and, optionally, ``gates.yaml``,
-        ``uncertainty.yaml`` and ``rules/*.yaml``; the default pack of the package when omitted.
+        ``uncertainty.yaml``, ``measures.yaml`` and ``rules/*.yaml``; the package's own when omitted.
     region
         Region whose rules apply; looked up in ``pack/rules`` first, then among the shipped rule packs.
 
@@ -611,6 +799,8 @@ def load_parameters(pack: Path | None = None, *, region: str = "national") -> Pa
     classification = _read(folder / "classification.yaml", Classification, faults)
     gates = _read_optional(folder / "gates.yaml", GatePack, faults)
     uncertainty = _read_optional(folder / "uncertainty.yaml", UncertaintyPack, faults)
+    measures = _read_optional(folder / "measures.yaml", MeasureLibrary, faults)
+    signals = _read_optional(folder / "signals.yaml", SignalPack, faults)
     rules = _read_rules(folder, region, faults)
     if framework is not None:
         faults += _framework_faults(framework)
@@ -624,9 +814,13 @@ def load_parameters(pack: Path | None = None, *, region: str = "national") -> Pa
             )
         )
     if gates is not None:
-        faults += _gate_faults(gates)
+        faults += _check_faults("gates", gates.gates, GATE_CHECKS)
+    if signals is not None:
+        faults += _check_faults("signals", signals.signals, SIGNAL_CHECKS)
     if rules is not None:
-        faults += _rule_faults(framework, gates, rules)
+        faults += _rule_faults(framework, gates, signals, rules)
+    if measures is not None and framework is not None:
+        faults += _library_faults(measures, framework, gates)
     if faults or framework is None or classification is None or rules is None:
         raise ParameterError("参数包被拒绝", faults)
     return ParameterSet(
@@ -636,6 +830,8 @@ def load_parameters(pack: Path | None = None, *, region: str = "national") -> Pa
         rules=tuple(rules),
         region=region,
         uncertainty=uncertainty,
+        measures=measures,
+        signals=signals,
     )
 
 
@@ -860,7 +1056,9 @@ def _option_value_faults(where: str, key: str, value: object, metrics: Mapping[s
         good = isinstance(value, tuple) and len(value) > 0
     elif key == "electors_metric":
         good = isinstance(value, str) and value in metrics and metrics[value].kind == "stock"
-    elif key == "major_weight":
+    elif key == "lead_kinds":
+        good = isinstance(value, tuple) and len(value) > 0 and set(value) <= set(LeadKind.labels())
+    elif key in {"major_weight", "min_effect"}:
         good = isinstance(value, int | float) and value > 0
     elif key in OPTION_WORDS:
         good = isinstance(value, int) and value > 0
@@ -869,22 +1067,27 @@ def _option_value_faults(where: str, key: str, value: object, metrics: Mapping[s
     return [] if good else [Fault(where, str(value), OPTION_WORDS[key], "改为允许的值")]
 
 
-def _gate_faults(pack: GatePack) -> list[Fault]:
+def _check_faults(
+    kind: str, checks: Sequence[Gate | Signal], known: Mapping[str, frozenset[str]]
+) -> list[Fault]:
+    """Return the faults of the gates or signals of a pack."""
     faults = []
     seen: set[str] = set()
-    for n, gate in enumerate(pack.gates):
-        where = f"gates.yaml：gates[{n}]（{gate.label}）"
-        if gate.id in seen:
-            faults.append(Fault(f"{where}.id", gate.id, "不重复的编号", "更换编号"))
-        seen.add(gate.id)
-        if gate.check not in GATE_CHECKS:
-            faults.append(Fault(f"{where}.check", gate.check, "、".join(GATE_CHECKS), "改为已有的检查名"))
+    for n, one in enumerate(checks):
+        where = f"{kind}.yaml：{kind}[{n}]（{one.label}）"
+        if one.id in seen:
+            faults.append(Fault(f"{where}.id", one.id, "不重复的编号", "更换编号"))
+        seen.add(one.id)
+        if one.check not in known:
+            faults.append(Fault(f"{where}.check", one.check, "、".join(known), "改为已有的检查名"))
         else:
-            faults += _option_faults(where, gate.options, GATE_CHECKS[gate.check])
+            faults += _option_faults(where, one.options, known[one.check])
     return faults
 
 
-def _rule_faults(framework: Framework | None, gates: GatePack | None, rules: Sequence[Rule]) -> list[Fault]:
+def _rule_faults(
+    framework: Framework | None, gates: GatePack | None, signals: SignalPack | None, rules: Sequence[Rule]
+) -> list[Fault]:
     by_id: dict[str, list[Rule]] = {}
     for rule in rules:
         by_id.setdefault(rule.id, []).append(rule)
@@ -898,6 +1101,8 @@ def _rule_faults(framework: Framework | None, gates: GatePack | None, rules: Seq
         ]
     if gates is not None:
         used += [(f"gates.yaml：{g.id}", g.options) for g in gates.gates]
+    if signals is not None:
+        used += [(f"signals.yaml：{s.id}", s.options) for s in signals.signals]
     faults = [
         Fault(f"{where}.options.{key}", value.rule, "规则包中的规则编号", "在规则包中补充该规则或改正编号")
         for where, options in used
@@ -920,4 +1125,153 @@ def _rule_faults(framework: Framework | None, gates: GatePack | None, rules: Seq
         for r in rules
         if r.effective_to is not None and r.effective_to < r.effective_from
     ]
+    return faults
+
+
+SET_BITS = 62
+"""Bits in which a set of measures is told apart, so that ties are resolved exactly in whole numbers."""
+
+
+def _library_faults(library: MeasureLibrary, framework: Framework, gates: GatePack | None) -> list[Fault]:
+    name = "measures.yaml"
+    indicators = {i.id: i for i in framework.indicators}
+    reasons = [u.indicator for u in library.unremediable]
+    faults = [
+        Fault(f"{name}：unremediable[{n}].indicator", i, "框架中的指标，每项写一次", "改正指标编号")
+        for n, i in enumerate(reasons)
+        if i not in indicators or i in reasons[:n]
+    ]
+    known = {m.id for m in library.measures}
+    seen: set[str] = set()
+    for n, measure in enumerate(library.measures):
+        at = f"{name}：measures[{n}]（{measure.label}）"
+        if measure.id in seen:
+            faults.append(Fault(f"{at}.id", measure.id, "不重复的编号", "更换编号"))
+        seen.add(measure.id)
+        faults += _effect_faults(at, measure, indicators, set(reasons))
+        faults += _cost_faults(at, measure)
+        for key, links in (
+            ("requires", measure.requires), ("excludes", measure.excludes), ("replaces", measure.replaces)
+        ):  # fmt: skip
+            faults += [
+                Fault(f"{at}.{key}", link, "措施库中的其他措施", "改正编号")
+                for link in links
+                if link not in known or link == measure.id
+            ]
+        faults += [
+            Fault(f"{at}.requires", link, "不被本措施排斥或替代的措施", "删除其中一处")
+            for link in measure.requires
+            if link in (*measure.excludes, *measure.replaces)
+        ]
+        open_gates = {g.id for g in gates.gates} if gates is not None else set()
+        faults += [
+            Fault(f"{at}.gates", g, "gates.yaml 中的准入条件", "改正编号")
+            for g in measure.gates
+            if g not in open_gates
+        ]
+    acted = {e.indicator for m in library.measures for e in m.effects}
+    faults += [
+        Fault(f"{name}：指标 {i}（{indicators[i].label}）", "没有措施", "有措施，或列入 unremediable",
+              "补充措施，或写明为什么不能改变")
+        for i in indicators
+        if i not in acted and i not in reasons
+    ]  # fmt: skip
+    if sum(m.reports for m in library.measures) > 1:
+        faults.append(Fault(f"{name}：reports", "多项措施", "至多一项补报措施", "合并补报措施"))
+    if math.log2(math.prod(m.times + 1 for m in library.measures if m.effects)) > SET_BITS:
+        found = f"{len(library.measures)} 项措施"
+        allowed = f"次数组合不超过 2 的 {SET_BITS} 次方"
+        faults.append(Fault(f"{name}：measures", found, allowed, "减少措施或次数"))
+    return faults + _cycle_faults(library)
+
+
+def _effect_faults(
+    at: str, measure: Remedy, indicators: Mapping[str, Indicator], unremediable: set[str]
+) -> list[Fault]:
+    faults = []
+    if not (measure.effects or measure.answers or measure.reports):
+        faults.append(Fault(f"{at}", "没有效果", "effects、answers 或 reports", "写明措施作用于哪些指标"))
+    if measure.reports and (measure.effects or measure.cost.per is not None):
+        faults.append(Fault(f"{at}.reports", "补报措施带有效果", "只补报数据", "删除 effects 和 cost.per"))
+    targets = [e.indicator for e in measure.effects]
+    for n, effect in enumerate(measure.effects):
+        where = f"{at}.effects[{n}]"
+        if effect.indicator not in indicators:
+            faults.append(Fault(f"{where}.indicator", effect.indicator, "框架中的指标", "改正指标编号"))
+            continue
+        indicator = indicators[effect.indicator]
+        if effect.indicator in unremediable:
+            faults.append(
+                Fault(f"{where}.indicator", indicator.label, "不在 unremediable 中的指标",
+                      "既成事实不能靠措施改变：删除该效果，或改用 answers")
+            )  # fmt: skip
+        if effect.indicator in targets[:n]:
+            faults.append(Fault(f"{where}.indicator", indicator.label, "每项指标一个效果", "合并效果"))
+        faults += _direction_faults(where, effect, indicator)
+        if measure.times > 1 and not isinstance(effect, StepEffect):
+            faults.append(Fault(f"{where}.kind", effect.kind, "可重复的措施用 add", "改用 add 或删除 times"))
+    faults += [
+        Fault(f"{at}.bounded_by", b, "本措施改变的指标", "改正编号")
+        for b in measure.bounded_by
+        if b not in targets
+    ]
+    faults += [
+        Fault(f"{at}.answers", a, "unremediable 中的指标", "改正编号，或改写为 effects")
+        for a in measure.answers
+        if a not in unremediable
+    ]
+    return faults
+
+
+def _direction_faults(
+    where: str, effect: SetEffect | ShareEffect | StepEffect, indicator: Indicator
+) -> list[Fault]:
+    better = "变大" if indicator.high_is_safe else "变小"
+    if isinstance(effect, StepEffect):
+        key, target = "until", effect.until
+        if effect.step == 0 or (effect.step > 0) != indicator.high_is_safe:
+            allowed = f"使{indicator.label}{better}的数"
+            return [Fault(f"{where}.step", f"{effect.step:g}", allowed, "改正正负号")]
+    elif isinstance(effect, SetEffect):
+        key, target = "value", effect.value
+    else:
+        key, target = "toward", effect.toward
+    first, last = indicator.reference_points[0][0], indicator.reference_points[-1][0]
+    if target > first if indicator.high_is_safe else target < last:
+        return []
+    return [
+        Fault(f"{where}.{key}", f"{target:g}", f"好于最差参考点的值（{better}为好）", "改为措施能达到的值")
+    ]
+
+
+def _cost_faults(at: str, measure: Remedy) -> list[Fault]:
+    cost = measure.cost
+    faults = []
+    if cost.fixed + cost.each <= 0:
+        faults.append(Fault(f"{at}.cost", "0", "大于 0 的工作组日", "填写 fixed 或 each"))
+    if cost.per is None:
+        return faults
+    direct = {e.indicator for e in measure.effects if not isinstance(e, StepEffect)}
+    if cost.per not in direct:
+        faults.append(
+            Fault(f"{at}.cost.per", cost.per, "本措施以 set 或 share 改变的指标", "改正编号或删除 per")
+        )
+    return faults
+
+
+def _cycle_faults(library: MeasureLibrary) -> list[Fault]:
+    """Return a fault for each measure that, by way of others, has to wait for itself."""
+    stand_in = {m.id: {s.id for s in library.measures if m.id in s.replaces} for m in library.measures}
+    needs = {m.id: {n for r in m.requires for n in ({r} | stand_in.get(r, set()))} for m in library.measures}
+    faults = []
+    for n, measure in enumerate(library.measures):
+        reached: set[str] = set()
+        pending = set(needs[measure.id])
+        while pending:
+            one = pending.pop()
+            reached.add(one)
+            pending |= needs.get(one, set()) - reached
+        if measure.id in reached:
+            at = f"{library.kind}.yaml：measures[{n}]（{measure.label}）.requires"
+            faults.append(Fault(at, "、".join(measure.requires), "不循环的先后次序", "删除其中一处 requires"))
     return faults

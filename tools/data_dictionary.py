@@ -14,6 +14,11 @@ from huanjie_lib.parameters import (
     DerivedMeasure,
     Indicator,
     MetricMeasure,
+    ParameterSet,
+    Remedy,
+    SetEffect,
+    ShareEffect,
+    StepEffect,
     available_regions,
     load_parameters,
 )
@@ -76,6 +81,77 @@ def bound(limit: float | None) -> str:
     return "" if limit is None else f"{limit:g}"
 
 
+def effect_text(effect: SetEffect | ShareEffect | StepEffect) -> str:
+    """Return what a measure does to one indicator."""
+    if isinstance(effect, SetEffect):
+        text = f"`{effect.indicator}` → {effect.value:g}"
+        return text + (" (also where missing)" if effect.establishes else "")
+    if isinstance(effect, ShareEffect):
+        return f"`{effect.indicator}` {effect.share:.0%} of the way to {effect.toward:g}"
+    return f"`{effect.indicator}` {effect.step:+g} each time, to {effect.until:g}"
+
+
+def cost_text(measure: Remedy) -> str:
+    """Return the team-days of a measure."""
+    cost = measure.cost
+    parts = [f"{cost.fixed:g}"] if cost.fixed else []
+    if cost.each:
+        per = "time" if cost.per is None else f"{cost.size:g} of `{cost.per}`"
+        parts.append(f"{cost.each:g} per {'missing value' if measure.reports else per}")
+    return " + ".join(parts)
+
+
+def condition_text(measure: Remedy) -> str:
+    """Return what a measure requires, excludes and replaces."""
+    parts = (("after", measure.requires), ("not with", measure.excludes), ("instead of", measure.replaces))
+    texts = [f"{word} {', '.join(f'`{i}`' for i in ids)}" for word, ids in parts if ids]
+    return "; ".join(texts + [f"no more often than `{b}` leaves to do" for b in measure.bounded_by])
+
+
+def library_part(parameters: ParameterSet) -> list[str]:
+    """Return the measures library."""
+    library = parameters.measures
+    assert library is not None
+    lines = ["", "# Measures library", "", f"One team-day (工作组日): {library.cost_unit}.", ""]
+    lines += grid(
+        [
+            "measure",
+            "label",
+            "does",
+            "team-days",
+            "days",
+            "conditions",
+            "gates",
+            "cannot",
+            "confidence",
+            "source",
+        ],
+        [
+            [
+                f"`{m.id}`",
+                m.label,
+                "; ".join(
+                    [effect_text(e) for e in m.effects]
+                    + [f"answers `{a}`, regains nothing" for a in m.answers]
+                    + ["reports missing values, counted as nothing"] * m.reports
+                )
+                + (f"; up to {m.times} times" if m.times > 1 else ""),
+                cost_text(m),
+                f"{m.duration_days}" + (" each time" if m.sequential else ""),
+                condition_text(m),
+                ", ".join(f"`{g}`" for g in m.gates),
+                m.limits,
+                m.confidence,
+                m.source,
+            ]
+            for m in library.measures
+        ],
+    )
+    lines += ["", "Indicators that no measure changes:", ""]
+    rows = [[f"`{u.indicator}`", u.reason] for u in library.unremediable]
+    return [*lines, *grid(["indicator", "why"], rows)]
+
+
 def parameter_part() -> list[str]:
     """Return the metrics, indicators, gates and rules of the default packs."""
     parameters = load_parameters()
@@ -130,6 +206,7 @@ def parameter_part() -> list[str]:
         ["gate", "label", "check", "rule", "remedy"],
         [[f"`{g.id}`", g.label, f"`{g.check}`", g.rule, g.remedy] for g in parameters.gates.gates],
     )
+    lines += library_part(parameters)
     for region in available_regions():
         lines += ["", f"# Rules: {region}", ""]
         lines += grid(

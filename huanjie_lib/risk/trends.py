@@ -31,7 +31,17 @@ from huanjie_lib.parameters import Framework
 from huanjie_lib.risk.prepared import Bools, Floats
 from huanjie_lib.vocabulary import Level, Word
 
-__all__ = ["Direction", "Flips", "Trends", "find_flips", "find_trends", "points_moved", "sen_slopes"]
+__all__ = [
+    "Direction",
+    "Flips",
+    "Trends",
+    "day_text",
+    "find_flips",
+    "find_trends",
+    "points_moved",
+    "sen_slopes",
+    "signed_text",
+]
 
 MONTH_DAYS = 365.25 / 12
 """Days of a month, the unit of time of a slope."""
@@ -101,9 +111,9 @@ class Trends:
         direction = Direction.lookup()[str(row["direction"])]
         if direction is Direction.UNKNOWN:
             return f"{unit_code}只有{int(row['snapshots'])}期选情指数，不足{self.least}期，不能判断走势。"
-        span = f"{_date(row['first'])}至{_date(row['last'])}共{int(row['snapshots'])}期"
-        text = f"{unit_code}{span}，选情指数{direction.label}，每月{_signed(row['slope'])}分"
-        low, high = _signed(row["slope_low"]), _signed(row["slope_high"])
+        span = f"{day_text(row['first'])}至{day_text(row['last'])}共{int(row['snapshots'])}期"
+        text = f"{unit_code}{span}，选情指数{direction.label}，每月{signed_text(row['slope'])}分"
+        low, high = signed_text(row["slope_low"]), signed_text(row["slope_high"])
         text += f"（有{self.confidence:.0%}把握在{low}至{high}分之间）"
         if direction is Direction.STEADY:
             return f"{text}。"
@@ -113,7 +123,7 @@ class Trends:
         if slope == 0 or (slope > 0) != worse:
             return f"{text}。"
         verb = "扣分增加" if worse else "扣分减少"
-        return f"{text}，{self.labels[driver]}{verb}最快，每月{_signed(abs(slope)).lstrip('+')}分。"
+        return f"{text}，{self.labels[driver]}{verb}最快，每月{signed_text(abs(slope)).lstrip('+')}分。"
 
 
 def sen_slopes(times: Floats, values: Floats, *, confidence: float = 0.95) -> tuple[Floats, Floats, Floats]:
@@ -334,14 +344,13 @@ class Flips:
     def _sentence(self, row: dict[str, Any], most: int) -> str:
         levels = Level.lookup()
         old, new = levels[str(row["from_level"])], levels[str(row["to_level"])]
-        when = f"{_date(row['before'])}至{_date(row['as_of'])}"
+        when = f"{day_text(row['before'])}至{day_text(row['as_of'])}"
         text = f"{row['unit_code']}在{when}之间由{old.label}转为{new.label}"
         if np.isnan(row["change"]):
             how = "没有可用的数据，不能说明变好" if new is Level.UNKNOWN else "此前没有数据，首次评出颜色"
             return f"{text}：{how}。"
-        text += (
-            f"，选情指数由{row['index_before']:.1f}分变为{row['index']:.1f}分（{_signed(row['change'])}分）"
-        )
+        change = signed_text(row["change"])
+        text += f"，选情指数由{row['index_before']:.1f}分变为{row['index']:.1f}分（{change}分）"
         mine = (self.causes["unit_code"] == row["unit_code"]) & (self.causes["as_of"] == row["as_of"])
         causes = self.causes.loc[mine, ["label", "points"]]
         fits = causes[causes["points"] > 0] if row["worse"] else causes[causes["points"] < 0]
@@ -535,12 +544,25 @@ def _wide(history: pd.DataFrame, columns: list[str]) -> dict[str, pd.DataFrame]:
     return wide
 
 
-def _date(date: Any) -> str:
+def day_text(date: Any) -> str:
+    """Return a date in Chinese.
+
+    Examples
+    --------
+    >>> day_text(dt.date(2026, 9, 30))
+    '2026年9月30日'
+    """
     stamp = pd.Timestamp(date)
     return f"{stamp.year}年{stamp.month}月{stamp.day}日"
 
 
-def _signed(value: float) -> str:
-    """Return a change with its sign; two decimals where one would show nothing."""
+def signed_text(value: float) -> str:
+    """Return a change with its sign; two decimals where one would show nothing.
+
+    Examples
+    --------
+    >>> signed_text(1.26), signed_text(-0.02), signed_text(0.0)
+    ('+1.3', '−0.02', '0.0')
+    """
     text = f"{abs(value):.1f}" if abs(value) >= 0.05 or value == 0 else f"{abs(value):.2f}"
     return text if float(text) == 0 else f"{'−' if value < 0 else '+'}{text}"

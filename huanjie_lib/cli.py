@@ -1,4 +1,4 @@
-"""The command ``huanjie``: init, check, run, serve and export.
+"""The command ``huanjie``: init, check, run, weights, serve and export.
 
 Whatever a user can put right is told in one Chinese message with its remedy and a non-zero exit code;
 anything else is a defect, whose details go to a file and whose number is shown.
@@ -16,7 +16,7 @@ import sys
 import tempfile
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -26,6 +26,8 @@ from huanjie_lib.vocabulary import Level
 
 if TYPE_CHECKING:
     from huanjie_lib.intake import Intake
+    from huanjie_lib.parameters import ParameterSet
+    from huanjie_lib.risk.weighting import Method
 
 __all__ = ["cli", "main"]
 
@@ -75,6 +77,7 @@ class _Progress:
 
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
+_FILE = click.Path(path_type=Path, dir_okay=False)
 _PACK = click.option("--pack", type=_FOLDER, default=None, help="参数包文件夹；不填用默认参数包。")
 _REGION = click.option(
     "--region", default="national", show_default=True, help="规则所属地区，如 national、zhejiang。"
@@ -142,10 +145,10 @@ def run(data: Path, as_of: dt.date, out: Path, pack: Path | None, region: str) -
     from huanjie_lib.parameters import load_parameters
     from huanjie_lib.workbench import write_assessment
 
+    parameters = load_parameters(pack, region=region)
+    _tell_dates(parameters, as_of)
     progress = _Progress()
-    done = write_assessment(
-        data, out, as_of=as_of, parameters=load_parameters(pack, region=region), progress=progress
-    )
+    done = write_assessment(data, out, as_of=as_of, parameters=parameters, progress=progress)
     progress.close()
     errors = done.manifest["intake"]["errors"]
     if errors:
@@ -170,6 +173,56 @@ def serve(run_folder: Path, port: int, open_browser: bool) -> None:
     serve_screen(run_folder, port=port, open_browser=open_browser, announce=click.echo)
 
 
+@cli.command(help="按一种方法提出权重方案，写成参数包，并列出谁会变色。")
+@click.option("--data", type=_FOLDER, required=True, help="数据文件夹。")
+@click.option("--as-of", type=_Date(), required=True, help="截至日期，如 2026-10-31。")
+@click.option(
+    "--method",
+    type=click.Choice(["equal", "ahp", "entropy", "critic", "sd", "combined"]),
+    required=True,
+    help="equal 等权，ahp 专家判断，entropy 熵权，critic CRITIC 法，sd 标准差，combined 判断与数据各半。",
+)
+@click.option("--judgments", type=_FILE, default=None, help="专家判断表（CSV），用于 ahp 和 combined。")
+@click.option("--author", required=True, help="谁提出。")
+@click.option("--reason", required=True, help="为什么提出。")
+@click.option("--effective-from", type=_Date(), required=True, help="生效日期，如 2027-01-01。")
+@click.option("--out", type=_FOLDER, required=True, help="写入方案参数包的新文件夹。")
+@_PACK
+@_REGION
+def weights(
+    data: Path,
+    as_of: dt.date,
+    method: str,
+    judgments: Path | None,
+    author: str,
+    reason: str,
+    effective_from: dt.date,
+    out: Path,
+    pack: Path | None,
+    region: str,
+) -> None:
+    """Propose weights by a method, as a pack folder with the table of what it changes beside it."""
+    from huanjie_lib.parameters import load_parameters
+    from huanjie_lib.store.packs import check_target
+    from huanjie_lib.workbench import assess, open_data, propose_weights, write_proposal
+
+    check_target(out, author=author, reason=reason)  # before the minute that the figures take
+    parameters = load_parameters(pack, region=region)
+    _tell_dates(parameters, as_of)
+    progress = _Progress()
+    intake = open_data(data, parameters, progress=progress)
+    run = assess(intake, as_of=as_of, parameters=parameters, progress=progress)
+    progress.close()
+    proposal = propose_weights(run, cast("Method", method), judgments=judgments)
+    table, effect = write_proposal(
+        run, proposal, out, author=author, reason=reason, effective_from=effective_from
+    )
+    click.echo(proposal.explain())
+    changed = int(effect.changes_colour.sum())
+    click.echo(f"{len(effect.units)} 个村（社区）中有 {changed} 个变色，详见 {table}")
+    click.echo(f"方案已写入 {out}；采用时运行 huanjie run --pack {out}")
+
+
 @cli.command(help="写出工作清单、离线地图和 A3 打印地图。")
 @click.option("--run", "run_folder", type=_FOLDER, required=True, help="huanjie run 写出的文件夹。")
 @click.option("--out", type=_FOLDER, required=True, help="写入文件的文件夹。")
@@ -185,6 +238,12 @@ def export(run_folder: Path, out: Path) -> None:
     omitted = json.loads(paths[-1].read_text(encoding="utf-8"))["omitted"]
     for reason in sorted(set(omitted.values())):
         click.echo(f"没有制作地图：{reason}", err=True)
+
+
+def _tell_dates(parameters: ParameterSet, as_of: dt.date) -> None:
+    """Tell which packs are not in force on the as-of date; that is no reason to refuse."""
+    for fault in parameters.not_in_force(as_of):
+        click.echo(f"提醒：{fault}", err=True)
 
 
 def _issue_lines(intake: Intake, most: int = 50) -> list[str]:
@@ -234,8 +293,10 @@ def _usage_message(error: click.UsageError) -> str:
 def _allowed(kind: click.ParamType[Any]) -> str:
     if isinstance(kind, click.IntRange):
         return f"{kind.min} 到 {kind.max} 之间的整数"
+    if isinstance(kind, click.Choice):
+        return "、".join(map(str, kind.choices))
     if isinstance(kind, click.Path):
-        return "文件夹，不能是文件"
+        return "文件夹，不能是文件" if kind.dir_okay else "文件，不能是文件夹"
     return "整数" if isinstance(kind, click.types.IntParamType) else "文字"
 
 

@@ -16,12 +16,35 @@ from huanjie_lib import __version__
 from huanjie_lib.errors import Fault, UsageError
 from huanjie_lib.parameters import ParameterSet, load_parameters
 from huanjie_lib.pipeline import RiskResult, run_risk
+from huanjie_lib.risk.scoring import score
+from huanjie_lib.risk.weighting import (
+    Method,
+    WeightEffect,
+    WeightProposal,
+    compare_weights,
+    deprivations,
+    propose,
+    propose_combination,
+    propose_equal,
+    propose_from_data,
+    propose_from_judgments,
+)
+from huanjie_lib.store.packs import write_pack
 from huanjie_lib.store.run_folder import Run, write_run
 
 if TYPE_CHECKING:
     from huanjie_lib.intake import Intake
 
-__all__ = ["Assessment", "assess", "open_data", "write_assessment"]
+__all__ = [
+    "WEIGHT_METHODS",
+    "Assessment",
+    "assess",
+    "open_data",
+    "propose_weights",
+    "weight_effect",
+    "write_assessment",
+    "write_proposal",
+]
 
 Progress = Callable[[str, int, int], None]
 
@@ -101,6 +124,120 @@ def _as_run(result: RiskResult) -> Run:
         uncertainty=result.uncertainty,
         manifest={},
     )
+
+
+WEIGHT_METHODS: tuple[Method, ...] = ("equal", "ahp", "entropy", "critic", "sd", "combined")
+
+
+def propose_weights(run: Run, method: Method, *, judgments: str | Path | None = None) -> WeightProposal:
+    """Return the weight proposal of a method for the data of a run.
+
+    Parameters
+    ----------
+    run
+        Result of :func:`assess`.
+    method
+        One of :data:`WEIGHT_METHODS`; ``combined`` is the mean of a judgment and of the mean of entropy,
+        CRITIC and standard deviation; the judgment is that of the experts where there is a file, and the
+        adopted weights otherwise.
+    judgments
+        CSV of pairwise judgments, see :func:`~huanjie_lib.intake.judgments.read_judgments`; needed for
+        ``ahp``.
+
+    Raises
+    ------
+    UsageError
+        If judgments are lacking for ``ahp``, or given to a method that takes none.
+    DataError, ParameterError
+        If the judgments cannot be read or the data cannot bear the method.
+    ValueError
+        If the method makes no weights by itself.
+    """
+    from huanjie_lib.intake.judgments import read_judgments
+    from huanjie_lib.views.analysis import indicator_matrix
+
+    if method == "manual":
+        raise ValueError("manual weights are given to huanjie_lib.risk.weighting.propose")
+    if judgments is None and method == "ahp":
+        fault = Fault("判断表", "没有给出", "专家判断的 CSV 文件", "用 --judgments 指定判断表")
+        raise UsageError("专家判断法需要判断表", [fault])
+    if judgments is not None and method not in ("ahp", "combined"):
+        fault = Fault("判断表", str(judgments), "只用于 ahp 和 combined", "去掉 --judgments 或改用这两种方法")
+        raise UsageError("该方法不用判断表", [fault])
+    framework = run.parameters.framework
+    if method == "equal":
+        return propose_equal(framework)
+    judged = propose(framework, how="采用的权重")
+    if judgments is not None:
+        judged = propose_from_judgments(framework, read_judgments(Path(judgments), framework))
+    if method == "ahp":
+        return judged
+    values, kinds = indicator_matrix(run)
+    table = deprivations(score(values, kinds, framework).severity, kinds, framework)
+    if method == "combined":
+        by_data = [propose_from_data(framework, table, m) for m in ("entropy", "critic", "sd")]
+        return propose_combination(judged, by_data)
+    return propose_from_data(framework, table, method)
+
+
+def weight_effect(run: Run, proposal: WeightProposal) -> WeightEffect:
+    """Return what a proposal would change on the map of a run: colours are held by the pack's margins."""
+    from huanjie_lib.views.analysis import indicator_matrix
+    from huanjie_lib.views.tables import previous_snapshot
+
+    values, kinds = indicator_matrix(run)
+    previous = previous_snapshot(run).set_index("unit_code")["level"]
+    return compare_weights(
+        values,
+        kinds,
+        run.parameters,
+        proposal,
+        previous=previous if len(previous) else None,
+        as_of=run.as_of,
+    )
+
+
+def write_proposal(
+    run: Run,
+    proposal: WeightProposal,
+    out: Path,
+    *,
+    author: str,
+    reason: str,
+    effective_from: dt.date,
+) -> tuple[Path, WeightEffect]:
+    """Write a proposal as a pack folder, with the table of what it changes beside it.
+
+    Returns
+    -------
+    tuple
+        The table, ``<out>_comparison.csv``, and the effect it tells. The pack lies in ``out``.
+
+    Raises
+    ------
+    UsageError
+        If author or reason is empty, or folder or table exist.
+    ParameterError
+        If the proposal is no valid pack.
+    """
+    from huanjie_lib.intake.report import write_csv
+    from huanjie_lib.views.analysis import weight_changes
+
+    table = out.with_name(f"{out.name}_comparison.csv")
+    if table.exists():
+        raise UsageError("不能写出对照表", [Fault("对照表", str(table), "还没有的文件", "换一个名称")])
+    effect = weight_effect(run, proposal)
+    changes = weight_changes(effect, run)
+    write_pack(
+        run.parameters,
+        out,
+        framework=proposal.framework,
+        author=author,
+        reason=reason,
+        effective_from=effective_from,
+    )
+    write_csv(changes, table)
+    return table, effect
 
 
 def write_assessment(

@@ -306,3 +306,43 @@ def test_a_place_that_cannot_be_written_is_no_defect(
     text = told(capsys)
     assert "index.parquet" in text
     assert "检查权限" in text
+
+
+def propose(data: Path, out: Path, *more: str | Path, author: str = "换届办") -> int:
+    given = ("--author", author, "--reason", "第三次会议决定", "--effective-from", "2027-01-01")
+    return run("weights", "--data", data, "--as-of", "2026-10-31", "--out", out, *given, *more)
+
+
+def test_weights_are_proposed_as_a_pack_and_adopted_by_running_with_it(
+    small_city: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    pack = tmp_path / "proposal"
+    assert propose(small_city, pack, "--method", "ahp", "--judgments", small_city / "judgments.csv") == 0
+    out = capsys.readouterr().out
+    assert out.startswith("专家判断（层次分析法）：5人判断按几何平均合并：一致性比率")
+    assert f"采用时运行 huanjie run --pack {pack}" in out
+    table = pd.read_csv(tmp_path / "proposal_comparison.csv", dtype={"统计用区划代码": str})
+    changed = (table["变色"] == "是").sum()
+    assert f"60 个村（社区）中有 {changed} 个变色" in out
+    assert (table["采用权重下"] != table["方案权重下"]).sum() == changed == table["说明"].notna().sum()
+    assert run_city(small_city, tmp_path / "after", "--pack", pack) == 0
+    assert "2027-01-01 起有效" in told(capsys), "the new pack is not in force yet"
+    after = pd.read_parquet(tmp_path / "after" / "index.parquet").set_index("unit_code")
+    assert table.set_index("统计用区划代码")["方案指数"].to_dict() == after["index"].round(1).to_dict()
+    manifest = json.loads((tmp_path / "after" / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["parameter_version"].startswith("default@2027-01-01-")
+
+
+def test_a_proposal_that_cannot_be_written_is_refused_in_chinese(
+    small_city: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    (tmp_path / "taken").mkdir()
+    assert propose(small_city, tmp_path / "taken", "--method", "equal") == 2
+    assert "应为：还没有的文件夹" in told(capsys)
+    assert propose(small_city, tmp_path / "new", "--method", "equal", author=" ") == 2
+    assert "作者：发现“空”" in told(capsys)
+    assert propose(small_city, tmp_path / "new", "--method", "magic") == 2
+    assert "参数 --method 的值不对；应为：equal、ahp、entropy、critic、sd、combined" in told(capsys)
+    assert propose(small_city, tmp_path / "new", "--method", "ahp", "--judgments", tmp_path) == 2
+    assert "参数 --judgments 的值不对；应为：文件，不能是文件夹" in told(capsys)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["taken"]

@@ -34,6 +34,7 @@ __all__ = [
     "plain_frame",
     "report_frame",
     "table_label",
+    "write_csv",
     "write_report",
 ]
 
@@ -279,17 +280,18 @@ def write_report(intake: Intake, out: Path) -> None:
         severity=intake.issues["severity"].map(IssueLevel.labels()),
         table=intake.issues["table"].map(table_label),
     )
-    _write_csv(issues.rename(columns=ISSUE_COLUMNS), out / "report.csv")
+    write_csv(issues.rename(columns=ISSUE_COLUMNS), out / "report.csv")
     counts = intake.counts.assign(table=intake.counts["table"].map(table_label))
-    _write_csv(counts.rename(columns=COUNT_COLUMNS), out / "counts.csv")
+    write_csv(counts.rename(columns=COUNT_COLUMNS), out / "counts.csv")
     for name, rows in intake.quarantine.items():
         labels = {c.name: c.label for c in TABLES[name].columns} if name in TABLES else {}
-        _write_csv(rows.rename(columns={**labels, **_QUARANTINE_COLUMNS}), quarantine / f"{name}.csv")
+        write_csv(rows.rename(columns={**labels, **_QUARANTINE_COLUMNS}), quarantine / f"{name}.csv")
     text = json.dumps(intake.summary(), ensure_ascii=False, indent=1, sort_keys=True)
     (out / "summary.json").write_text(text + "\n", encoding="utf-8")
 
 
-def _write_csv(frame: pd.DataFrame, path: Path) -> None:
+def write_csv(frame: pd.DataFrame, path: Path) -> None:
+    """Write a table for spreadsheet programs: no text in it is taken for a formula, and Chinese is shown."""
     safe = frame.copy()
     for name in safe.columns:
         if pd.api.types.is_string_dtype(safe[name].dtype):

@@ -28,7 +28,7 @@ from huanjie_lib.parameters import (
     load_parameters,
 )
 
-__all__ = ["write_pack"]
+__all__ = ["check_target", "write_pack"]
 
 _Dated = TypeVar("_Dated", Framework, Classification)
 
@@ -36,6 +36,30 @@ _NOTE = (
     "# 本参数包由程序写出，依据 {base}。\n"
     "# 采用办法：运行 huanjie run --pack 本文件夹。原参数包中的注释没有保留。\n"
 )
+
+
+def check_target(folder: Path, *, author: str, reason: str) -> None:
+    """Refuse what :func:`write_pack` would refuse before it has anything to write.
+
+    Raises
+    ------
+    UsageError
+        If author or reason is empty, or the folder exists or cannot be made.
+    """
+    faults = [
+        Fault(name, "空", "一句话", f"写明{what}")
+        for name, text, what in (("作者", author, "谁提出或决定"), ("理由", reason, "为什么这样定"))
+        if not text.strip()
+    ]
+    faults += [
+        Fault("参数包文件夹", str(parent), "文件夹，不能是文件", "换一个位置")
+        for parent in folder.parents
+        if parent.is_file()
+    ]
+    if folder.exists():
+        faults.append(_taken(folder))
+    if faults:
+        raise UsageError("不能写出参数包", faults)
 
 
 def write_pack(
@@ -90,21 +114,8 @@ def write_pack(
     >>> written.framework.author, written.framework.version[:10], written.rules == adopted.rules
     ('换届办', '2027-01-01', True)
     """
+    check_target(folder, author=author, reason=reason)
     author, reason = " ".join(author.split()), " ".join(reason.split())
-    faults = [
-        Fault(name, "空", "一句话", f"写明{what}")
-        for name, text, what in (("作者", author, "谁提出或决定"), ("理由", reason, "为什么这样定"))
-        if not text
-    ]
-    faults += [
-        Fault("参数包文件夹", str(parent), "文件夹，不能是文件", "换一个位置")
-        for parent in folder.parents
-        if parent.is_file()
-    ]
-    if folder.exists():
-        faults.append(_taken(folder))
-    if faults:
-        raise UsageError("不能写出参数包", faults)
     stamp = {"author": author, "reason": reason, "effective_from": effective_from, "effective_to": None}
     meant = parameters.model_copy(update={"framework": _dated(framework, stamp)})
     if classification is not None:

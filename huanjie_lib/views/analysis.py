@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from huanjie_lib.risk.weighting import WeightEffect, weight_table
+from huanjie_lib.risk.weighting import WeightEffect, WeightProposal, dimension_weights, weight_table
 from huanjie_lib.store.run_folder import Run
 from huanjie_lib.views.fonts import register_matplotlib
 from huanjie_lib.vocabulary import Level, ValueStatus
@@ -24,11 +25,15 @@ __all__ = [
     "indicator_matrix",
     "intake_counts",
     "intake_issues",
+    "method_comparison",
+    "method_effects",
+    "method_figure",
     "movers",
     "moves_table",
     "set_notebook_style",
     "township_completeness",
     "unverified_units",
+    "weight_changes",
     "weight_comparison",
     "weight_effect_figure",
     "weight_figure",
@@ -163,24 +168,82 @@ def moves_table(effect: WeightEffect) -> pd.DataFrame:
     return moves.rename_axis(index="采用权重下", columns="方案权重下")
 
 
-def movers(effect: WeightEffect, run: Run, *, most: int = 15) -> pd.DataFrame:
-    """Return the units that change colour, largest change of index first."""
-    changed = effect.units[effect.units["level"] != effect.units["proposed_level"]]
-    changed = changed.reindex(changed["change"].abs().sort_values(ascending=False, kind="stable").index).head(
-        most
-    )
-    table = changed.merge(run.units.set_index("unit_code")[["township_name", "unit_name"]], on="unit_code")
+def weight_changes(effect: WeightEffect, run: Run) -> pd.DataFrame:
+    """Return what a weight proposal changes for every unit, those that change colour first.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per unit, with Chinese headings; 说明 is filled in for units that change colour. Among these,
+        and among the others, the largest change of the index comes first.
+    """
     labels = Level.labels()
+    units = run.units.set_index("unit_code")
+    table = effect.units.assign(changed=effect.changes_colour, size=effect.units["change"].abs())
+    table = table.sort_values(["changed", "size"], ascending=[False, False], kind="stable")
+    names = units[["county_name", "township_name", "unit_name"]].reindex(table.index)
+    reasons = [effect.explain(code) for code in table.index[table["changed"]]]
     return pd.DataFrame(
         {
-            "镇街": table["township_name"],
-            "村（社区）": table["unit_name"],
-            "采用": table["level"].map(labels),
-            "方案": table["proposed_level"].map(labels),
-            "指数变化": table["change"].round(1),
-            "名次变化": table["rank_change"],
+            "统计用区划代码": table.index.astype("str"),
+            "县区": names["county_name"].to_numpy(),
+            "镇街": names["township_name"].to_numpy(),
+            "村（社区）": names["unit_name"].to_numpy(),
+            "变色": np.where(table["changed"], "是", "否"),
+            "采用权重下": table["level"].map(labels).to_numpy(),
+            "方案权重下": table["proposed_level"].map(labels).to_numpy(),
+            "采用指数": table["index"].round(1).to_numpy(),
+            "方案指数": table["proposed_index"].round(1).to_numpy(),
+            "指数变化": table["change"].round(1).to_numpy(),
+            "名次变化": table["rank_change"].to_numpy(),
+            "说明": pd.array([*reasons, *[""] * (len(table) - len(reasons))], dtype="str"),
         }
-    ).reset_index(drop=True)
+    )
+
+
+def movers(effect: WeightEffect, run: Run, *, most: int = 15) -> pd.DataFrame:
+    """Return the units that change colour and why, largest change of the index first."""
+    table = weight_changes(effect, run)
+    columns = ["镇街", "村（社区）", "采用权重下", "方案权重下", "指数变化", "名次变化", "说明"]
+    return table.loc[table["变色"] == "是", columns].head(most).reset_index(drop=True)
+
+
+def method_comparison(proposals: Sequence[WeightProposal]) -> pd.DataFrame:
+    """Return the dimension weights of the adopted framework and of every proposal, side by side."""
+    columns = {"采用": dimension_weights(proposals[0].adopted)} | {
+        p.label: dimension_weights(p.framework) for p in proposals
+    }
+    labels = [d.label for d in proposals[0].adopted.dimensions]
+    return pd.DataFrame(columns).set_axis(pd.Index(labels, name="维度"))
+
+
+def method_effects(effects: Mapping[str, WeightEffect]) -> pd.DataFrame:
+    """Return by method how many units change colour, which way, and how far ranks move.
+
+    Parameters
+    ----------
+    effects
+        Effect by name of the proposal.
+
+    Returns
+    -------
+    pandas.DataFrame
+        变色, 变好, 变差 (numbers of units), 名次变化中位数 (median of the absolute change of rank) and
+        名次相关 (Spearman's correlation of the two indices).
+    """
+    order = {Level.RED.value: 0, Level.YELLOW.value: 1, Level.GREEN.value: 2}
+    rows = {}
+    for name, effect in effects.items():
+        units = effect.units[effect.units["level"] != Level.UNKNOWN.value]
+        step = units["proposed_level"].map(order) - units["level"].map(order)
+        rows[name] = {
+            "变色": int((step != 0).sum()),
+            "变好": int((step > 0).sum()),
+            "变差": int((step < 0).sum()),
+            "名次变化中位数": float(units["rank_change"].abs().median()),
+            "名次相关": float(units["index"].rank().corr(units["proposed_index"].rank())),
+        }
+    return pd.DataFrame(rows).T.astype({"变色": int, "变好": int, "变差": int}).rename_axis("方案")
 
 
 def completeness_figure(run: Run, *, most: int = 15) -> Figure:
@@ -202,6 +265,35 @@ def completeness_figure(run: Run, *, most: int = 15) -> Figure:
         title=f"最不完整的 {len(table)} 项指标（截至 {run.as_of}）",
     )
     axes.legend(loc="lower left", bbox_to_anchor=(0, -0.28), ncols=3, frameon=False)
+    return _figure(axes)
+
+
+def method_figure(comparison: pd.DataFrame) -> Figure:
+    """Return the weight of each dimension under every method: one mark a method, one line a dimension.
+
+    Parameters
+    ----------
+    comparison
+        Result of :func:`method_comparison`.
+    """
+    axes = _axes(height=0.6 * len(comparison) + 1.6)
+    marks = ("o", "s", "^", "v", "D", "P", "X")
+    colours = ("#222222", "#2f5d8a", "#d8a13b", "#7a4a8c", "#2ca58d", "#b2182b", "#8c8c8c")
+    place = np.arange(len(comparison))[::-1]
+    values = 100 * comparison.to_numpy()
+    axes.hlines(place, values.min(axis=1), values.max(axis=1), color="#bbb", linewidth=1.2, zorder=1)
+    for number, column in enumerate(comparison.columns):
+        adopted = number == 0
+        axes.scatter(
+            100 * comparison[column], place, label=column, marker=marks[number % len(marks)],
+            color=colours[number % len(colours)], s=90 if adopted else 46, zorder=3 if adopted else 2,
+            edgecolor="white", linewidth=0.6,
+        )  # fmt: skip
+    axes.set_yticks(place, comparison.index)
+    axes.set_xlim(left=0)
+    axes.set(xlabel="占指数的权重（%）", title="各种方法给七个维度的权重")
+    axes.grid(axis="x", color="#eee")
+    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return _figure(axes)
 
 

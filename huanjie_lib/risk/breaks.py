@@ -11,6 +11,7 @@ Jenks' natural breaks). The optimum is exact (kmeans1d: Grønlund et al. 2017, a
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -88,7 +89,7 @@ class CutoffProposal:
     goodness
         Share of the variance that the three classes account for, 0-1, under the proposal and as adopted.
     as_of, version
-        Date of the index and version of the parameters, or empty.
+        Date of the index and version of the parameters, where known.
     """
 
     units: pd.DataFrame
@@ -97,7 +98,7 @@ class CutoffProposal:
     gaps: tuple[tuple[float, float], tuple[float, float]]
     excluded: int
     goodness: tuple[float, float]
-    as_of: str = ""
+    as_of: dt.date | None = None
     version: str = ""
 
     def __repr__(self) -> str:
@@ -144,7 +145,11 @@ class CutoffProposal:
 
 
 def propose_cutoffs(
-    index: pd.Series[float], classification: Classification, *, as_of: str = "", version: str = ""
+    index: pd.Series[float],
+    classification: Classification,
+    *,
+    as_of: dt.date | None = None,
+    version: str = "",
 ) -> CutoffProposal:
     """Propose cut-offs at the natural breaks of the index in three classes.
 

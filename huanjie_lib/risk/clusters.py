@@ -22,6 +22,7 @@ A unit without a value or without a neighbour that has one is **unknown**, never
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -131,7 +132,7 @@ class Clusters:
     what
         What the values are, in Chinese.
     as_of, version
-        Date of the values and version of the parameters, or empty.
+        Date of the values and version of the parameters, where known.
     """
 
     units: pd.DataFrame
@@ -141,7 +142,7 @@ class Clusters:
     fdr: float
     permutations: int
     what: str = "扣分"
-    as_of: str = ""
+    as_of: dt.date | None = None
     version: str = ""
 
     def __repr__(self) -> str:
@@ -213,7 +214,7 @@ def find_clusters(
     permutations: int = 99_999,
     fdr: float = 0.05,
     what: str = "扣分",
-    as_of: str = "",
+    as_of: dt.date | None = None,
     version: str = "",
 ) -> Clusters:
     """Find units that with their neighbours lose more, or fewer, points than chance would have it.

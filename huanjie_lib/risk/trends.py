@@ -112,7 +112,7 @@ class Trends:
         if direction is Direction.UNKNOWN:
             return f"{unit_code}只有{int(row['snapshots'])}期选情指数，不足{self.least}期，不能判断走势。"
         span = f"{day_text(row['first'])}至{day_text(row['last'])}共{int(row['snapshots'])}期"
-        text = f"{unit_code}{span}，选情指数{direction.label}，每月{signed_text(row['slope'])}分"
+        text = f"{unit_code}：{span}，选情指数{direction.label}，每月{signed_text(row['slope'])}分"
         low, high = signed_text(row["slope_low"]), signed_text(row["slope_high"])
         text += f"（有{self.confidence:.0%}把握在{low}至{high}分之间）"
         if direction is Direction.STEADY:
@@ -151,6 +151,9 @@ def sen_slopes(times: Floats, values: Floats, *, confidence: float = 0.95) -> tu
     ([2.0, 0.0], [-61.0, 0.0], [65.0, 0.0])
     """
     n, t = values.shape
+    if t < 2:
+        nothing = np.full(n, np.nan)
+        return nothing, nothing.copy(), nothing.copy()
     later, earlier = np.tril_indices(t, -1)
     slopes = (values[:, later] - values[:, earlier]) / (times[later] - times[earlier])
     slopes.sort(axis=1)  # NaN last
@@ -223,7 +226,7 @@ def find_trends(
     >>> trends
     Trends(units=1, worsening=1, as_of=2026-08-28)
     >>> trends.explain("a").split("，")[:2]
-    ['a2026年1月28日至2026年8月28日共8期', '选情指数持续走低']
+    ['a：2026年1月28日至2026年8月28日共8期', '选情指数持续走低']
     """
     if history.empty or least < 3 or not 0 < confidence < 1 or least_slope < 0:
         raise ValueError("history needs rows; least >= 3, 0 < confidence < 1, least_slope >= 0")

@@ -1,3 +1,4 @@
+import datetime as dt
 import itertools
 
 import numpy as np
@@ -51,7 +52,7 @@ def test_a_proposal_moves_just_those_between_old_and_new_cut_offs() -> None:
     index = pd.Series(
         [91.0, 92, 93, 71, 72, 73, 65, 64, 66, np.nan], index=[f"v{n}" for n in range(10)], name="index"
     )
-    proposal = propose_cutoffs(index, CUTS, as_of="2026-10-31", version="v1")
+    proposal = propose_cutoffs(index, CUTS, as_of=dt.date(2026, 10, 31), version="v1")
     assert proposal.gaps == ((66.0, 71.0), (73.0, 91.0))
     assert (proposal.proposed.yellow_from, proposal.proposed.green_from) == (70.0, 80.0)
     assert proposal.units.index[proposal.changed].tolist() == ["v6", "v7", "v8"]

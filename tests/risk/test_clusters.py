@@ -1,3 +1,4 @@
+import datetime as dt
 import itertools
 
 import numpy as np
@@ -70,7 +71,7 @@ def test_a_planted_cluster_is_found_and_what_is_unknown_is_said_to_be() -> None:
     lost[island] = 40.0
     lost["990101001998"] = np.nan
     lost.iloc[[398, 379, 378]] = np.nan  # the last unit of the grid has no neighbour with a value left
-    found = find_clusters(lost, pairs, seed=1, as_of="2026-10-31", version="v1")
+    found = find_clusters(lost, pairs, seed=1, as_of=dt.date(2026, 10, 31), version="v1")
     kinds = found.units["kind"]
     core = [r * 20 + c for r in (5, 6) for c in (5, 6) if r * 20 + c != inside[5]]
     assert (kinds.iloc[core] == ClusterKind.HIGH.value).all()

@@ -95,7 +95,7 @@ def test_a_unit_heading_down_is_told_from_a_steady_and_from_an_unknown_one() -> 
     assert trends.explain("gaps") == "gaps只有4期选情指数，不足6期，不能判断走势。"
     label = FRAMEWORK.dimensions[0].label
     assert trends.explain("down").startswith(
-        "down2026年1月31日至2026年8月31日共8期，选情指数持续走低，每月−2.0分"
+        "down：2026年1月31日至2026年8月31日共8期，选情指数持续走低，每月−2.0分"
     )
     assert trends.explain("down").endswith(f"，{label}扣分增加最快，每月2.0分。")
     assert trends.explain("up").endswith(f"，{label}扣分减少最快，每月2.0分。")
@@ -217,3 +217,7 @@ def test_points_by_indicator_are_used_only_where_both_snapshots_have_them() -> N
     flips = find_flips(frame, FRAMEWORK, points={dt.date(2026, 2, 28): pd.DataFrame()})
     assert flips.causes["grain"].tolist() == ["dimension"]
     assert flips.explain("a").endswith("主要因为财务审计多扣15.0分。")
+
+
+def test_one_snapshot_has_no_slope() -> None:
+    assert all(np.isnan(part).all() for part in sen_slopes(np.array([0.0]), np.array([[1.0], [np.nan]])))

@@ -43,6 +43,7 @@ RANK_BINS = 4096
 """Indices within the same 1/4096 of the scale (0.024 points) share their average rank."""
 
 RANK_SHARES = (0.05, 0.95)
+RANK_CODES = 65_535
 SINGLE_PRECISION = 1e-4
 """An index this close below a cut-off counts as reaching it where draws are in single precision."""
 DOUBLE_PRECISION = 5e-11
@@ -280,8 +281,9 @@ def simulate(
             is_green += np.add.reduce((lost <= at_most).view(np.uint8), axis=0, dtype=np.uint8)
             is_red += np.add.reduce((lost > at_least).view(np.uint8), axis=0, dtype=np.uint8)
             if ranks:
-                for row, bins in enumerate(_bins(lost[:, counted]), start=start):
-                    histogram[row] += np.bincount(bins, minlength=RANK_BINS).astype(np.int32)
+                rows = histogram[start : start + block]
+                ranked = lost if counted.all() else lost[:, counted]
+                rows += np.bincount(_bins(ranked).ravel(), minlength=rows.size).reshape(rows.shape)
             moments.add(lost)
         green[units], red[units] = is_green, is_red
         mean[units], sd[units] = moments.result(draws)
@@ -402,8 +404,11 @@ class _Moments:
 
 
 def _bins(lost: Reals) -> npt.NDArray[np.intp]:
-    bins: npt.NDArray[np.intp] = (lost * lost.dtype.type(RANK_BINS / 100.0)).astype(np.intp)
-    np.clip(bins, 0, RANK_BINS - 1, out=bins)
+    """Return the bin of each index, counted on from draw to draw."""
+    scaled = lost * lost.dtype.type(RANK_BINS / 100.0)
+    scaled.clip(0, RANK_BINS - 1, out=scaled)
+    bins: npt.NDArray[np.intp] = scaled.astype(np.intp)
+    bins += RANK_BINS * np.arange(len(lost))[:, None]
     return bins
 
 
@@ -416,23 +421,36 @@ def _rank_intervals(
     low: Floats,
     high: Floats,
 ) -> None:
-    """Fill in the 5 % and 95 % of each unit's rank over the draws; the second pass repeats the first's."""
-    draws = len(histogram)
-    at_least = np.cumsum(histogram[:, ::-1], axis=1, dtype=np.int32)[:, ::-1]
-    table = at_least - 0.5 * histogram + 0.5  # rank 1 loses most; equal bins share their average rank
-    table = table.astype(np.float32)
+    """Fill in the 5 % and 95 % of each unit's rank over the draws; the second pass repeats the first's.
+
+    Ranks are sorted as whole numbers of 16 bits. Twice the rank is one for up to 32,767 units; beyond that
+    ranks are kept to n/65,535 and the interval is widened by half of it.
+    """
+    draws, n = len(histogram), int(observed.sum())
+    doubled = np.cumsum(histogram[:, ::-1], axis=1, dtype=np.int32)[:, ::-1]
+    doubled *= 2  # rank 1 loses most; equal bins share their average rank
+    doubled += 1 - histogram
+    step = max(1.0, (2 * n + 1) / RANK_CODES)
+    codes = (doubled if step == 1.0 else np.rint(doubled / step)).astype(np.uint16, order="C")
+    slack = 0.0 if step == 1.0 else 0.5
     places = [max(0, int(np.ceil(share * draws)) - 1) for share in RANK_SHARES]
     for tile in model.tiles():
         tile_rng = _stream(root, 1, tile.number)
-        rank = np.empty((draws, len(tile.units)), dtype=np.float32)
+        code = np.empty((draws, len(tile.units)), dtype=np.uint16)
         for start in range(0, draws, block):
             lost = model.lost(tile, start, min(start + block, draws), tile_rng)
-            for row, bins in enumerate(_bins(lost), start=start):
-                np.take(table[row], bins, out=rank[row])
-        ordered = np.partition(np.ascontiguousarray(rank.T), places, axis=1)
+            rows = slice(start, start + len(lost))
+            np.take(codes[rows], _bins(lost), out=code[rows], mode="clip")  # all are within: no check
+        ordered = np.ascontiguousarray(code.T)
+        ordered.sort(axis=1, kind="stable")  # by radix: faster than finding two places
+        first, last = (ordered[:, place].astype(np.float64) for place in places)
         known = observed[tile.units]
-        low[tile.units] = np.where(known, np.floor(ordered[:, places[0]]), np.nan)
-        high[tile.units] = np.where(known, np.ceil(ordered[:, places[1]]), np.nan)
+        at_least = np.maximum(np.floor((first - slack) * step / 2.0), 1.0)
+        at_most = np.minimum(np.ceil((last + slack) * step / 2.0), n)
+        low[tile.units], high[tile.units] = (
+            np.where(known, at_least, np.nan),
+            np.where(known, at_most, np.nan),
+        )
 
 
 def _frame(

@@ -12,6 +12,7 @@ import pytest
 from scipy import stats
 
 from huanjie_lib.parameters import Framework, UncertaintyAssumptions, load_parameters
+from huanjie_lib.risk import uncertainty
 from huanjie_lib.risk.classification import classify
 from huanjie_lib.risk.scoring import score
 from huanjie_lib.risk.uncertainty import Uncertainty, simulate, weight_draws
@@ -271,6 +272,19 @@ def test_ranks_match_ranking_every_draw() -> None:
     found = run(table, kinds, draws=3, **CERTAIN).units
     assert (found["rank_low"] == np.floor(wanted)).all()
     assert (found["rank_high"] == np.ceil(wanted)).all()
+
+
+def test_ranks_that_16_bits_cannot_hold_are_widened_never_narrowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    table, kinds = city(n=300)
+    exact = run(table, kinds).units
+    monkeypatch.setattr(uncertainty, "RANK_CODES", 100)  # a step of three ranks
+    coarse = run(table, kinds).units
+    wider = exact["rank_low"] - coarse["rank_low"], coarse["rank_high"] - exact["rank_high"]
+    for by in wider:
+        assert by.between(0, 4).all()
+        assert (by > 0).any()
+    assert coarse["rank_low"].min() >= 1
+    assert coarse["rank_high"].max() <= 300
 
 
 def test_a_unit_without_data_has_no_colour_and_no_rank() -> None:

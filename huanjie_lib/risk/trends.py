@@ -447,7 +447,8 @@ def find_flips(
     dates, codes = pd.DatetimeIndex(index.columns), index.index
     at_hand = {pd.Timestamp(date): frame for date, frame in (points or {}).items()}
     flips, causes = [], []
-    for before, now in itertools.pairwise(dates):
+    # a single snapshot is compared with itself: nothing changed
+    for before, now in list(itertools.pairwise(dates)) or [(dates[0], dates[0])]:
         old, new = levels[before].to_numpy(dtype=object), levels[now].to_numpy(dtype=object)
         rows = np.flatnonzero(levels[before].notna() & levels[now].notna() & (old != new))
         frame = pd.DataFrame(
@@ -474,38 +475,13 @@ def find_flips(
             )
         causes.append(_causes(moved, now, told["worse"].to_numpy(dtype=bool), grain, labels))
     return Flips(
-        flips=pd.concat(flips, ignore_index=True) if flips else _EMPTY_FLIPS.copy(),
-        causes=pd.concat(causes, ignore_index=True) if causes else _EMPTY_CAUSES.copy(),
+        flips=pd.concat(flips, ignore_index=True),
+        causes=pd.concat(causes, ignore_index=True),
         units=frozenset(codes.astype("str")),
         snapshots=len(dates),
         as_of=dates[-1].date(),
         version=version,
     )
-
-
-_EMPTY_FLIPS = pd.DataFrame(
-    {
-        "unit_code": pd.Series(dtype="str"),
-        "before": pd.Series(dtype="datetime64[us]"),
-        "as_of": pd.Series(dtype="datetime64[us]"),
-        "from_level": pd.Series(dtype="str"),
-        "to_level": pd.Series(dtype="str"),
-        "index_before": pd.Series(dtype="float64"),
-        "index": pd.Series(dtype="float64"),
-        "change": pd.Series(dtype="float64"),
-        "worse": pd.Series(dtype="bool"),
-    }
-)
-_EMPTY_CAUSES = pd.DataFrame(
-    {
-        "unit_code": pd.Series(dtype="str"),
-        "as_of": pd.Series(dtype="datetime64[us]"),
-        "grain": pd.Series(dtype="str"),
-        "cause": pd.Series(dtype="str"),
-        "label": pd.Series(dtype="str"),
-        "points": pd.Series(dtype="float64"),
-    }
-)
 
 
 def _causes(

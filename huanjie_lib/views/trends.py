@@ -16,7 +16,7 @@ import pandas as pd
 from huanjie_lib.risk.change_account import PARTS, Cause, ChangeAccount
 from huanjie_lib.risk.clusters import ClusterKind, Clusters
 from huanjie_lib.risk.trends import Direction, Flips, Trends
-from huanjie_lib.views.analysis import _axes, _figure
+from huanjie_lib.views.analysis import new_axes, whole_figure
 from huanjie_lib.views.print_map import local_projection
 from huanjie_lib.views.shapes import unit_shapes
 from huanjie_lib.views.words import NAMELESS, date_text, number_text, present
@@ -105,7 +105,7 @@ def slope_table(
 def slope_figure(trends: Trends, units: pd.DataFrame, *, improving: bool = False, most: int = 15) -> Figure:
     """Return the fastest falling (or rising) units: a dot for the slope, a line for its interval."""
     found = _ordered(trends, improving=improving, most=most).iloc[::-1]
-    axes = _axes(height=0.34 * max(len(found), 3) + 1.4)
+    axes = new_axes(height=0.34 * max(len(found), 3) + 1.4)
     place = np.arange(len(found))
     colour, marker = (_BETTER, "o") if improving else (_WORSE, "v")
     axes.hlines(place, found["slope_low"], found["slope_high"], color="#888", linewidth=2)
@@ -119,7 +119,7 @@ def slope_figure(trends: Trends, units: pd.DataFrame, *, improving: bool = False
         xlabel=f"每月变化（分），横线为 {trends.confidence:.0%} 把握的范围",
         title=f"{title}（截至{date_text(trends.as_of)}）",
     )
-    return _figure(axes)
+    return whole_figure(axes)
 
 
 def flips_table(flips: Flips, units: pd.DataFrame, *, most: int = 30) -> pd.DataFrame:
@@ -203,7 +203,7 @@ def account_figure(account: ChangeAccount, unit_code: str | None = None, *, name
     row: dict[str, Any] = dict(account.city() if unit_code is None else account.units.loc[unit_code])
     before, after = float(row["index_before"]), float(row["index_after"])
     steps = [(cause, float(row[cause.value])) for cause in PARTS]
-    axes = _axes(height=4.2)
+    axes = new_axes(height=4.2)
     labels = [date_text(account.before), *(cause.label for cause, _ in steps), date_text(account.after)]
     place = np.arange(len(labels))
     level = before
@@ -231,7 +231,7 @@ def account_figure(account: ChangeAccount, unit_code: str | None = None, *, name
     axes.set_ylim(low - margin, high + margin)
     title = name or (unit_code if unit_code is not None else f"全市 {len(account.units)} 个村（社区）平均")
     axes.set(ylabel="选情指数（分，纵轴不从0起）", title=f"{title}：选情指数为什么变了")
-    return _figure(axes)
+    return whole_figure(axes)
 
 
 def cluster_table(clusters: Clusters, units: pd.DataFrame, *, most: int = 40) -> pd.DataFrame:
@@ -288,7 +288,7 @@ def cluster_figure(clusters: Clusters, units: pd.DataFrame, boundaries: gpd.GeoD
         raise ValueError("no unit has a shape")
     shapes = shapes.to_crs(local_projection(shapes)[0])
     kinds = clusters.units["kind"].reindex(units["unit_code"]).fillna(ClusterKind.UNKNOWN.value).to_numpy()
-    axes = _axes(height=7.5)
+    axes = new_axes(height=7.5)
     point = (shapes.geom_type == "Point").to_numpy()
     legend = []
     for kind, style in _CLUSTER_STYLE.items():
@@ -304,4 +304,4 @@ def cluster_figure(clusters: Clusters, units: pd.DataFrame, boundaries: gpd.GeoD
     date = f"（截至{date_text(clusters.as_of)}）" if clusters.as_of else ""
     title = f"{clusters.what}的连片情况{date}\n{clusters.moran.explain()}"
     axes.set_title(title, loc="left", fontsize=11)
-    return _figure(axes)
+    return whole_figure(axes)

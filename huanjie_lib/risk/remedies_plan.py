@@ -187,8 +187,9 @@ def plan_remedies(
         Whether to give each unit to one group so that no group exceeds its days. The optima at the whole
         capacity and at up to 1,000 tenths below it are packed in turn, dearest unit first, each into the
         group with least time left that has enough (best-fit decreasing), and gaps are filled with whatever
-        else fits; the best of these and of both habits is taken and its gap to the bound is reported.
-        Without it only the capacity of all groups together counts, and the plan is optimal.
+        else fits; the best of these and of both habits is taken. Its bound is the optimum without
+        assignment, which is loose where a group has room for few units. Without assignment only the
+        capacity of all groups together counts, and the plan is optimal.
 
     Returns
     -------

@@ -122,7 +122,7 @@ def test_no_group_gets_more_than_its_days(cost: list[float], groups: int, days: 
     loads = plan.units.groupby("group")["cost"].sum()
     assert (loads <= days + 1e-9).all()
     assert plan.units["group"].notna().equals(plan.units["status"] == "chosen")
-    assert plan.worth <= plan.bound == plan_remedies(found, groups=groups, days=days).worth
+    assert plan.worth <= plan.bound <= plan_remedies(found, groups=groups, days=days).worth
     assert 0 <= plan.gap < 1
     assert plan.comparison["lifted"].max() == plan.comparison.loc["optimum", "lifted"]
 
@@ -136,6 +136,25 @@ def test_an_unpackable_optimum_is_reported_with_its_gap() -> None:
     )
     assert plan.describe().endswith("与最优的差距不超过33.3%。")
     assert plan.explain("u000") == "u000排在第1位：投入3.0个工作组日、约3个工作日，可由红转黄，由第1组承担。"
+
+
+def test_packing_comes_close_to_the_best_assignment_there_is() -> None:
+    rng = np.random.default_rng(2)
+    shares = []
+    for _ in range(25):
+        cost = (rng.integers(5, 40, 7) / 10).tolist()
+        odds = rng.random(7).round(2)
+        found = remedies(cost)
+        chance = pd.Series(odds, index=found.units.index)
+        plan = plan_remedies(found, groups=2, days=5, chance=chance, objective="expected_hits", assign=True)
+        where = np.array(list(itertools.product((0, 1, 2), repeat=7)))
+        loads = [((where == g) * cost).sum(axis=1) for g in (1, 2)]
+        fits = (loads[0] <= 5 + 1e-9) & (loads[1] <= 5 + 1e-9)
+        most = ((where > 0) * odds).sum(axis=1)[fits].max()
+        assert plan.worth <= most + 1e-9 <= plan.bound + 2e-9
+        shares.append(plan.worth / most)
+    assert min(shares) > 0.9
+    assert np.mean(shares) > 0.99
 
 
 def test_order_and_choice_hang_on_no_row_order() -> None:

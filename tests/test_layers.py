@@ -22,6 +22,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("contracts",),
     ("parameters",),
     ("risk", "talent"),  # the pure core
+    ("findings",),
     ("pipeline",),
     ("intake", "store", "access", "sample"),  # effects
     ("views",),
@@ -61,6 +62,7 @@ PURE_MAY_IMPORT = {
         "SALib",
         "scipy",
         "sklearn",
+        "threadpoolctl",
     ),
     PACKAGE,
 }

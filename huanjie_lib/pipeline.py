@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 
 from huanjie_lib.contracts import TABLES
+from huanjie_lib.findings import Findings, find
 from huanjie_lib.parameters import Indicator, ParameterSet
 from huanjie_lib.risk.classification import classify, to_verify
 from huanjie_lib.risk.gates import evaluate_gates
 from huanjie_lib.risk.indicators import IndicatorValues, indicator_values
 from huanjie_lib.risk.prepared import NEVER, Bools, Ints, Prepared, day_number, prepare
 from huanjie_lib.risk.scoring import Scores, score
-from huanjie_lib.risk.uncertainty import simulate
 from huanjie_lib.vocabulary import GateStatus, Level, ValueStatus
 
 __all__ = ["RiskResult", "freshness", "run_risk", "snapshot_dates"]
@@ -57,7 +57,7 @@ EVENT_DATES: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class RiskResult:
-    """Everything a risk run found; tables as described in ``store.run_folder``."""
+    """Everything a risk run found; tables as described in ``store.run_folder``, and what they tell."""
 
     as_of: dt.date
     parameters: ParameterSet
@@ -68,7 +68,7 @@ class RiskResult:
     history: pd.DataFrame
     freshness: pd.DataFrame
     units: pd.DataFrame
-    uncertainty: pd.DataFrame
+    findings: Findings
 
     def __repr__(self) -> str:
         """Return number of units, as-of date and parameter version."""
@@ -140,15 +140,13 @@ HISTORY_SNAPSHOTS = 24
 SAID_POINTS = 0.05
 """Points lost below this are not named as a reason."""
 
-SEED = 20260101
-"""Seed of the draws: equal inputs give equal figures."""
-
 
 def run_risk(
     tables: Mapping[str, pd.DataFrame],
     parameters: ParameterSet,
     *,
     as_of: dt.date,
+    neighbours: pd.DataFrame | None = None,
     progress: Progress | None = None,
 ) -> RiskResult:
     """Compute index, points lost, colours and gates on a date, and the history that leads to it.
@@ -161,6 +159,8 @@ def run_risk(
         Framework, cut-offs, gates and rules.
     as_of
         Date the run describes; nothing dated later is used.
+    neighbours
+        Pairs of neighbours (``unit_code``, ``neighbour_code``, ``link``); without them no cluster is found.
     progress
         Called with a Chinese label, the step reached and the number of steps.
 
@@ -188,29 +188,43 @@ def run_risk(
     dates = snapshot_dates(tables, as_of)
     previous: pd.Series[str] | None = None
     history = []
+    points: dict[dt.date, pd.DataFrame] = {}
     for step, date in enumerate(dates[:-1]):
         if progress is not None:
             progress("计算历史快照", step, len(dates))
         snapshot = _snapshot(prepared, parameters, date, previous)
         history.append(snapshot.row)
         previous = snapshot.level
+        points = {date: snapshot.scores.points}
     last = _snapshot(prepared, parameters, as_of, previous)
     values, scores = last.values, last.scores
     history.append(last.row)
     if progress is not None:
         progress("计算历史快照", len(dates), len(dates))
+    past = pd.concat(history, ignore_index=True)
+    gates = evaluate_gates(prepared, parameters, as_of)
+    findings = find(
+        prepared,
+        values,
+        past,
+        gates,
+        parameters,
+        previous=previous,
+        points=points | {as_of: scores.points},
+        neighbours=neighbours,
+    )
     index = history[-1][["unit_code", "as_of", "index", "index_low", "index_high", "level", "to_verify"]]
     return RiskResult(
         as_of=as_of,
         parameters=parameters,
         index=index.reset_index(drop=True),
         points_lost=_points_frame(scores, parameters),
-        gates=evaluate_gates(prepared, parameters, as_of),
+        gates=gates,
         indicators=_indicator_frame(prepared, values, scores, parameters),
-        history=pd.concat(history, ignore_index=True),
+        history=past,
         freshness=freshness(prepared, parameters, as_of),
         units=_unit_frame(tables, values),
-        uncertainty=_uncertainty_frame(values, parameters, previous),
+        findings=findings,
     )
 
 
@@ -255,23 +269,6 @@ def _index_frame(
             "to_verify": to_verify(scores.index_low, scores.index_high, cuts, previous=previous).to_numpy(),
         }
     )
-
-
-def _uncertainty_frame(
-    values: IndicatorValues, parameters: ParameterSet, previous: pd.Series[str] | None
-) -> pd.DataFrame:
-    """Return the chance of each colour of each unit, under the doubt that the pack declares."""
-    kinds = values.units["unit_kind"].astype("str")
-    found = simulate(
-        values.value,
-        kinds,
-        parameters.framework,
-        parameters.classification,
-        rng=SEED,
-        assumptions=parameters.assumptions,
-        previous=previous,
-    )
-    return found.to_frame().rename_axis("unit_code").reset_index().astype({"unit_code": "str"})
 
 
 def _points_frame(scores: Scores, parameters: ParameterSet) -> pd.DataFrame:

@@ -39,12 +39,14 @@ __all__ = [
     "ScreeningMethod",
     "Severity",
     "Sex",
+    "SignalStatus",
     "TalkTarget",
     "UnitKind",
     "UrbanRural",
     "ValueStatus",
     "VoterMode",
     "Word",
+    "Topic",
     "share_text",
 ]
 
@@ -160,6 +162,24 @@ class ValueStatus(Word):
     STALE = "stale", "已过期"
     MISSING = "missing", "缺失"
     NOT_APPLICABLE = "not_applicable", "不适用"
+
+
+class SignalStatus(Word):
+    """Outcome of an anomaly check. A flag is a lead, never a verdict; unknown is never "nothing found"."""
+
+    FLAGGED = "flagged", "有线索"
+    CLEAR = "clear", "未见异常"
+    UNKNOWN = "unknown", "待核实"
+
+
+class Topic(Word):
+    """What a sentence about a unit is about."""
+
+    CERTAINTY = "certainty", "颜色把握"
+    FLIP = "flip", "变色原因"
+    TREND = "trend", "走势"
+    CLUSTER = "cluster", "周边情况"
+    REMEDY = "remedy", "转色路径"
 
 
 class Severity(Word):

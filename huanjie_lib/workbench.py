@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from huanjie_lib import __version__
+import pandas as pd
+
+from huanjie_lib import __version__, findings
 from huanjie_lib.errors import Fault, UsageError
 from huanjie_lib.parameters import ParameterSet, load_parameters
 from huanjie_lib.pipeline import RiskResult, run_risk
+from huanjie_lib.risk.prepared import day_number, prepare
 from huanjie_lib.risk.scoring import score
 from huanjie_lib.risk.weighting import (
     Method,
@@ -106,11 +109,18 @@ def assess(
         A run without a folder: views and charts take it as they take one that was read back.
     """
     date = dt.date.fromisoformat(as_of) if isinstance(as_of, str) else as_of
-    result = run_risk(intake.tables, parameters or load_parameters(), as_of=date, progress=progress)
+    result = run_risk(
+        intake.tables,
+        parameters or load_parameters(),
+        as_of=date,
+        neighbours=_neighbours(intake, date),
+        progress=progress,
+    )
     return _as_run(result)
 
 
 def _as_run(result: RiskResult) -> Run:
+    found = findings.tables(result.findings)
     return Run(
         as_of=result.as_of,
         parameters=result.parameters,
@@ -121,7 +131,13 @@ def _as_run(result: RiskResult) -> Run:
         history=result.history,
         freshness=result.freshness,
         units=result.units,
-        uncertainty=result.uncertainty,
+        uncertainty=found["uncertainty"],
+        trends=found["trends"],
+        flips=found["flips"],
+        clusters=found["clusters"],
+        remedies=found["remedies"],
+        remedy_steps=found["remedy_steps"],
+        readings=found["readings"],
         manifest={},
     )
 
@@ -200,7 +216,7 @@ def weight_effect(run: Run, proposal: WeightProposal) -> WeightEffect:
 def write_proposal(
     run: Run,
     proposal: WeightProposal,
-    out: Path,
+    out: str | Path,
     *,
     author: str,
     reason: str,
@@ -223,6 +239,7 @@ def write_proposal(
     from huanjie_lib.intake.report import write_csv
     from huanjie_lib.views.analysis import weight_changes
 
+    out = Path(out)
     table = out.with_name(f"{out.name}_comparison.csv")
     if table.exists():
         raise UsageError("不能写出对照表", [Fault("对照表", str(table), "还没有的文件", "换一个名称")])
@@ -262,7 +279,9 @@ def write_assessment(
     if out.is_file():
         raise UsageError("结果不能写成文件", [Fault("评估文件夹", str(out), "一个文件夹", "换一个文件夹")])
     intake = open_data(data, parameters, progress=progress)
-    result = run_risk(intake.tables, parameters, as_of=as_of, progress=progress)
+    result = run_risk(
+        intake.tables, parameters, as_of=as_of, neighbours=_neighbours(intake, as_of), progress=progress
+    )
     if progress is not None:
         progress("写出评估文件夹", 0, 1)
     write_report(intake, out / "intake")
@@ -270,6 +289,7 @@ def write_assessment(
         _as_run(result),
         out,
         boundaries=_boundaries(intake, result),
+        signals=result.findings.signals.to_frame(),
         inputs=intake.digests(),
         code_version=__version__,
         intake=intake.totals() | {f"{level.value}s": intake.number(level) for level in IssueLevel},
@@ -277,6 +297,20 @@ def write_assessment(
     if progress is not None:
         progress("写出评估文件夹", 1, 1)
     return Assessment(intake=intake, result=result, manifest=manifest)
+
+
+def _neighbours(intake: Intake, as_of: dt.date) -> pd.DataFrame:
+    """Return the pairs of neighbours among the units in force; none where no shape or place is known."""
+    import geopandas as gpd  # reading maps costs a second that a screen need not pay
+
+    from huanjie_lib.intake.neighbours import neighbour_pairs
+
+    prepared = prepare({"units": intake.tables["units"]})
+    units = prepared.units[prepared.in_force(day_number(as_of))].reset_index(drop=True)
+    shapes = intake.boundaries
+    if shapes is None:
+        shapes = gpd.GeoDataFrame({"unit_code": pd.Series(dtype="str")}, geometry=[], crs=4490)
+    return neighbour_pairs(units, shapes)
 
 
 def _boundaries(intake: Intake, result: RiskResult) -> Any:

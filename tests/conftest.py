@@ -20,9 +20,15 @@ import pytest
 import shapely
 from hypothesis import settings
 
+from huanjie_lib import findings
 from huanjie_lib.parameters import Framework, ParameterSet, load_parameters
 from huanjie_lib.risk.classification import classify, to_verify
+from huanjie_lib.risk.clusters import find_clusters
+from huanjie_lib.risk.prepared import prepare
+from huanjie_lib.risk.remedies import find_remedies
 from huanjie_lib.risk.scoring import Scores, score
+from huanjie_lib.risk.signals import find_signals
+from huanjie_lib.risk.trends import find_flips, find_trends
 from huanjie_lib.risk.uncertainty import simulate
 from huanjie_lib.sample import make_city, write_city
 from huanjie_lib.store.run_folder import Run, read_run, write_run
@@ -117,17 +123,25 @@ def _indicators(framework: Framework, values: pd.DataFrame, scores: Scores) -> p
     return pd.DataFrame(rows).astype({"source_row": "Int64"})
 
 
-def _uncertainty(values: pd.DataFrame, units: pd.DataFrame, parameters: ParameterSet) -> pd.DataFrame:
+def _findings(
+    values: pd.DataFrame, units: pd.DataFrame, history: pd.DataFrame, parameters: ParameterSet
+) -> dict[str, pd.DataFrame]:
+    framework, cuts = parameters.framework, parameters.classification
     kinds = units.set_index("unit_code")["unit_kind"]
-    found = simulate(
-        values,
-        kinds,
-        parameters.framework,
-        parameters.classification,
-        rng=1,
-        assumptions=parameters.assumptions,
+    now = history[history["as_of"] == pd.Timestamp(AS_OF)].set_index("unit_code")
+    codes = units["unit_code"].tolist()
+    chain = pd.DataFrame({"unit_code": codes[:-1], "neighbour_code": codes[1:]})
+    lately = history[history["as_of"] >= pd.Timestamp(SNAPSHOTS[-2])]
+    return findings.tables(
+        findings.Findings(
+            uncertainty=simulate(values, kinds, framework, cuts, rng=1, assumptions=parameters.assumptions),
+            trends=find_trends(history, framework, least=3),
+            flips=find_flips(lately, framework),
+            clusters=find_clusters(100.0 - now["index"], chain, seed=1, fdr=0.5),
+            remedies=find_remedies(values, kinds, now["level"], parameters, as_of=AS_OF),
+            signals=find_signals(prepare({"units": units}), parameters, AS_OF),
+        )
     )
-    return found.to_frame().rename_axis("unit_code").reset_index()
 
 
 def _gates(gates: list[tuple[str, str]]) -> pd.DataFrame:
@@ -205,7 +219,7 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         history=pd.concat(history, ignore_index=True),
         freshness=freshness,
         units=units,
-        uncertainty=_uncertainty(values, units, parameters),
+        **_findings(values, units, pd.concat(history, ignore_index=True), parameters),
         manifest={},
     )
     folder: Path = tmp_path_factory.mktemp("small_run")
@@ -213,6 +227,7 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         run,
         folder,
         boundaries=_squares(units),
+        signals=None,
         inputs=[{"path": "facts.csv", "sha256": "0" * 64, "bytes": 1}],
         code_version="0",
         intake={},
@@ -247,12 +262,14 @@ class ServedScreen:
     process: subprocess.Popen[bytes]
 
 
-def start_screen(run: Path, folder: Path) -> ServedScreen:
+def start_screen(
+    run: Path, folder: Path, *, screen: str = "overview", proposals: Path | None = None
+) -> ServedScreen:
     """Serve a run folder on a free port and wait until the address is told."""
     log = folder / "serve.log"
     with log.open("wb") as sink:
         process = subprocess.Popen(
-            [sys.executable, "-c", SERVE, str(run)],
+            [sys.executable, "-c", SERVE, str(run), screen, *([str(proposals)] if proposals else [])],
             stdout=sink,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -282,23 +299,35 @@ def stop_screen(screen: ServedScreen) -> int:
 SERVE = """
 import sys, pathlib
 from huanjie_lib.screens.serve import serve
-serve(pathlib.Path(sys.argv[1]), port=0, announce=lambda url: print(url, flush=True))
+run, screen, *proposals = sys.argv[1:]
+serve(
+    pathlib.Path(run),
+    port=0,
+    screen=screen,
+    proposals=pathlib.Path(proposals[0]) if proposals else None,
+    announce=lambda url: print(url, flush=True),
+)
 """
 
 
 @pytest.fixture(scope="session")
-def serve_screen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Path], ServedScreen]]:
-    """Return a function that serves the overview of a run folder; all end with the session."""
-    screens: dict[Path, ServedScreen] = {}
+def serve_screen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., ServedScreen]]:
+    """Return a function that serves a screen of a run folder, once each; all end with the session.
 
-    def start(run: Path) -> ServedScreen:
-        if run not in screens:
-            screens[run] = start_screen(run, tmp_path_factory.mktemp("serve"))
-        return screens[run]
+    ``serve_screen(run, screen="overview", proposals=None)``.
+    """
+    screens: dict[tuple[Path, str, Path | None], ServedScreen] = {}
+
+    def start(run: Path, *, screen: str = "overview", proposals: Path | None = None) -> ServedScreen:
+        key = (run, screen, proposals)
+        if key not in screens:
+            folder = tmp_path_factory.mktemp("serve")
+            screens[key] = start_screen(run, folder, screen=screen, proposals=proposals)
+        return screens[key]
 
     yield start
-    for screen in screens.values():
-        stop_screen(screen)
+    for served in screens.values():
+        stop_screen(served)
 
 
 @pytest.fixture

@@ -208,8 +208,8 @@ def test_a_unit_without_data_is_not_given_a_colour() -> None:
 
 def test_a_run_holds_the_chances_of_each_colour() -> None:
     result = run_risk(tables(), PARAMETERS, as_of=AS_OF)
-    chances = result.uncertainty
-    assert chances["unit_code"].tolist() == result.index["unit_code"].tolist()
+    chances = result.findings.uncertainty.to_frame()
+    assert chances.index.tolist() == result.index["unit_code"].tolist()
     assert (chances[["p_red", "p_yellow", "p_green"]].sum(axis=1) - 1).abs().max() < 1e-12
-    again = run_risk(tables(), PARAMETERS, as_of=AS_OF).uncertainty
+    again = run_risk(tables(), PARAMETERS, as_of=AS_OF).findings.uncertainty.to_frame()
     pd.testing.assert_frame_equal(chances, again, check_exact=True)

@@ -29,7 +29,7 @@ from huanjie_lib.views import charts, summary, tables
 from huanjie_lib.views.geometry import encode_geometry
 from huanjie_lib.views.shapes import group_unions
 from huanjie_lib.views.words import ADMISSION, count_text, date_text, number_text
-from huanjie_lib.vocabulary import GateStatus, Level
+from huanjie_lib.vocabulary import GateStatus, Level, Topic
 
 __all__ = ["OverviewModel", "OverviewView", "open_overview"]
 
@@ -41,7 +41,7 @@ TABS: Final = {
     "trend": "走势",
     "freshness": "数据体检",
 }
-SECTIONS: Final = {"losses": "扣分明细", "gates": "准入条件"}
+SECTIONS: Final = {"losses": "扣分明细", "readings": "研判", "gates": "准入条件"}
 ORDERS: Final = {"risk": "平均指数", "red": "红色最多", "admitted": "准入最少"}
 TO_VERIFY: Final = "to_verify"
 DISPUTED: Final = "contested"
@@ -58,7 +58,7 @@ MATCHES_SHOWN: Final = 8
 LISTED: Final = 300
 SNAPSHOTS_LISTED: Final = 12
 HISTORY_HEIGHT: Final = 164.0
-WORDS: Final = {"number": number_text, "count": count_text, "date": date_text, "Level": Level}
+WORDS: Final = {"number": number_text, "count": count_text, "date": date_text, "Level": Level, "Topic": Topic}
 
 logger = logging.getLogger(__name__)
 

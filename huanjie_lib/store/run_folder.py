@@ -22,6 +22,14 @@ Layout (all tables Parquet, all text UTF-8, no clock time anywhere, so that equa
 ``uncertainty``
     unit_code, p_red, p_yellow, p_green, index_mean, index_sd, rank_low, rank_high, most_likely, contested,
     missing (:class:`huanjie_lib.risk.uncertainty.Uncertainty`); empty where the pack declares no uncertainty.
+``trends``, ``flips``, ``clusters``, ``remedies``, ``remedy_steps``
+    unit_code and the columns of :data:`huanjie_lib.findings.COLUMNS`: slopes over the snapshots, changes of
+    colour since the snapshot before, neighbouring trouble, the cheapest way to the next colour and its steps.
+    Without boundaries ``clusters`` is empty; without a measures library the remedies are.
+``readings``
+    unit_code, topic, text: what the findings say, in sentences.
+``restricted/signals``
+    leads of the anomaly checks (:class:`huanjie_lib.risk.signals.Signals`); no screen of leaders reads them.
 ``boundaries``
     unit_code, geometry (GeoParquet, EPSG:4490).
 ``parameters.json``, ``manifest.json``
@@ -48,7 +56,16 @@ from huanjie_lib.parameters import ParameterSet
 if TYPE_CHECKING:
     import geopandas as gpd
 
-__all__ = ["MANIFEST_FORMAT", "RUN_TABLES", "Run", "file_digest", "read_manifest", "read_run", "write_run"]
+__all__ = [
+    "MANIFEST_FORMAT",
+    "RUN_TABLES",
+    "Run",
+    "file_digest",
+    "read_manifest",
+    "read_run",
+    "read_signals",
+    "write_run",
+]
 
 MANIFEST_FORMAT = "huanjie-run/2"
 RUN_TABLES: tuple[str, ...] = (
@@ -60,7 +77,14 @@ RUN_TABLES: tuple[str, ...] = (
     "freshness",
     "units",
     "uncertainty",
+    "trends",
+    "flips",
+    "clusters",
+    "remedies",
+    "remedy_steps",
+    "readings",
 )
+SIGNALS = Path("restricted") / "signals.parquet"
 
 
 @dataclass(frozen=True)
@@ -73,7 +97,8 @@ class Run:
         Date the run describes.
     parameters
         Resolved parameters.
-    index, points_lost, gates, indicators, history, freshness, units, uncertainty
+    index, points_lost, gates, indicators, history, freshness, units, uncertainty, trends, flips, clusters, \
+    remedies, remedy_steps, readings
         Tables of the module description.
     manifest
         Digests of inputs and outputs, versions and counts; empty before the run is written.
@@ -91,6 +116,12 @@ class Run:
     freshness: pd.DataFrame
     units: pd.DataFrame
     uncertainty: pd.DataFrame
+    trends: pd.DataFrame
+    flips: pd.DataFrame
+    clusters: pd.DataFrame
+    remedies: pd.DataFrame
+    remedy_steps: pd.DataFrame
+    readings: pd.DataFrame
     manifest: Mapping[str, Any]
     path: Path | None = None
 
@@ -166,6 +197,7 @@ def write_run(
     out: Path,
     *,
     boundaries: gpd.GeoDataFrame | None,
+    signals: pd.DataFrame | None,
     inputs: list[dict[str, Any]],
     code_version: str,
     intake: Mapping[str, Any],
@@ -180,6 +212,8 @@ def write_run(
         Folder to write into; files of an earlier run in it are replaced.
     boundaries
         unit_code and geometry in EPSG:4490, or ``None`` where there are none.
+    signals
+        Leads of the anomaly checks, or ``None`` where there are none; kept apart from the other tables.
     inputs
         One entry per input file: path relative to the data folder, sha256, bytes.
     code_version
@@ -205,6 +239,12 @@ def write_run(
     if boundaries is not None:
         boundaries.sort_values("unit_code").to_parquet(geometry, index=False, compression="zstd")
         outputs[geometry.name] = {"rows": len(boundaries), "sha256": file_digest(geometry)}
+    restricted = out / SIGNALS
+    restricted.unlink(missing_ok=True)
+    if signals is not None:
+        restricted.parent.mkdir(exist_ok=True)
+        signals.to_parquet(restricted, index=False, compression="zstd")
+        outputs[SIGNALS.as_posix()] = {"rows": len(signals), "sha256": file_digest(restricted)}
     parameters = out / "parameters.json"
     parameters.write_text(run.parameters.canonical_json() + "\n", encoding="utf-8")
     outputs[parameters.name] = {"rows": None, "sha256": file_digest(parameters)}
@@ -269,6 +309,21 @@ def read_manifest(path: Path) -> dict[str, Any]:
             ],
         )
     return dict(manifest)
+
+
+def read_signals(path: Path) -> pd.DataFrame:
+    """Read the leads of the anomaly checks of a run folder, for roles that may see them.
+
+    Raises
+    ------
+    DataError
+        If the run was written without them.
+    """
+    if not (path / SIGNALS).exists():
+        found = f"缺少 {SIGNALS.as_posix()}"
+        fault = Fault(str(path), found, "含线索表的评估文件夹", "重新运行 huanjie run，或向有权限的人员索取")
+        raise DataError("没有线索数据", [fault])
+    return pd.read_parquet(path / SIGNALS)
 
 
 def read_run(path: Path) -> Run:

@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
-from huanjie_lib.risk.uncertainty import Uncertainty
 from huanjie_lib.store.run_folder import Run
 from huanjie_lib.views.tables import (
     admission_list,
@@ -44,8 +43,9 @@ from huanjie_lib.views.words import (
     percent_text,
     present,
     source_text,
+    with_names,
 )
-from huanjie_lib.vocabulary import GateStatus, Level, UnitKind, ValueStatus, Word
+from huanjie_lib.vocabulary import GateStatus, Level, Topic, UnitKind, ValueStatus, Word
 
 __all__ = [
     "LABELS",
@@ -57,6 +57,7 @@ __all__ = [
     "LevelCount",
     "Loss",
     "Overview",
+    "Reading",
     "Snapshot",
     "UnitProfile",
     "admission_list",
@@ -219,6 +220,14 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """What one finding says of a unit."""
+
+    topic: Topic
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class UnitProfile:
     """Everything a screen shows of one unit.
 
@@ -232,8 +241,6 @@ class UnitProfile:
         Index and its bounds under missing data; missing where there is none.
     level, to_verify, contested, change
         Colour, whether missing data leave it open, whether it is contested, and change of the index.
-    certainty
-        How sure the colour is, in a sentence; empty where the run does not assess it.
     admission
         Verdict of all gates together, or ``None`` where the pack has none.
     dimensions
@@ -244,6 +251,8 @@ class UnitProfile:
         Every gate in the order of the pack.
     history
         One entry per snapshot up to the as-of date, oldest first.
+    readings
+        What the findings say, in sentences; the certainty of the colour first.
     """
 
     unit_code: str
@@ -259,12 +268,12 @@ class UnitProfile:
     to_verify: bool
     contested: bool
     change: float | None
-    certainty: str
     admission: GateStatus | None
     dimensions: tuple[Dimension, ...]
     losses: tuple[Loss, ...]
     gates: tuple[GateVerdict, ...]
     history: tuple[Snapshot, ...]
+    readings: tuple[Reading, ...]
 
 
 def overview(run: Run) -> Overview:
@@ -338,7 +347,6 @@ def unit_profile(run: Run, unit_code: str) -> UnitProfile:
         level=_word(Level, row["level"]),
         to_verify=bool(row["to_verify"]),
         contested=bool(row["contested"]),
-        certainty=_certainty(run, unit_code, str(row["unit_name"])),
         change=_number(row["change"]),
         admission=_word(GateStatus, row["admission"]) if present(row["admission"]) else None,
         dimensions=_dimensions(one),
@@ -363,6 +371,7 @@ def unit_profile(run: Run, unit_code: str) -> UnitProfile:
             )
             for snapshot in snapshots(one).sort_values("as_of").to_dict("records")
         ),
+        readings=_readings(run, unit_code),
     )
 
 
@@ -388,13 +397,18 @@ def _only(run: Run, unit_code: str) -> Run:
     return dataclasses.replace(run, **cut)
 
 
-def _certainty(run: Run, unit_code: str, name: str) -> str:
-    """Return how sure a unit's colour is, from the whole run."""
-    units = run.uncertainty.set_index("unit_code")
-    if unit_code not in units.index:
-        return ""
-    found = Uncertainty(units, run.parameters.assumptions, as_of=run.as_of, version=run.parameters.version)
-    return found.explain(unit_code, name=name)
+def _readings(run: Run, unit_code: str) -> tuple[Reading, ...]:
+    """Return what the findings say of a unit, with the names of units, in the order of topics."""
+    names = dict(zip(run.units["unit_code"], _units_called(run), strict=True))
+    mine = run.readings[run.readings["unit_code"] == unit_code]
+    return tuple(
+        Reading(_word(Topic, topic), with_names(text, names))
+        for topic, text in zip(mine["topic"], mine["text"], strict=True)
+    )
+
+
+def _units_called(run: Run) -> pd.Series[str]:
+    return run.units["unit_name"].replace("", pd.NA).fillna(run.units["unit_code"])
 
 
 def _dimensions(run: Run) -> tuple[Dimension, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -28,6 +29,7 @@ __all__ = [
     "percent_text",
     "present",
     "source_text",
+    "with_names",
 ]
 
 LEVELS: tuple[Level, ...] = (Level.RED, Level.YELLOW, Level.GREEN, Level.UNKNOWN)
@@ -187,6 +189,20 @@ def percent_text(part: int, whole: int) -> str:
     ('33.3%', '—')
     """
     return f"{100 * part / whole:.1f}%" if whole else "—"
+
+
+def with_names(text: str, names: Mapping[str, str]) -> str:
+    """Return a sentence with the codes of units replaced by their names, where they have one.
+
+    Examples
+    --------
+    >>> with_names("990101101201与990101101202相邻", {"990101101201": "上云村"})
+    '上云村与990101101202相邻'
+    """
+    return _CODE.sub(lambda found: names.get(found.group(), found.group()), text)
+
+
+_CODE = re.compile(r"\d{12}")
 
 
 def ems(text: str) -> float:

@@ -23,7 +23,7 @@ MONTHS = pd.date_range("2026-01-31", periods=8, freq="ME")
 
 @pytest.fixture(scope="module")
 def city() -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
-    made = make_city(units=60)
+    made = make_city(units=60, snapshots=12)
     return dict(made.tables), run_risk(made.tables, PACK, as_of=made.as_of).history
 
 

@@ -8,12 +8,21 @@ import pytest
 import shapely
 
 from huanjie_lib.errors import DataError
-from huanjie_lib.store.run_folder import RUN_TABLES, Run, file_digest, read_manifest, read_run, write_run
+from huanjie_lib.store.run_folder import (
+    RUN_TABLES,
+    Run,
+    file_digest,
+    read_manifest,
+    read_run,
+    read_signals,
+    write_run,
+)
 
 
 def write(run: Run, out: Path, **change: object) -> dict[str, object]:
     options: dict[str, object] = {
         "boundaries": None if "boundaries" in change else run.boundaries(),
+        "signals": None,
         "inputs": [{"path": "tables/units.parquet", "sha256": "0" * 64, "bytes": 1}],
         "code_version": "0",
         "intake": {"read": 1},
@@ -116,3 +125,14 @@ def test_a_damaged_manifest_is_refused_in_words(small_run: Run, tmp_path: Path, 
     (tmp_path / "manifest.json").write_text(text, encoding="utf-8")
     with pytest.raises(DataError, match="用当前版本重新运行 huanjie run"):
         read_manifest(tmp_path)
+
+
+def test_signals_lie_apart_and_only_who_asks_for_them_gets_them(small_run: Run, tmp_path: Path) -> None:
+    leads = pd.DataFrame({"unit_code": ["990101101201"], "signal": ["roll_gap"], "status": ["flagged"]})
+    manifest = write(small_run, tmp_path, signals=leads)
+    assert "restricted/signals.parquet" in manifest["outputs"]  # type: ignore[operator]
+    assert not any(hasattr(read_run(tmp_path), name) for name in ("signals", "leads"))
+    pd.testing.assert_frame_equal(read_signals(tmp_path), leads)
+    write(small_run, tmp_path)
+    with pytest.raises(DataError, match="没有线索数据"):
+        read_signals(tmp_path)

@@ -12,7 +12,7 @@ import pytest
 from huanjie_lib.store.run_folder import Run
 from huanjie_lib.views.summary import Admission, LevelCount, overview, unit_profile
 from huanjie_lib.views.tables import gate_progress, township_league
-from huanjie_lib.vocabulary import GateStatus, Level, UnitKind, ValueStatus
+from huanjie_lib.vocabulary import GateStatus, Level, Topic, UnitKind, ValueStatus
 
 
 def counts(run: Run, date: dt.date) -> dict[str, int]:
@@ -60,8 +60,22 @@ def test_contested_colours_are_counted_and_said(small_run: Run) -> None:
     code = small_run.uncertainty.loc[small_run.uncertainty["contested"], "unit_code"].iloc[0]
     profile = unit_profile(small_run, code)
     assert profile.contested
-    assert "颜色有争议" in profile.certainty
-    assert profile.unit_name in profile.certainty
+    sure = profile.readings[0]
+    assert sure.topic is Topic.CERTAINTY
+    assert "颜色有争议" in sure.text
+    assert profile.unit_name in sure.text
+
+
+def test_readings_are_told_in_order_and_name_units(small_run: Run) -> None:
+    order = list(Topic)
+    told = set()
+    for code in small_run.units["unit_code"]:
+        profile = unit_profile(small_run, code)
+        topics = [reading.topic for reading in profile.readings]
+        assert topics == sorted(topics, key=order.index)
+        told |= set(topics)
+        assert not any(re.search(r"\d{12}", reading.text) for reading in profile.readings)
+    assert told >= {Topic.CERTAINTY, Topic.REMEDY, Topic.TREND}
 
 
 def test_picture_is_five_sentences_whose_figures_agree(small_run: Run) -> None:

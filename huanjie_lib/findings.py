@@ -1,0 +1,214 @@
+"""What a run finds beyond index and gates: how sure, where to, why changed, what lies around, what helps.
+
+Each finding is a result object of ``risk`` that explains itself; :func:`readings` gathers its sentences.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from huanjie_lib.parameters import ParameterSet
+from huanjie_lib.risk.clusters import ClusterKind, Clusters, find_clusters
+from huanjie_lib.risk.indicators import IndicatorValues
+from huanjie_lib.risk.prepared import Prepared
+from huanjie_lib.risk.remedies import Remedies, find_remedies
+from huanjie_lib.risk.signals import Signals, find_signals
+from huanjie_lib.risk.trends import Direction, Flips, Trends, find_flips, find_trends
+from huanjie_lib.risk.uncertainty import Uncertainty, simulate
+from huanjie_lib.vocabulary import Level, Topic
+
+__all__ = ["COLUMNS", "Findings", "find", "readings", "tables"]
+
+SEED = 20260101
+"""Seed of all draws: equal inputs give equal figures."""
+
+_TOLD_CLUSTERS = (ClusterKind.HIGH, ClusterKind.HIGH_OUTLIER, ClusterKind.LOW_OUTLIER)
+_TOLD_DIRECTIONS = (Direction.WORSENING, Direction.IMPROVING)
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Everything found about the units of one run.
+
+    Parameters
+    ----------
+    uncertainty
+        Chance of each colour.
+    trends
+        Slopes over the snapshots.
+    flips
+        Changes of colour since the snapshot before, with the indicators behind them.
+    clusters
+        Neighbouring trouble; ``None`` where no neighbours are known.
+    remedies
+        Cheapest way to the next colour; ``None`` where the pack has no measures.
+    signals
+        Leads of the anomaly checks; for roles that may see them only.
+    """
+
+    uncertainty: Uncertainty
+    trends: Trends
+    flips: Flips
+    clusters: Clusters | None
+    remedies: Remedies | None
+    signals: Signals
+
+    def __repr__(self) -> str:
+        """Return the findings, one a line."""
+        found = (self.uncertainty, self.trends, self.flips, self.clusters, self.remedies, self.signals)
+        return "\n".join(repr(one) for one in found if one is not None)
+
+
+def find(
+    prepared: Prepared,
+    values: IndicatorValues,
+    history: pd.DataFrame,
+    gates: pd.DataFrame,
+    parameters: ParameterSet,
+    *,
+    previous: pd.Series[str] | None,
+    points: Mapping[dt.date, pd.DataFrame],
+    neighbours: pd.DataFrame | None,
+) -> Findings:
+    """Return what can be found about a snapshot and the history that leads to it.
+
+    Parameters
+    ----------
+    prepared, values
+        Tables, and indicator values of the last snapshot.
+    history
+        Index, level and points lost per dimension, one row a unit and snapshot.
+    gates
+        Verdicts of the gates.
+    parameters
+        Framework, cut-offs, measures, declared uncertainty and signals.
+    previous
+        Level of each unit at the snapshot before, for hysteresis.
+    points
+        Points lost by indicator at the last two snapshots.
+    neighbours
+        Pairs of neighbours, or ``None`` where they are not known.
+    """
+    as_of, version = values.as_of, parameters.version
+    kinds = values.units["unit_kind"].astype("str")
+    now = history[history["as_of"] == pd.Timestamp(as_of)].set_index("unit_code")
+    lost = (100.0 - now["index"]).mask(now["level"] == Level.UNKNOWN.value)
+    lately = history[history["as_of"].isin(sorted(history["as_of"].unique())[-2:])]
+    return Findings(
+        uncertainty=simulate(
+            values.value,
+            kinds,
+            parameters.framework,
+            parameters.classification,
+            rng=SEED,
+            assumptions=parameters.assumptions,
+            previous=previous,
+            as_of=as_of,
+            version=version,
+        ),
+        trends=find_trends(history, parameters.framework, version=version),
+        flips=find_flips(lately, parameters.framework, points=points, version=version),
+        clusters=None
+        if neighbours is None
+        else find_clusters(lost, neighbours, seed=SEED, as_of=as_of, version=version),
+        remedies=None
+        if parameters.measures is None
+        else find_remedies(values.value, kinds, now["level"], parameters, gates=gates, as_of=as_of),
+        signals=find_signals(prepared, parameters, as_of),
+    )
+
+
+def readings(findings: Findings) -> pd.DataFrame:
+    """Return the sentences that leaders read, where there is something to say.
+
+    Signals are not among them: they go to the roles that may see them.
+
+    Returns
+    -------
+    pandas.DataFrame
+        unit_code, topic (value of :class:`~huanjie_lib.vocabulary.Topic`), text; by unit code, then topic.
+        A text names units by their codes.
+    """
+    order = {topic.value: place for place, topic in enumerate(Topic)}
+    rows = [(code, topic.value, explain(code)) for topic, codes, explain in _told(findings) for code in codes]
+    frame = pd.DataFrame(rows, columns=["unit_code", "topic", "text"], dtype="str")
+    return frame.sort_values(
+        ["unit_code", "topic"],
+        key=lambda column: column.map(order) if column.name == "topic" else column,
+        ignore_index=True,
+    )
+
+
+def _told(findings: Findings) -> Iterator[tuple[Topic, list[str], Callable[[str], str]]]:
+    """Yield each topic with the units it has something to say about."""
+    sure, trends, flips = findings.uncertainty, findings.trends, findings.flips
+    yield Topic.CERTAINTY, sure.units.index.tolist(), sure.explain
+    yield Topic.FLIP, flips.flips["unit_code"].drop_duplicates().tolist(), flips.explain
+    heading = trends.units["direction"].isin([d.value for d in _TOLD_DIRECTIONS])
+    yield Topic.TREND, trends.units.index[heading].tolist(), trends.explain
+    if findings.clusters is not None:
+        units = findings.clusters.units
+        told = units["kind"].isin([kind.value for kind in _TOLD_CLUSTERS])
+        yield Topic.CLUSTER, units.index[told].tolist(), findings.clusters.explain
+    if findings.remedies is not None:
+        units = findings.remedies.units
+        yield Topic.REMEDY, units.index[units["target"].notna()].tolist(), findings.remedies.explain
+
+
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "uncertainty": (
+        "p_red",
+        "p_yellow",
+        "p_green",
+        "index_mean",
+        "index_sd",
+        "rank_low",
+        "rank_high",
+        "most_likely",
+        "contested",
+        "missing",
+    ),
+    "trends": ("direction", "slope", "slope_low", "slope_high", "snapshots"),
+    "flips": ("before", "from_level", "to_level", "index_before", "index", "change", "worse"),
+    "clusters": ("kind", "value", "neighbours", "neighbour_mean", "local_i", "p", "q"),
+    "remedies": (
+        "target",
+        "reachable",
+        "needed",
+        "regained",
+        "index_after",
+        "cost",
+        "days",
+        "measures",
+        "open_gates",
+    ),
+    "remedy_steps": ("order", "measure", "label", "times", "cost", "days", "points", "who", "confidence"),
+}
+"""Columns of each table of :func:`tables` after ``unit_code``."""
+
+
+def tables(findings: Findings) -> dict[str, pd.DataFrame]:
+    """Return the findings as tables, by unit code: those of :data:`COLUMNS` and ``readings``.
+
+    A finding that was not made (no neighbours, no measures) gives a table without rows.
+    """
+    frames: dict[str, pd.DataFrame] = {
+        "uncertainty": findings.uncertainty.units,
+        "trends": findings.trends.units,
+        "flips": findings.flips.flips.set_index("unit_code"),
+    }
+    if findings.clusters is not None:
+        frames["clusters"] = findings.clusters.units
+    if findings.remedies is not None:
+        frames["remedies"] = findings.remedies.units.dropna(subset=["target"])
+        frames["remedy_steps"] = findings.remedies.steps.set_index("unit_code")
+    out = {}
+    for name, columns in COLUMNS.items():
+        frame = frames.get(name, pd.DataFrame(columns=list(columns)))[list(columns)]
+        codes = pd.Index(frame.index.astype("str"), dtype="str", name="unit_code")
+        out[name] = frame.set_axis(codes).sort_index(kind="stable").reset_index()
+    return out | {"readings": readings(findings)}

@@ -1,0 +1,88 @@
+"""What a run finds beyond index and gates, and the sentences it tells."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+
+import pandas as pd
+import pytest
+
+from huanjie_lib.findings import COLUMNS, Findings, readings, tables
+from huanjie_lib.intake.neighbours import neighbour_pairs
+from huanjie_lib.parameters import load_parameters
+from huanjie_lib.pipeline import RiskResult, run_risk
+from huanjie_lib.sample import make_city
+from huanjie_lib.vocabulary import Topic
+
+AS_OF = dt.date(2026, 10, 31)
+
+
+@pytest.fixture(scope="module")
+def result() -> RiskResult:
+    city = make_city(units=200)
+    pairs = neighbour_pairs(city.tables["units"], city.geometry)
+    return run_risk(city.tables, load_parameters(), as_of=AS_OF, neighbours=pairs)
+
+
+@pytest.fixture(scope="module")
+def found(result: RiskResult) -> Findings:
+    return result.findings
+
+
+def test_every_finding_describes_the_same_units_date_and_parameters(result: RiskResult) -> None:
+    found = result.findings
+    codes = set(result.index["unit_code"])
+    assert found.clusters is not None
+    assert found.remedies is not None
+    for one in (found.uncertainty, found.clusters, found.remedies):
+        assert set(one.to_frame().index) == codes
+    assert set(found.signals.to_frame()["unit_code"]) == codes
+    for line in repr(found).splitlines():
+        assert result.parameters.version in line
+        assert str(AS_OF) in line
+
+
+def test_tables_hold_their_columns_by_unit_code(found: Findings) -> None:
+    for name, frame in tables(found).items():
+        assert frame["unit_code"].is_monotonic_increasing, name
+        if name != "readings":
+            assert tuple(frame.columns) == ("unit_code", *COLUMNS[name])
+            assert len(frame)
+
+
+def test_equal_runs_tell_the_same(result: RiskResult) -> None:
+    city = make_city(units=200)
+    pairs = neighbour_pairs(city.tables["units"], city.geometry).sample(frac=1, random_state=1)
+    again = run_risk(city.tables, load_parameters(), as_of=AS_OF, neighbours=pairs)
+    for name, frame in tables(again.findings).items():
+        pd.testing.assert_frame_equal(frame, tables(result.findings)[name], check_exact=True)
+
+
+def test_a_finding_that_was_not_made_gives_an_empty_table(found: Findings) -> None:
+    less = dataclasses.replace(found, clusters=None, remedies=None)
+    frames = tables(less)
+    for name in ("clusters", "remedies", "remedy_steps"):
+        assert frames[name].empty
+        assert tuple(frames[name].columns) == ("unit_code", *COLUMNS[name])
+    assert set(frames["readings"]["topic"]) <= {"certainty", "flip", "trend"}
+    assert len(repr(less).splitlines()) == 4
+
+
+def test_a_colour_that_changed_is_put_down_to_indicators(found: Findings) -> None:
+    flips = found.flips
+    assert len(flips.to_frame())
+    assert set(flips.causes["grain"]) == {"indicator"}
+    moved = flips.causes.groupby("unit_code")["points"].sum()
+    change = flips.to_frame().set_index("unit_code")["change"]
+    assert (moved + change.loc[moved.index]).abs().max() < 1e-9
+
+
+def test_readings_say_what_there_is_to_say_and_nothing_of_leads(found: Findings) -> None:
+    frame = readings(found)
+    assert not frame.duplicated(["unit_code", "topic"]).any()
+    assert set(frame["topic"]) == {topic.value for topic in Topic}
+    assert frame["text"].str.endswith("。").all()
+    assert not frame["text"].str.contains("线索不是结论").any()
+    upward = found.remedies.to_frame()["target"].notna().sum() if found.remedies is not None else 0
+    assert (frame["topic"] == "remedy").sum() == upward

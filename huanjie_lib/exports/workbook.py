@@ -39,6 +39,8 @@ SHEETS: Final = (
     "工作清单",
     "准入清单",
     "未准入清单",
+    "转色路径",
+    "变色说明",
     "扣分明细",
     "镇街排名",
     "准入条件",
@@ -118,11 +120,36 @@ _BLOCKED: Final = (
     _Column("reasons", 48, "wrap"),
     _Column("remedies", 48, "wrap"),
 )
-_LOSSES: Final = (
+_PLACE: Final = (
     _Column("unit_code", 15, "text"),
     _Column("unit_name", 16, "text"),
     _Column("township_name", 12, "text"),
     _Column("county_name", 11, "text"),
+)
+_REMEDIES: Final = (
+    *_PLACE,
+    _Column("level", 8, "level"),
+    _Column("index", 10, "index"),
+    _Column("target", 9, "level"),
+    _Column("reachable", 9, "text"),
+    _Column("index_after", 10, "index"),
+    _Column("regained", 9, "index"),
+    _Column("steps", 60, "wrap"),
+    _Column("cost", 10, "index"),
+    _Column("days", 8, "count"),
+    _Column("open_gates", 10, "count"),
+)
+_FLIPS: Final = (
+    *_PLACE,
+    _Column("from_level", 8, "level"),
+    _Column("level", 8, "level"),
+    _Column("index_before", 10, "index"),
+    _Column("index", 10, "index"),
+    _Column("change", 10, "change"),
+    _Column("flip_reason", 70, "wrap"),
+)
+_LOSSES: Final = (
+    *_PLACE,
     _Column("dimension", 11, "text"),
     _Column("indicator", 19, "text"),
     _Column("points", 8, "points"),
@@ -172,6 +199,8 @@ _READING: Final = (
     ("工作清单", "全部村（社区），红色在前，同色按指数从低到高；可按镇街、等级筛选。"),
     ("准入清单", "各项准入条件全部通过、可以启动换届的村（社区）。"),
     ("未准入清单", "有条件不通过或待核实的村（社区），逐项列出原因和办理要求；指数再高也不能抵消。"),
+    ("转色路径", "红色、黄色村（社区）最省力的转色办法和恢复的分数；颜色好转不能代替准入条件。"),
+    ("变色说明", "与上期相比颜色有变化的村（社区），由哪些扣分变动引起。"),
     ("扣分明细", "每一项扣分及其原因和出处；同一村（社区）的扣分合计等于100减选情指数。"),
     ("镇街排名", "按平均选情指数从低到高，位次1风险最大，相同者并列；无数据的村（社区）不计入平均。"),
     ("准入条件", "每项条件通过、不通过、待核实的数量，以及依据和办理要求。"),
@@ -203,6 +232,12 @@ def workbook(run: Run) -> bytes:
         blocked = tables.blocked_list(run)
         none = "没有未准入的村（社区）" if view.admission else none
         book.table("未准入清单", blocked, _BLOCKED, f"共{count_text(len(blocked))}个", empty=none, paper=_A3)
+        remedies = tables.remedy_table(run)
+        idle = "没有需要转色的村（社区）" if run.parameters.measures else "所用参数包没有设置措施库"
+        book.table("转色路径", remedies, _REMEDIES, f"共{count_text(len(remedies))}个", empty=idle, paper=_A3)
+        flips = tables.flip_table(run)
+        count = f"共{count_text(len(flips))}个"
+        book.table("变色说明", flips, _FLIPS, count, empty="没有村（社区）变色", paper=_A3)
         losses = tables.losses_table(run)
         filed = losses["status"] == ValueStatus.OBSERVED.label
         losses["value"] = losses["value"].where(
@@ -358,6 +393,8 @@ def _values(series: pd.Series[Any], column: _Column) -> list[Any]:
         series = series.map(UnitKind.labels())
     elif column.name == "admission":
         series = series.map(ADMISSION)
+    elif column.name == "reachable":
+        series = series.map({True: "能", False: "不能"})
     values = series.astype(object).where(series.notna(), None).tolist()
     if column.form in _NUMBERS:
         return [None if value is None else float(value) for value in values]

@@ -21,8 +21,16 @@ import pandas as pd
 
 from huanjie_lib.parameters import Gate
 from huanjie_lib.store.run_folder import Run
-from huanjie_lib.views.words import ADMISSION, CONTESTED, LEVELS, NAMELESS, number_text, source_text
-from huanjie_lib.vocabulary import GateStatus, Level, ValueStatus
+from huanjie_lib.views.words import (
+    ADMISSION,
+    CONTESTED,
+    LEVELS,
+    NAMELESS,
+    number_text,
+    source_text,
+    with_names,
+)
+from huanjie_lib.vocabulary import GateStatus, Level, Topic, ValueStatus
 
 __all__ = [
     "CONTESTED_CODE",
@@ -32,6 +40,7 @@ __all__ = [
     "admission_of",
     "blocked_list",
     "contested_flags",
+    "flip_table",
     "freshness_table",
     "gate_progress",
     "gate_table",
@@ -41,6 +50,7 @@ __all__ = [
     "losses_table",
     "map_units",
     "previous_snapshot",
+    "remedy_table",
     "snapshots",
     "township_league",
     "trend",
@@ -262,6 +272,59 @@ def losses_table(run: Run) -> pd.DataFrame:
             ],
         }
     ).reset_index(drop=True)
+
+
+def flip_table(run: Run) -> pd.DataFrame:
+    """Return the units whose colour changed since the snapshot before, the most urgent first.
+
+    Returns
+    -------
+    pandas.DataFrame
+        unit_code, unit_name, township_name, county_name, from_level, level, index_before, index, change and
+        flip_reason (a sentence).
+    """
+    frame = _named(run, run.flips.rename(columns={"to_level": "level"}))
+    frame["flip_reason"] = _said(run, frame["unit_code"], Topic.FLIP)
+    frame = frame[[*_PLACE, "from_level", "level", "index_before", "index", "change", "flip_reason"]]
+    return _by_urgency(frame)
+
+
+def remedy_table(run: Run) -> pd.DataFrame:
+    """Return the cheapest way of every red and yellow unit to its next colour, the most urgent first.
+
+    Returns
+    -------
+    pandas.DataFrame
+        unit_code, unit_name, township_name, county_name, level, index, target (level), reachable,
+        index_after, regained (points), steps (measures in order, with points), cost (team-days), days (working days) and
+        open_gates. Empty where the pack has no measures library.
+    """
+    now = run.index[["unit_code", "level", "index"]]
+    frame = _named(run, run.remedies.merge(now, on="unit_code"))
+    steps = run.remedy_steps
+    said = [
+        f"（{order}）{label}，恢复{number_text(points)}分"
+        for order, label, points in zip(steps["order"], steps["label"], steps["points"], strict=True)
+    ]
+    texts = pd.Series(said, dtype="str").groupby(steps["unit_code"].to_numpy()).agg("；".join)
+    frame["steps"] = frame["unit_code"].map(texts).astype("str").fillna("")
+    columns = ["level", "index", "target", "reachable", "index_after", "regained", "steps", "cost", "days"]
+    return _by_urgency(frame[[*_PLACE, *columns, "open_gates"]])
+
+
+_PLACE = ["unit_code", "unit_name", "township_name", "county_name"]
+
+
+def _named(run: Run, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return rows of units with name and place of each."""
+    return _units(run)[_PLACE].merge(frame, on="unit_code", how="inner")
+
+
+def _said(run: Run, codes: pd.Series[str], topic: Topic) -> pd.Series[str]:
+    """Return what the readings of a topic say of units, with names for codes."""
+    mine = run.readings[run.readings["topic"] == topic.value].set_index("unit_code")["text"]
+    names = dict(zip(run.units["unit_code"], _units(run)["unit_name"], strict=True))
+    return pd.Series([with_names(str(mine.get(code, "")), names) for code in codes], codes.index, dtype="str")
 
 
 def freshness_table(run: Run) -> pd.DataFrame:

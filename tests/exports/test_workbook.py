@@ -110,6 +110,8 @@ def test_colours_stand_beside_their_words(book: Workbook) -> None:
     [
         ("准入清单", tables.admission_list),
         ("未准入清单", tables.blocked_list),
+        ("转色路径", tables.remedy_table),
+        ("变色说明", tables.flip_table),
         ("扣分明细", tables.losses_table),
         ("镇街排名", tables.township_league),
         ("准入条件", tables.gate_progress),
@@ -125,14 +127,19 @@ def test_every_figure_of_a_sheet_is_the_tables(sheet: str, make: Any, book: Work
     for heading, column in shown.items():
         values = expected[column]
         if values.dtype == bool:
-            word = {"to_verify": "待核实", "contested": "有争议"}[column]
-            assert plain(frame[heading]) == [word if flag else None for flag in values]
+            words = {
+                "to_verify": ("待核实", None),
+                "contested": ("有争议", None),
+                "reachable": ("能", "不能"),
+            }
+            yes, no = words[column]
+            assert plain(frame[heading]) == [yes if flag else no for flag in values]
         elif pd.api.types.is_numeric_dtype(values):
             got = pd.to_numeric(frame[heading]).to_numpy(dtype=float)
             assert got == pytest.approx(
                 values.to_numpy(dtype=float, na_value=float("nan")), abs=1e-9, nan_ok=True
             )
-        elif column == "level":
+        elif column in ("level", "from_level", "target"):
             assert frame[heading].tolist() == values.map(Level.labels()).tolist()
         elif column == "value":
             filed = expected["status"] == "已填报"

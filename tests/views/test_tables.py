@@ -297,3 +297,17 @@ def test_the_run_is_left_as_it_was(small_run: Run) -> None:
 
 def test_statuses_stay_within_the_vocabulary(small_run: Run) -> None:
     assert set(tables.gate_table(small_run)["status"]) <= {s.value for s in GateStatus}
+
+
+def test_flips_and_remedies_name_units_and_lead_with_the_most_urgent(small_run: Run) -> None:
+    flips = tables.flip_table(small_run)
+    assert set(flips["unit_code"]) == set(small_run.flips["unit_code"])
+    assert flips["flip_reason"].str.contains("转为").all()
+    remedies = tables.remedy_table(small_run)
+    order = remedies["level"].map({"red": 0, "yellow": 1})
+    assert order.is_monotonic_increasing
+    steps = small_run.remedy_steps.groupby("unit_code")["points"].sum()
+    for row in remedies.itertuples():
+        assert row.regained == pytest.approx(steps.get(row.unit_code, 0.0), abs=1e-9)
+        assert row.index_after == pytest.approx(row.index + row.regained, abs=1e-9)
+        assert (row.steps == "") == (row.unit_code not in steps.index)

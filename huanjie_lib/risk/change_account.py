@@ -30,6 +30,7 @@ import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,7 @@ from huanjie_lib.risk.classification import classify
 from huanjie_lib.risk.indicators import IndicatorValues, indicator_values
 from huanjie_lib.risk.prepared import Floats, Prepared, prepare
 from huanjie_lib.risk.scoring import Scores, score
-from huanjie_lib.risk.trends import day_text, signed_text
+from huanjie_lib.risk.trends import day_text, rows_by, signed_text
 from huanjie_lib.vocabulary import Level, Word
 
 __all__ = ["Cause", "ChangeAccount", "change_account", "restated_index", "revised_tables"]
@@ -147,15 +148,17 @@ class ChangeAccount:
             text += "没有留存上期数据，往期数据订正并入数据更新。"
         return text + self._colour(unit_code, row)
 
+    @cached_property
+    def _rows(self) -> Mapping[Any, list[int]]:
+        return rows_by(self.indicators, ["unit_code", "cause"])
+
     def _colour(self, unit_code: str, row: Mapping[str, Any]) -> str:
         old, new = (Level.lookup()[str(row[c])] for c in ("level_before", "level_after"))
         if old is new:
             return f"仍为{old.label}。"
         cause = Cause.lookup()[str(row["cause"])]
         text = f"由{old.label}转为{new.label}，主要因为{cause.label}"
-        mine = self.indicators[
-            (self.indicators["unit_code"] == unit_code) & (self.indicators["cause"] == cause.value)
-        ]
+        mine = self.indicators.iloc[self._rows.get((unit_code, cause.value), [])]
         up = row["change"] > 0
         fits = mine[mine["points"] >= SHOWN] if up else mine[mine["points"] <= -SHOWN]
         named = [

@@ -23,8 +23,9 @@ A unit without a value or without a neighbour that has one is **unknown**, never
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -33,6 +34,7 @@ import pandas as pd
 from scipy import sparse, stats
 
 from huanjie_lib.risk.prepared import Bools, Floats, Ints
+from huanjie_lib.risk.trends import rows_by
 from huanjie_lib.vocabulary import Word
 
 __all__ = ["ClusterKind", "Clusters", "GlobalMoran", "Link", "find_clusters", "global_moran"]
@@ -168,7 +170,14 @@ class Clusters:
         """
         if unit_code not in self.units.index:
             raise KeyError(unit_code)
-        return self.pairs.loc[self.pairs["unit_code"] == unit_code, "neighbour_code"].tolist()
+        return self._around(unit_code)["neighbour_code"].tolist()
+
+    @cached_property
+    def _rows(self) -> Mapping[Any, list[int]]:
+        return rows_by(self.pairs, "unit_code")
+
+    def _around(self, unit_code: str) -> pd.DataFrame:
+        return self.pairs.iloc[self._rows.get(unit_code, [])]
 
     def explain(self, unit_code: str) -> str:
         """Return in Chinese whether a unit lies in a cluster, with its neighbours.
@@ -191,8 +200,8 @@ class Clusters:
         )
         if kind is ClusterKind.NONE:
             return f"{text}{kind.label}：{kind.meaning}。{listed}。"
-        links = self.pairs.loc[self.pairs["unit_code"] == unit_code, "link"]
-        guess = "其中有按距离就近认定的，请核对。" if links.eq(Link.NEAREST.value).any() else ""
+        near = self._around(unit_code)["link"].eq(Link.NEAREST.value).any()
+        guess = "其中有按距离就近认定的，请核对。" if near else ""
         return (
             f"{text}属于{kind.label}：{kind.meaning}"
             f"（在所有报出的连片结论中，误报的预期不超过{self.fdr:.0%}）。{listed}。{guess}"

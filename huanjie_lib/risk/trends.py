@@ -20,6 +20,7 @@ import datetime as dt
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,7 @@ __all__ = [
     "find_flips",
     "find_trends",
     "points_moved",
+    "rows_by",
     "sen_slopes",
     "signed_text",
 ]
@@ -95,6 +97,10 @@ class Trends:
         version = f", parameters={self.version!r}" if self.version else ""
         return f"Trends(units={len(self.units)}, worsening={down}, as_of={self.as_of}{version})"
 
+    @cached_property
+    def _rows(self) -> Mapping[Any, list[int]]:
+        return rows_by(self.dimensions, "unit_code")
+
     def to_frame(self) -> pd.DataFrame:
         """Return a copy of the index slopes by unit code."""
         return self.units.copy()
@@ -117,7 +123,7 @@ class Trends:
         text += f"（有{self.confidence:.0%}把握在{low}至{high}分之间）"
         if direction is Direction.STEADY:
             return f"{text}。"
-        own = self.dimensions[self.dimensions["unit_code"] == unit_code]
+        own = self.dimensions.iloc[self._rows[unit_code]]
         worse = direction is Direction.WORSENING
         slope, driver = (max if worse else min)(zip(own["slope"], own["dimension"], strict=True))
         if slope == 0 or (slope > 0) != worse:
@@ -338,13 +344,21 @@ class Flips:
         """
         if unit_code not in self.units:
             raise KeyError(unit_code)
-        own = self.flips[self.flips["unit_code"] == unit_code]
-        if own.empty:
+        if unit_code not in self._rows:
             return f"{unit_code}在{self.snapshots}期快照中没有变色。"
-        rows: list[dict[str, Any]] = [dict(row) for _, row in own.iloc[::-1].iterrows()]
+        own = self.flips.iloc[self._rows[unit_code][::-1]]
+        rows: list[dict[Any, Any]] = own.to_dict("records")
         return "".join(self._sentence(row, most) for row in rows)
 
-    def _sentence(self, row: dict[str, Any], most: int) -> str:
+    @cached_property
+    def _rows(self) -> Mapping[Any, list[int]]:
+        return rows_by(self.flips, "unit_code")
+
+    @cached_property
+    def _cause_rows(self) -> Mapping[Any, list[int]]:
+        return rows_by(self.causes, ["unit_code", "as_of"])
+
+    def _sentence(self, row: Mapping[Any, Any], most: int) -> str:
         levels = Level.lookup()
         old, new = levels[str(row["from_level"])], levels[str(row["to_level"])]
         when = f"{day_text(row['before'])}至{day_text(row['as_of'])}"
@@ -354,13 +368,11 @@ class Flips:
             return f"{text}：{how}。"
         change = signed_text(row["change"])
         text += f"，选情指数由{row['index_before']:.1f}分变为{row['index']:.1f}分（{change}分）"
-        mine = (self.causes["unit_code"] == row["unit_code"]) & (self.causes["as_of"] == row["as_of"])
-        causes = self.causes.loc[mine, ["label", "points"]]
-        fits = causes[causes["points"] > 0] if row["worse"] else causes[causes["points"] < 0]
+        causes = self.causes.iloc[self._cause_rows.get((row["unit_code"], row["as_of"]), [])[:most]]
         named = [
             f"{label}{'多扣' if points > 0 else '少扣'}{abs(points):.1f}分"
-            for label, points in fits.head(most).itertuples(index=False)
-            if abs(points) >= 0.05
+            for label, points in zip(causes["label"], causes["points"], strict=True)
+            if (points > 0) == row["worse"] and abs(points) >= 0.05
         ]
         return f"{text}，主要因为{'、'.join(named)}。" if named else f"{text}。"
 
@@ -521,6 +533,17 @@ def _wide(history: pd.DataFrame, columns: list[str]) -> dict[str, pd.DataFrame]:
             known.pivot(index="unit_code", columns="as_of", values="value").sort_index().sort_index(axis=1)
         )
     return wide
+
+
+def rows_by(frame: pd.DataFrame, by: str | list[str]) -> dict[Any, list[int]]:
+    """Return the places of the rows of each key, in order, so that many look-ups need one pass.
+
+    Examples
+    --------
+    >>> rows_by(pd.DataFrame({"unit_code": ["a", "b", "a"]}), "unit_code")
+    {'a': [0, 2], 'b': [1]}
+    """
+    return {key: np.asarray(rows).tolist() for key, rows in frame.groupby(by).indices.items()}
 
 
 def day_text(date: Any) -> str:

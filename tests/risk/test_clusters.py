@@ -192,3 +192,14 @@ def test_alternating_values_are_told_apart_from_none() -> None:
     assert "高低相间" in alternating.explain()
     noise = global_moran(pd.Series(np.random.default_rng(1).normal(size=40), index=codes), chain)
     assert "没有明显的连片现象" in noise.explain()
+
+
+def test_without_any_pair_every_unit_is_unknown() -> None:
+    lost = pd.Series([10.0, 20.0, np.nan], index=["a", "b", "c"])
+    nobody = pd.DataFrame({"unit_code": [], "neighbour_code": []}, dtype="str")
+    found = find_clusters(lost, nobody, seed=1)
+    assert (found.units["kind"] == ClusterKind.UNKNOWN.value).all()
+    assert found.explain("a") == (
+        "a无法判断：没有数据齐全的相邻村（社区），不能说明没有连片。没有登记相邻的村（社区）。"
+    )
+    assert found.moran.units == 0

@@ -296,8 +296,8 @@ def remedy_table(run: Run) -> pd.DataFrame:
     -------
     pandas.DataFrame
         unit_code, unit_name, township_name, county_name, level, index, target (level), reachable,
-        index_after, regained (points), steps (measures in order, with points), cost (team-days), days (working days) and
-        open_gates. Empty where the pack has no measures library.
+        index_after, regained (points), steps (measures in order, with points), cost (team-days), days
+        (working days) and open_gates. Empty where the pack has no measures library.
     """
     now = run.index[["unit_code", "level", "index"]]
     frame = _named(run, run.remedies.merge(now, on="unit_code"))

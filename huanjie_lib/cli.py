@@ -162,15 +162,33 @@ def run(data: Path, as_of: dt.date, out: Path, pack: Path | None, region: str) -
     )
 
 
-@cli.command(help="在本机打开选情总览界面。")
+@cli.command(help="在本机打开界面：选情总览，或权重与分界线试算。")
 @click.option("--run", "run_folder", type=_FOLDER, required=True, help="huanjie run 写出的文件夹。")
+@click.option(
+    "--app",
+    "screen",
+    type=click.Choice(["overview", "what_if"]),
+    default="overview",
+    show_default=True,
+    help="overview 为选情总览，what_if 为权重与分界线试算。",
+)
+@click.option(
+    "--proposals", type=_FOLDER, default=None, help="what_if 界面可以写入方案的文件夹；不填则不能写出方案。"
+)
 @click.option("--port", type=click.IntRange(1, 65535), default=8866, show_default=True, help="端口。")
 @click.option("--open", "open_browser", is_flag=True, help="启动后打开浏览器。")
-def serve(run_folder: Path, port: int, open_browser: bool) -> None:
-    """Open the overview screen on this machine."""
+def serve(run_folder: Path, screen: str, proposals: Path | None, port: int, open_browser: bool) -> None:
+    """Open a screen on this machine."""
     from huanjie_lib.screens.serve import serve as serve_screen
 
-    serve_screen(run_folder, port=port, open_browser=open_browser, announce=click.echo)
+    serve_screen(
+        run_folder,
+        port=port,
+        open_browser=open_browser,
+        screen=screen,
+        proposals=proposals,
+        announce=click.echo,
+    )
 
 
 @cli.command(help="按一种方法提出权重方案，写成参数包，并列出谁会变色。")

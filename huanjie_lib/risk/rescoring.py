@@ -357,19 +357,45 @@ class ColourChanges:
             if old != new
             else f"颜色不变，仍为{_BY_RANK[new].label}"
         )
-        parts = [self._movement(i), *self._causes(i)]
-        if old != new:
-            parts += self._cuts(int(min(old, new)), int(max(old, new)))
-        parts += self._held(i)
-        return f"{colour}：{'；'.join(parts)}。"
+        return f"{colour}：{'；'.join([self._movement(i), *self._reasons(i)])}。"
+
+    def reason(self, unit_code: str) -> str:
+        """Return the weights and cut-offs of :meth:`explain` alone, without colours and indices.
+
+        Raises
+        ------
+        KeyError
+            If there is no such unit.
+        """
+        reasons = self._reasons(self.adopted.losses.position(unit_code))
+        return f"{'；'.join(reasons)}。" if reasons else ""
+
+    def texts(self, unit_code: str) -> tuple[str, str]:
+        """Return both indices with one decimal, or with as many as tell them apart where the colour changes.
+
+        Raises
+        ------
+        KeyError
+            If there is no such unit.
+        """
+        i = self.adopted.losses.position(unit_code)
+        before, after = self.adopted.index[i], self.proposed.index[i]
+        decimals = 1
+        while self.changed[i] and before != after and f"{before:.{decimals}f}" == f"{after:.{decimals}f}":
+            decimals += 1
+        return f"{before:.{decimals}f}", f"{after:.{decimals}f}"
 
     def _movement(self, i: int) -> str:
-        before, after = self.adopted.index[i], self.proposed.index[i]
-        if f"{before:.1f}" == f"{after:.1f}":
-            return f"指数{after:.1f}不变"
-        return f"指数由{before:.1f}{'升' if after > before else '降'}到{after:.1f}"
+        before, after = self.texts(self.adopted.losses.units[i])
+        if before == after:
+            return f"指数{after}不变"
+        return f"指数由{before}{'升' if self.proposed.index[i] > self.adopted.index[i] else '降'}到{after}"
 
-    def _causes(self, i: int) -> list[str]:
+    def _reasons(self, i: int) -> list[str]:
+        ranks_of = sorted((int(self.adopted.rank[i]), int(self.proposed.rank[i])))
+        return [*self._weights(i), *self._cuts(*ranks_of), *self._held(i)]
+
+    def _weights(self, i: int) -> list[str]:
         shares = self.shares[i]
         most = np.argsort(-np.abs(shares), kind="stable")[:DIMENSIONS_TOLD]
         told = []
@@ -381,6 +407,8 @@ class ColourChanges:
                 f"{self.adopted.losses.framework.dimensions[d].label}权重由{_percent(before)}{verb}到"
                 f"{_percent(after)}，{effect}{abs(shares[d]):.1f}分"
             )
+        if not told and self.changed[i] and shares.any():
+            told.append("各项权重的影响都不到0.1分")
         return told
 
     def _cuts(self, lower: int, upper: int) -> list[str]:

@@ -8,11 +8,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import ipywidgets
 
-__all__ = ["open_overview"]
+__all__ = ["open_overview", "open_what_if"]
 
 
 def open_overview(run: Path | None = None) -> ipywidgets.DOMWidget:
     """Return the leader's overview; see :func:`huanjie_lib.screens.overview.open_overview`."""
     from huanjie_lib.screens.overview import open_overview as build  # the command line needs no widgets
+
+    return build(run)
+
+
+def open_what_if(run: Path | None = None) -> ipywidgets.DOMWidget:
+    """Return the what-if screen; see :func:`huanjie_lib.screens.what_if.open_what_if`."""
+    from huanjie_lib.screens.what_if import open_what_if as build  # the command line needs no widgets
 
     return build(run)

@@ -17,12 +17,23 @@ from typing import Final
 from huanjie_lib.errors import Fault, UsageError
 from huanjie_lib.store.run_folder import read_manifest
 
-__all__ = ["DEFAULT_PORT", "RUN_VARIABLE", "notebook_path", "serve"]
+__all__ = [
+    "DEFAULT_PORT",
+    "LOOPBACK",
+    "PROPOSALS_VARIABLE",
+    "RUN_VARIABLE",
+    "notebook_path",
+    "serve",
+]
 
 DEFAULT_PORT: Final = 8866
 RUN_VARIABLE: Final = "HUANJIE_RUN"
 """Environment variable that tells a screen's kernel which run folder to read."""
+PROPOSALS_VARIABLE: Final = "HUANJIE_PROPOSALS"
+"""Environment variable that tells a screen's kernel the one folder it may write proposals into."""
 
+LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+"""Hosts that only this machine reaches."""
 _LEAN: Final = {
     "ARROW_DEFAULT_MEMORY_POOL": "system",
     "MALLOC_ARENA_MAX": "2",
@@ -69,6 +80,7 @@ def serve(
     token: str | None = None,
     pool_size: int = 1,
     screen: str = "overview",
+    proposals: Path | None = None,
     announce: Callable[[str], None] | None = None,
 ) -> None:
     """Serve a screen over one run folder until Ctrl-C or SIGTERM.
@@ -93,6 +105,9 @@ def serve(
         Kernels kept ready.
     screen
         Name of the notebook.
+    proposals
+        Folder that the ``what_if`` screen may write proposals into, made if it is not there; by default none
+        may be written. Whoever views the page may then write there, so the host must be this machine itself.
     announce
         Called once with the address, token included, when the server is up.
 
@@ -101,10 +116,12 @@ def serve(
     DataError
         The folder is not a run folder.
     UsageError
-        The port is taken, forbidden or out of range, the host is not of this machine, the token is empty.
+        The port is taken, forbidden or out of range, the host is not of this machine, the token is empty,
+        or proposals may not be written: another screen, a host that others reach, a folder inside the run.
     """
     read_manifest(run)
     notebook = notebook_path(screen)
+    allowed = _proposals_folder(proposals, run=run, screen=screen, host=host)
     if token == "":
         raise UsageError(
             "访问口令不能为空",
@@ -114,6 +131,7 @@ def serve(
         copy = shutil.copy(notebook, folder / notebook.name)
         environment = {
             RUN_VARIABLE: str(run.resolve()),
+            PROPOSALS_VARIABLE: allowed,
             "JUPYTER_PATH": os.pathsep.join(
                 filter(None, [str(_SCREENS / "jupyter"), os.environ.get("JUPYTER_PATH", "")])
             ),
@@ -141,6 +159,25 @@ def serve(
                 server.start()
             finally:
                 ScreenServer.clear_instance()
+
+
+def _proposals_folder(proposals: Path | None, *, run: Path, screen: str, host: str) -> str:
+    """Return the folder that proposals may be written into, made if need be; empty for none."""
+    if proposals is None:
+        return ""
+    faults = []
+    if screen != "what_if":
+        faults.append(Fault("--proposals", f"界面 {screen}", "只用于 what_if 界面", "加上 --app what_if"))
+    if host not in LOOPBACK:
+        faults.append(Fault("--proposals", f"监听地址 {host}", "只在本机打开时使用", "去掉 --proposals"))
+    if proposals.resolve().is_relative_to(run.resolve()):
+        faults.append(Fault("--proposals", str(proposals), "评估文件夹以外的文件夹", "换一个文件夹"))
+    if proposals.exists() and not proposals.is_dir():
+        faults.append(Fault("--proposals", str(proposals), "文件夹，不能是文件", "换一个文件夹"))
+    if faults:
+        raise UsageError("不能写方案", faults)
+    proposals.mkdir(parents=True, exist_ok=True)
+    return str(proposals.resolve())
 
 
 def _listen(host: str, port: int) -> socket.socket:

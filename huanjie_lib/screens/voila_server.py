@@ -32,6 +32,8 @@ from voila.app import Voila
 from voila.request_info_handler import RequestInfoSocketHandler
 from voila.tornado.handler import TornadoVoilaHandler
 
+from huanjie_lib.screens.serve import LOOPBACK
+
 __all__ = ["TEMPLATE", "TEMPLATE_ROOT", "ScreenServer", "server_config", "url_host"]
 
 TEMPLATE_ROOT: Final = Path(__file__).parent / "jupyter"
@@ -227,7 +229,6 @@ def server_config(
         its path is too long for a socket.
     """
     config = Config()
-    loopback = host in {"127.0.0.1", "::1", "localhost"}
     cookie = {"samesite": "Strict"}
     config.Voila = Config(
         notebook_path=str(notebook),
@@ -243,7 +244,7 @@ def server_config(
         tornado_settings={
             "xsrf_cookies": True,
             "xsrf_cookie_kwargs": cookie,
-            "allow_remote_access": not loopback,
+            "allow_remote_access": host not in LOOPBACK,
             "ws_ping_interval": _PING_MS,
             "ws_ping_timeout": _PING_MS,
             "headers": {

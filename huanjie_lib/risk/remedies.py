@@ -46,7 +46,7 @@ from huanjie_lib.risk.remedies_options import (
     options_of,
     working_days,
 )
-from huanjie_lib.risk.scoring import Scores, score
+from huanjie_lib.risk.scoring import INDEX_DECIMALS, Scores, score
 from huanjie_lib.vocabulary import GateStatus, Level, UnitKind
 
 __all__ = ["Remedies", "find_remedies"]
@@ -55,7 +55,7 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 Ints: TypeAlias = npt.NDArray[np.int64]
 
 POINT_SCALE = 1e12
-INDEX_ROUNDING = 5e-11
+INDEX_ROUNDING = 0.5 * 10.0**-INDEX_DECIMALS
 """Half of the last place to which the published index is rounded."""
 
 _CELLS = 2_000_000
@@ -238,7 +238,7 @@ def find_remedies(
     gates
         Result of :func:`~huanjie_lib.risk.gates.evaluate_gates`, to list what else is needed.
     within_days
-        Working days in which everything has to be done; no limit where ``None``.
+        Working days in which one group has to have done everything; no limit where ``None``.
     as_of
         Date of the values, to be shown with the result.
 
@@ -291,6 +291,7 @@ def find_remedies(
     cost, days, taken = np.zeros(n), np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
     reachable = np.zeros(n, dtype=bool)
     steps: dict[int, list[tuple[Any, ...]]] = {}
+    most = math.inf if within_days is None else within_days * COST_SCALE  # one group is on one task at a time
     kind_of = kinds.reindex(values.index).to_numpy()
     for kind in UnitKind:
         options = options_of(framework, library, kind)
@@ -300,7 +301,7 @@ def find_remedies(
             block = rows[start : start + size]
             answers = [options.answer(g, raw[block], within_days=within_days) for g in options.groups]
             for place, unit in enumerate(block):
-                key, regained = _cheapest(options, answers, place, short[unit])
+                key, regained = _cheapest(options, answers, place, short[unit], most=most)
                 times = options.decode(key)
                 steps[unit] = _steps(options, answers, place, times, raw[unit])
                 after[unit] = options.after(raw[unit], times)
@@ -359,14 +360,18 @@ def _needed(level: str, cuts: Classification) -> float:
     return math.nan if cut is None else cut + cuts.improve_margin
 
 
-def _cheapest(options: Options, answers: Sequence[Answer], place: int, short: float) -> tuple[int, int]:
+def _cheapest(
+    options: Options, answers: Sequence[Answer], place: int, short: float, *, most: float
+) -> tuple[int, int]:
     """Return the key of the cheapest set that regains what a unit is short of, and the points it regains.
 
-    Where none does, the cheapest of those that regain most. Points are whole 1e-12.
+    Where none does, the cheapest of those that regain most. No set costs more than ``most`` tenths of a
+    team-day. Points are whole 1e-12.
     """
     sets = np.zeros((4, 1), dtype=np.int64)  # cost, points, measures taken, key
     for group, answer in zip(options.groups, answers, strict=True):
-        sets = _undominated(_added(sets, _own_sets(group, answer, place)), short)
+        sets = _added(sets, _own_sets(group, answer, place))
+        sets = _undominated(sets[:, sets[0] <= most], short)
     last = sets[:, -1]
     return int(last[3]), int(last[1])
 

@@ -76,6 +76,8 @@ class RemedyPlan:
         ``team_days``, ``strategy`` and ``worth`` (of the objective) at capacities from none to all.
     groups, days
         Capacity: number of groups, working days of each.
+    within_days
+        Limit of working days under which the paths were found, or ``None``.
     objective
         What was maximised.
     worth
@@ -93,6 +95,7 @@ class RemedyPlan:
     curve: pd.DataFrame
     groups: int
     days: int
+    within_days: int | None
     objective: Objective
     worth: float
     bound: float
@@ -150,7 +153,8 @@ class RemedyPlan:
         turn = f"由{marks[row['level']]}转{marks[row['target']]}"
         effort = f"投入{row['cost']:.1f}个工作组日"
         if status == "unreachable":
-            return f"{unit_code}用尽措施库中的办法也不能{turn}，不列入转色安排；请按一村一策另行研究。"
+            limit = "" if self.within_days is None else f"在{self.within_days}个工作日内"
+            return f"{unit_code}{limit}用尽措施库中的办法也不能{turn}，不列入转色安排；请按一村一策另行研究。"
         if status == "too_long":
             return f"{unit_code}{turn}约需{row['days']}个工作日，{self.days}个工作日内做不完，本轮不安排。"
         if status == "capacity":
@@ -258,6 +262,7 @@ def plan_remedies(
         curve=_curve(best, orders, cost, worth, capacity, scale),
         groups=groups,
         days=days,
+        within_days=remedies.within_days,
         objective=objective,
         worth=int(worth[chosen].sum()) / scale,
         bound=int(best[-1]) / scale,

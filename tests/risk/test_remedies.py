@@ -135,6 +135,8 @@ def brute(
         often = any(t > bound(m, row) for m, t in chosen.values())
         if barred or unmet or late or often or None in costs:
             continue
+        if within is not None and sum(c for c in costs if c is not None) > 10 * within:
+            continue
         values = dict(row)
         for m, t in chosen.values():
             for e in m.effects:
@@ -372,6 +374,12 @@ def test_a_deadline_leaves_out_what_takes_longer() -> None:
     assert soon.units["days"].iloc[0] <= 12
     assert never.steps.empty
     assert "在12个工作日内做完以下" in soon.explain("u0")
+    # one group can't put in more team-days than there are, whatever goes on at once
+    dear = row | {"audit_problems_open": 8, "audit_problems_overdue": 3, "review_adverse": 0.4,
+                  "committee_filled": 0.6, "leads_rate": 4, "debt_ratio": 3}  # fmt: skip
+    unlimited, limited = (solve([dear], ["yellow"], within_days=d).units.iloc[0] for d in (40, 15))
+    assert unlimited["cost"] > 15 >= limited["cost"]
+    assert limited["days"] <= 15
     assert "没有可用的措施" in never.explain("u0")
 
 

@@ -30,6 +30,7 @@ __all__ = [
     "method_figure",
     "movers",
     "moves_table",
+    "new_axes",
     "set_notebook_style",
     "township_completeness",
     "unverified_units",
@@ -37,6 +38,7 @@ __all__ = [
     "weight_comparison",
     "weight_effect_figure",
     "weight_figure",
+    "whole_figure",
 ]
 
 _SEVERITIES = {"error": "错误", "warning": "提醒", "note": "说明"}
@@ -182,7 +184,8 @@ def weight_changes(effect: WeightEffect, run: Run) -> pd.DataFrame:
     table = effect.units.assign(changed=effect.changes_colour, size=effect.units["change"].abs())
     table = table.sort_values(["changed", "size"], ascending=[False, False], kind="stable")
     names = units[["county_name", "township_name", "unit_name"]].reindex(table.index)
-    reasons = [effect.explain(code) for code in table.index[table["changed"]]]
+    changed = names.loc[table["changed"], "unit_name"]
+    reasons = [effect.explain(str(code)).replace(str(code), name) for code, name in changed.items()]
     return pd.DataFrame(
         {
             "统计用区划代码": table.index.astype("str"),
@@ -249,7 +252,7 @@ def method_effects(effects: Mapping[str, WeightEffect]) -> pd.DataFrame:
 def completeness_figure(run: Run, *, most: int = 15) -> Figure:
     """Return bars of the least complete indicators: reported, stale, missing."""
     table = indicator_completeness(run).head(most).iloc[::-1].set_index("指标")
-    axes = _axes(height=0.34 * len(table) + 1.2)
+    axes = new_axes(height=0.34 * len(table) + 1.2)
     left = np.zeros(len(table))
     styles = ((ValueStatus.OBSERVED, "#2f5d8a", ""), (ValueStatus.STALE, "#9db8d2", "//"),
               (ValueStatus.MISSING, "#f2f2f2", "xx"))  # fmt: skip
@@ -265,7 +268,7 @@ def completeness_figure(run: Run, *, most: int = 15) -> Figure:
         title=f"最不完整的 {len(table)} 项指标（截至 {run.as_of}）",
     )
     axes.legend(loc="lower left", bbox_to_anchor=(0, -0.28), ncols=3, frameon=False)
-    return _figure(axes)
+    return whole_figure(axes)
 
 
 def method_figure(comparison: pd.DataFrame) -> Figure:
@@ -276,7 +279,7 @@ def method_figure(comparison: pd.DataFrame) -> Figure:
     comparison
         Result of :func:`method_comparison`.
     """
-    axes = _axes(height=0.6 * len(comparison) + 1.6)
+    axes = new_axes(height=0.6 * len(comparison) + 1.6)
     marks = ("o", "s", "^", "v", "D", "P", "X")
     colours = ("#222222", "#2f5d8a", "#d8a13b", "#7a4a8c", "#2ca58d", "#b2182b", "#8c8c8c")
     place = np.arange(len(comparison))[::-1]
@@ -286,7 +289,7 @@ def method_figure(comparison: pd.DataFrame) -> Figure:
         adopted = number == 0
         axes.scatter(
             100 * comparison[column], place, label=column, marker=marks[number % len(marks)],
-            color=colours[number % len(colours)], s=90 if adopted else 46, zorder=3 if adopted else 2,
+            color=colours[number % len(colours)], s=90 if adopted else 56, zorder=3 if adopted else 2,
             edgecolor="white", linewidth=0.6,
         )  # fmt: skip
     axes.set_yticks(place, comparison.index)
@@ -294,12 +297,12 @@ def method_figure(comparison: pd.DataFrame) -> Figure:
     axes.set(xlabel="占指数的权重（%）", title="各种方法给七个维度的权重")
     axes.grid(axis="x", color="#eee")
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    return _figure(axes)
+    return whole_figure(axes)
 
 
 def weight_figure(comparison: pd.DataFrame) -> Figure:
     """Return paired bars of adopted and proposed dimension weights."""
-    axes = _axes(height=4)
+    axes = new_axes(height=4)
     place = np.arange(len(comparison))[::-1]
     for shift, column, colour in ((0.2, "采用权重", "#2f5d8a"), (-0.2, "方案权重", "#d8a13b")):
         bars = axes.barh(place + shift, 100 * comparison[column], height=0.38, label=column, color=colour)
@@ -307,12 +310,12 @@ def weight_figure(comparison: pd.DataFrame) -> Figure:
     axes.set_yticks(place, comparison.index)
     axes.set(xlabel="占指数的权重（%）", title="七个维度的权重")
     axes.legend(frameon=False, loc="lower right")
-    return _figure(axes)
+    return whole_figure(axes)
 
 
 def weight_effect_figure(effect: WeightEffect, run: Run) -> Figure:
     """Return each unit's index under both weights, with the cut-offs; marks differ by adopted colour."""
-    axes = _axes(height=6)
+    axes = new_axes(height=6)
     markers = {Level.RED: "v", Level.YELLOW: "s", Level.GREEN: "o"}
     for level, marker in markers.items():
         mine = effect.units[effect.units["level"] == level.value]
@@ -328,7 +331,7 @@ def weight_effect_figure(effect: WeightEffect, run: Run) -> Figure:
     axes.plot([low, 100], [low, 100], color="#333", linewidth=0.8)
     axes.set(xlabel="采用权重下的选情指数", ylabel="方案权重下的选情指数", title="换一套权重，谁会变色")
     axes.legend(title="采用权重下的等级", frameon=False)
-    return _figure(axes)
+    return whole_figure(axes)
 
 
 def set_notebook_style() -> None:
@@ -339,7 +342,8 @@ def set_notebook_style() -> None:
     mpl.rcParams["axes.unicode_minus"] = False
 
 
-def _axes(*, height: float) -> Axes:
+def new_axes(*, height: float) -> Axes:
+    """Return axes of a new figure, nine inches wide, as the notebooks show them."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, height), layout="constrained")
@@ -348,7 +352,8 @@ def _axes(*, height: float) -> Axes:
     return axes
 
 
-def _figure(axes: Axes) -> Figure:
+def whole_figure(axes: Axes) -> Figure:
+    """Return the figure of axes made by :func:`new_axes`."""
     figure = axes.get_figure(root=True)
-    assert figure is not None  # axes come from _axes
+    assert figure is not None  # axes come from new_axes
     return figure

@@ -277,9 +277,9 @@ class TestModel:
             WhatIfModel(replace(small_run, index=index))
 
     @given(st.data())
+    @settings(max_examples=40)
     def test_no_sequence_of_moves_breaks_the_sum_or_the_order(
         self, small_run: Run, data: st.DataObject
-    @settings(max_examples=40)
     ) -> None:
         model = WhatIfModel(small_run)
         dials = (*model.dimensions, *CUTS)

@@ -29,7 +29,7 @@ import datetime as dt
 import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -37,7 +37,7 @@ import numpy as np
 import pandas as pd
 
 from huanjie_lib.contracts import TABLES
-from huanjie_lib.parameters import Dimension, Framework, Indicator, ParameterSet
+from huanjie_lib.parameters import DerivedMeasure, Dimension, Framework, Indicator, ParameterSet
 from huanjie_lib.risk.classification import classify
 from huanjie_lib.risk.indicators import IndicatorValues, indicator_values
 from huanjie_lib.risk.prepared import Floats, Prepared, prepare
@@ -92,7 +92,7 @@ class ChangeAccount:
     labels
         Label of each indicator.
     edition_kept
-        Whether the earlier edition of the tables was handed in; if not, revisions are part of newer data.
+        Whether the earlier tables or values were handed in; if not, revisions are part of newer data.
     versions
         Versions of the parameters before and after.
     """
@@ -122,6 +122,17 @@ class ChangeAccount:
     def city(self) -> pd.Series[float]:
         """Return the means over all units with an account: both indices, the change and its causes."""
         return self.units[["index_before", *(c.value for c in PARTS), "index_after", "change"]].mean()
+
+    def summary(self) -> str:
+        """Return in Chinese how the mean index moved, by cause, and how many colours changed."""
+        mean = self.city()
+        parts = [f"{c.label}{signed_text(mean[c.value])}分" for c in PARTS if abs(mean[c.value]) >= SHOWN]
+        turned = int((self.units["level_before"] != self.units["level_after"]).sum())
+        return (
+            f"与{day_text(self.before)}相比，可比的{len(self.units)}个村（社区）平均选情指数由"
+            f"{mean['index_before']:.1f}分变为{mean['index_after']:.1f}分"
+            f"{'（' + '，'.join(parts) + '）' if parts else ''}，{turned}个变色。"
+        )
 
     def explain(self, unit_code: str) -> str:
         """Return in Chinese why a unit's index moved, and why its colour changed if it did.
@@ -262,6 +273,7 @@ def change_account(
     before: dt.date,
     after: dt.date,
     earlier: Tables | None = None,
+    published: pd.DataFrame | None = None,
     old: ParameterSet | None = None,
     level_before: pd.Series[str] | None = None,
 ) -> ChangeAccount:
@@ -276,7 +288,12 @@ def change_account(
     before, after
         Dates of the two indices.
     earlier
-        The tables as they were when the earlier index was published; today's when omitted.
+        The tables as they were when the earlier index was published.
+    published
+        Where those tables were not kept: the indicator values as published on the earlier date, units ×
+        indicators of ``old``, NaN where missing. A value that was published and reads otherwise today is
+        revised; one that was missing then and is known now is newer data. Without either, revisions are part
+        of newer data.
     old
         Parameters of the earlier index; the new ones when omitted.
     level_before
@@ -291,7 +308,9 @@ def change_account(
     Raises
     ------
     ValueError
-        If ``before`` is not earlier than ``after``.
+        If ``before`` is not earlier than ``after``, or both ``earlier`` and ``published`` are given.
+    KeyError
+        If ``published`` lacks an indicator.
     ParameterError
         If a rule is not in force on a date.
 
@@ -311,8 +330,10 @@ def change_account(
     """
     if before >= after:
         raise ValueError(f"the earlier date must come first, found {before} and {after}")
+    if earlier is not None and published is not None:
+        raise ValueError("give the earlier tables or the published values, not both")
     old = new if old is None else old
-    states = _States(latest, earlier, old, new, before, after)
+    states = _States(latest, earlier, published, old, new, before, after)
     parts = states.shares()
     codes, columns = states.codes, states.columns
     nothing_before = states.scores(0, 0, 0, 0).severity.isna().all(axis=1).loc[codes]
@@ -346,7 +367,7 @@ def change_account(
         before=before,
         after=after,
         labels=labels,
-        edition_kept=earlier is not None,
+        edition_kept=earlier is not None or published is not None,
         versions=(old.version, new.version),
     )
 
@@ -391,37 +412,53 @@ class _States:
         self,
         latest: Tables,
         earlier: Tables | None,
+        published: pd.DataFrame | None,
         old: ParameterSet,
         new: ParameterSet,
         before: dt.date,
         after: dt.date,
     ) -> None:
         today = prepare(latest)
-        editions = (
-            (today, today, today)
-            if earlier is None
-            else (prepare(earlier), prepare(revised_tables(earlier, latest)), today)
-        )
-        self._data: tuple[tuple[Prepared, dt.date], ...] = tuple(
-            zip(editions, (before, before, after), strict=True)
-        )
+        first, again = (today, today) if earlier is None else (prepare(earlier), _revised(earlier, latest))
+        self._data = ((first, before), (again, before), (today, after))
+        self._published = published
+        self._same_data = earlier is None and published is None
         self._methods = (_rules_of(old, before), _rules_of(new, after))
-        self._asked_alike = _asked(self._methods[0]) == _asked(self._methods[1])
-        self._values: dict[tuple[int, dt.date, int], IndicatorValues] = {}
+        self._asked = tuple({i.id: _asked(m, i) for i in m.framework.indicators} for m in self._methods)
+        self._values: dict[tuple[int, int], IndicatorValues] = {}
         self._frameworks: list[Framework] = []
         self._scores: dict[tuple[int, int], Scores] = {}
         in_force = [self.values(data, 0).value.index for data in (0, 1, 2)]
-        self.codes = in_force[0].intersection(in_force[1]).intersection(in_force[2]).sort_values()
-        ids = [i.id for p in self._methods for i in p.framework.indicators]
-        self.columns = list(dict.fromkeys(ids))
+        codes = in_force[0].intersection(in_force[1]).intersection(in_force[2])
+        self.codes = (codes if published is None else codes.intersection(published.index)).sort_values()
+        self.columns = list(dict.fromkeys(name for asked in self._asked for name in asked))
 
     def values(self, data: int, method: int) -> IndicatorValues:
         """Return the indicator values of a data state under a method."""
-        prepared, date = self._data[data]
-        key = (id(prepared), date, 0 if self._asked_alike else method)
+        key = (
+            0 if data == 1 and self._same_data else data,
+            0 if self._asked[0] == self._asked[1] else method,
+        )
         if key not in self._values:
-            self._values[key] = indicator_values(prepared, self._methods[method], date)
+            prepared, date = self._data[data]
+            found = indicator_values(prepared, self._methods[method], date)
+            if self._published is not None and data < 2:
+                value = self._as_published(self._published, found.value, method, read_again=data == 1)
+                found = replace(found, value=value)
+            self._values[key] = found
         return self._values[key]
+
+    def _as_published(
+        self, published: pd.DataFrame, today: pd.DataFrame, method: int, *, read_again: bool
+    ) -> pd.DataFrame:
+        """Return the values as published, or those that were published as they read today.
+
+        An indicator that the method asks for otherwise than the old one was not published so: it is read from
+        today's edition.
+        """
+        known = [name for name, asked in self._asked[method].items() if self._asked[0].get(name) == asked]
+        then = published.reindex(index=today.index)[known]
+        return today.assign(**(today[known].where(then.notna()) if read_again else then))
 
     def scores(self, data: int, reference: int, weights: int, method: int) -> Scores:
         """Return the scores of a state."""
@@ -488,11 +525,18 @@ def _rules_of(parameters: ParameterSet, date: dt.date) -> ParameterSet:
     return parameters.model_copy(update={"rules": tuple(in_force.values())})
 
 
-def _asked(parameters: ParameterSet) -> tuple[Any, ...]:
-    """Return everything that indicator values depend on besides the tables."""
-    framework = parameters.framework
-    asked = [(i.id, i.measure, i.applies_to) for i in framework.indicators]
-    return framework.metrics, asked, [(r.id, r.value) for r in parameters.rules]
+def _revised(earlier: Tables, latest: Tables) -> Prepared:
+    return prepare(revised_tables(earlier, latest))
+
+
+def _asked(parameters: ParameterSet, indicator: Indicator) -> tuple[Any, ...]:
+    """Return everything that the values of an indicator depend on besides the tables."""
+    measure = indicator.measure
+    options = parameters.options(measure.options, dt.date.max) if isinstance(measure, DerivedMeasure) else {}
+    plain = measure.model_dump(exclude={"options"}) | options
+    named = {value for value in plain.values() if isinstance(value, str)}
+    metrics = {name: metric for name, metric in parameters.framework.metrics.items() if name in named}
+    return measure, indicator.applies_to, options, metrics
 
 
 def _mixed(structure: Framework, reference: Framework, shares: Framework) -> Framework:

@@ -410,3 +410,44 @@ def test_an_earlier_edition_without_revisions_changes_no_share(editions: Edition
     assert (kept.units["revised"] == 0.0).all()
     pd.testing.assert_frame_equal(kept.units, none.units)
     pd.testing.assert_frame_equal(kept.indicators, none.indicators)
+
+
+def test_published_values_stand_in_for_tables_that_were_not_kept(editions: Editions) -> None:
+    """The values of a published run tell revised from new wherever a value was known then."""
+    values = indicator_values(prepare(editions.earlier), PACK, BEFORE).value
+    new = with_framework(without("roll_gap", powered(2.0, reweighted(6))))
+    by_tables = account_of(editions, new)
+    by_values = account_of(editions, new, earlier=None, published=values)
+    check_sums(by_values)
+    assert by_values.edition_kept
+    names = ["index_before", "index_after", "change", *NAMES]
+    pd.testing.assert_frame_equal(by_tables.units[names], by_values.units[names], rtol=0, atol=1e-9)
+    gaps = values.copy()
+    late = next(c for c in gaps.index[gaps["petition_rate"].notna()] if c not in editions.revised_units)
+    gaps.loc[late, "petition_rate"] = np.nan
+    filed = account_of(editions, PACK, earlier=None, published=gaps).units.loc[late]
+    plain = account_of(editions, PACK, earlier=None, published=values).units.loc[late]
+    assert filed["revised"] == pytest.approx(plain["revised"])
+    assert filed["new"] > plain["new"] + 0.1
+    fewer = account_of(editions, PACK, earlier=None, published=values.iloc[1:])
+    assert len(fewer.units) == 59
+
+
+def test_published_values_of_a_measure_that_changed_are_read_from_the_tables(editions: Editions) -> None:
+    values = indicator_values(prepare(editions.latest), PACK, BEFORE).value
+
+    def yearly(i: Indicator) -> Indicator:
+        measure = i.measure.model_copy(update={"months": 6})
+        return i.model_copy(update={"measure": measure}) if i.id == "petition_rate" else i
+
+    new = with_framework(edited(yearly))
+    account = account_of(editions, new, earlier=None, published=values)
+    check_sums(account)
+    assert set(account.indicators.loc[account.indicators["cause"] == "method", "indicator"]) == {
+        "petition_rate"
+    }
+    assert (account.units["revised"] == 0.0).all()
+    with pytest.raises(ValueError, match="not both"):
+        account_of(editions, new, published=values)
+    with pytest.raises(KeyError):
+        account_of(editions, new, earlier=None, published=values.drop(columns="petition_rate"))

@@ -179,6 +179,31 @@ class Clusters:
     def _around(self, unit_code: str) -> pd.DataFrame:
         return self.pairs.iloc[self._rows.get(unit_code, [])]
 
+    def areas(self, kind: ClusterKind = ClusterKind.HIGH) -> pd.Series[int]:
+        """Return the connected area that each unit of a kind belongs to.
+
+        Parameters
+        ----------
+        kind
+            Kind of unit; :attr:`ClusterKind.HIGH` for areas to be looked into as one.
+
+        Returns
+        -------
+        pandas.Series
+            By unit code: number of its area, 1 for the one with most units, of equal ones that with the
+            first code.
+        """
+        codes = self.units.index[self.units["kind"] == kind.value]
+        ends = [codes.get_indexer(pd.Index(self.pairs[c])) for c in ("unit_code", "neighbour_code")]
+        inside = (ends[0] >= 0) & (ends[1] >= 0)
+        links = sparse.coo_array(
+            (np.ones(int(inside.sum())), (ends[0][inside], ends[1][inside])), shape=(len(codes), len(codes))
+        )
+        found = pd.Series(sparse.csgraph.connected_components(links, directed=False)[1], index=codes)
+        by_size = found.sort_index().value_counts(sort=False).sort_values(ascending=False, kind="stable")
+        place = pd.Series(range(1, len(by_size) + 1), index=by_size.index)
+        return found.map(place).rename("area").astype("int64")
+
     def explain(self, unit_code: str) -> str:
         """Return in Chinese whether a unit lies in a cluster, with its neighbours.
 
@@ -232,7 +257,8 @@ def find_clusters(
     ----------
     lost
         Points lost by unit code (high is bad), all units; NaN where unknown. To hand in: 100 − index, masked
-        where the level is unknown; or the points lost in one dimension.
+        where the level is unknown; or the points lost in one dimension. Raw rates with a long tail are a
+        poor choice: a few extremes outweigh whole clusters.
     pairs
         Neighbours: ``unit_code``, ``neighbour_code``, and optionally ``link`` (value of :class:`Link`). A
         pair counts both ways round, however often and in whichever order it stands there; a unit is no

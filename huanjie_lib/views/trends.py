@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "account_figure",
     "account_table",
+    "area_table",
     "cluster_figure",
     "cluster_table",
     "flips_table",
@@ -55,12 +56,8 @@ _CLUSTER_STYLE: Final[Mapping[ClusterKind, Mapping[str, Any]]] = MappingProxyTyp
 def _named(codes: pd.Series[str] | pd.Index[Any], units: pd.DataFrame) -> pd.DataFrame:
     """Return township and name of units by their codes, in the order of the codes."""
     names = units.set_index("unit_code")[["township_name", "unit_name"]].reindex(codes)
-    return pd.DataFrame(
-        {
-            "镇街": names["township_name"].to_numpy(),
-            "村（社区）": [name if present(name) else NAMELESS for name in names["unit_name"]],
-        }
-    )
+    shown = names.where(names.map(present), NAMELESS).set_axis(["镇街", "村（社区）"], axis=1)
+    return shown.reset_index(drop=True)
 
 
 def _ordered(trends: Trends, *, improving: bool, most: int) -> pd.DataFrame:
@@ -260,6 +257,33 @@ def cluster_table(clusters: Clusters, units: pd.DataFrame, *, most: int = 40) ->
         "相邻数": found["neighbours"].to_numpy(),
     }
     return _named(found.index, units).assign(**columns)
+
+
+def area_table(clusters: Clusters, units: pd.DataFrame, *, least: int = 3) -> pd.DataFrame:
+    """Return the connected areas of high risk, the largest first: townships, units and mean.
+
+    Parameters
+    ----------
+    clusters
+        Result of :func:`huanjie_lib.risk.clusters.find_clusters`.
+    units
+        unit_code, unit_name, township_name.
+    least
+        Least number of units of an area.
+    """
+    areas = clusters.areas()
+    named = _named(areas.index, units).assign(area=areas.to_numpy())
+    named["value"] = clusters.units.loc[areas.index, "value"].to_numpy()
+    by_area = named.groupby("area", sort=True)
+    table = pd.DataFrame(
+        {
+            "村（社区）数": by_area.size(),
+            "涉及镇街": by_area["镇街"].agg(lambda names: "、".join(dict.fromkeys(names))),
+            "村（社区）": by_area["村（社区）"].agg("、".join),
+            f"平均{clusters.what}": by_area["value"].mean().round(1),
+        }
+    )
+    return table[table["村（社区）数"] >= least].rename_axis("片区").reset_index()
 
 
 def cluster_figure(clusters: Clusters, units: pd.DataFrame, boundaries: gpd.GeoDataFrame) -> Figure:

@@ -203,3 +203,22 @@ def test_without_any_pair_every_unit_is_unknown() -> None:
         "a无法判断：没有数据齐全的相邻村（社区），不能说明没有连片。没有登记相邻的村（社区）。"
     )
     assert found.moran.units == 0
+
+
+def test_areas_are_connected_and_the_largest_comes_first() -> None:
+    codes, pairs = grid(20)
+    lost = pd.Series(np.random.default_rng(8).normal(20, 2, 400), index=codes)
+    blocks = [(range(5), range(5)), (range(12, 19), range(12, 19))]
+    for rows, columns in blocks:
+        lost.iloc[[r * 20 + c for r in rows for c in columns]] += 25
+    found = find_clusters(lost, pairs, seed=1)
+    areas = found.areas()
+    assert set(areas.index) == set(found.units.index[found.units["kind"] == "high"])
+    assert areas[codes[15 * 20 + 15]] == 1
+    assert areas[codes[2 * 20 + 2]] == 2
+    assert areas.value_counts().loc[[1, 2]].tolist() == [areas.eq(1).sum(), areas.eq(2).sum()]
+    assert areas.eq(1).sum() >= areas.eq(2).sum() > 15
+    touching = found.pairs[found.pairs["unit_code"].isin(areas.index)]
+    touching = touching[touching["neighbour_code"].isin(areas.index)]
+    assert (touching["unit_code"].map(areas) == touching["neighbour_code"].map(areas)).all()
+    assert find_clusters(lost * 0 + 1, pairs, seed=1).areas().empty

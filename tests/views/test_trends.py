@@ -152,6 +152,11 @@ def test_clusters_are_listed_by_urgency_and_mapped_with_counts(clusters: Cluster
         for k in (ClusterKind.HIGH, ClusterKind.HIGH_OUTLIER, ClusterKind.LOW_OUTLIER, ClusterKind.LOW)
     ]
     assert table["类型"].map(order.index).is_monotonic_increasing
+    areas = views.area_table(clusters, units, least=1)
+    assert areas["村（社区）数"].sum() == counts["high"]
+    assert areas["村（社区）数"].is_monotonic_decreasing
+    assert areas["村（社区）"].str.count("、").add(1).tolist() == areas["村（社区）数"].tolist()
+    assert len(views.area_table(clusters, units, least=99)) == 0
     said = texts(views.cluster_figure(clusters, units, city.geometry))
     for kind in ClusterKind:
         assert f"{kind.label}（{counts.get(kind.value, 0)}）" in said

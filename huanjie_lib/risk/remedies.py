@@ -29,7 +29,8 @@ import datetime as dt
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from functools import cached_property
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -127,7 +128,20 @@ class Remedies:
         """
         if unit_code not in self.units.index:
             raise KeyError(unit_code)
-        return self.steps[self.steps["unit_code"] == unit_code].reset_index(drop=True)
+        return self._rows("steps", unit_code).reset_index(drop=True)
+
+    @cached_property
+    def _places(self) -> dict[str, dict[str, npt.NDArray[np.intp]]]:
+        """Positions of each unit's rows, by table, found once for all explanations."""
+        frames = {"steps": self.steps, "standing": self.standing, "gates": self.gates}
+        return {
+            name: {str(code): np.asarray(rows) for code, rows in frame.groupby("unit_code").indices.items()}
+            for name, frame in frames.items()
+        }
+
+    def _rows(self, table: Literal["steps", "standing", "gates"], unit_code: str) -> pd.DataFrame:
+        frame: pd.DataFrame = getattr(self, table)
+        return frame.iloc[self._places[table].get(unit_code, np.empty(0, dtype=np.intp))]
 
     def explain(self, unit_code: str) -> str:
         """Return in Chinese what to do in a unit, what it gains, and what no measure can change.
@@ -175,7 +189,7 @@ class Remedies:
         return lead + self._obstacles(unit_code)
 
     def _obstacles(self, unit_code: str) -> str:
-        mine = self.standing[self.standing["unit_code"] == unit_code]
+        mine = self._rows("standing", unit_code)
         rows = mine.sort_values("points", ascending=False, kind="stable").head(3)
         if rows.empty:
             return ""
@@ -198,7 +212,7 @@ class Remedies:
         return text + (f"，补报约需{row['report_cost']:.1f}个工作组日。" if row["report_cost"] > 0 else "。")
 
     def _gates_text(self, unit_code: str) -> str:
-        mine = self.gates[self.gates["unit_code"] == unit_code]
+        mine = self._rows("gates", unit_code)
         if mine.empty:
             return ""
         todo = "；".join(

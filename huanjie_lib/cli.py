@@ -222,16 +222,18 @@ def weights(
     """Propose weights by a method, as a pack folder with the table of what it changes beside it."""
     from huanjie_lib.parameters import load_parameters
     from huanjie_lib.store.packs import check_target
-    from huanjie_lib.workbench import assess, open_data, propose_weights, write_proposal
+    from huanjie_lib.workbench import assess, judgments_for, open_data, propose_weights, write_proposal
 
     check_target(out, author=author, reason=reason)  # before the minute that the figures take
     parameters = load_parameters(pack, region=region)
+    chosen = cast("Method", method)
+    group = judgments_for(chosen, judgments, parameters.framework)
     _tell_dates(parameters, as_of)
     progress = _Progress()
     intake = open_data(data, parameters, progress=progress)
     run = assess(intake, as_of=as_of, parameters=parameters, progress=progress)
     progress.close()
-    proposal = propose_weights(run, cast("Method", method), judgments=judgments)
+    proposal = propose_weights(run, chosen, judgments=group)
     table, effect = write_proposal(
         run, proposal, out, author=author, reason=reason, effective_from=effective_from
     )

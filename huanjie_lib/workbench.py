@@ -16,8 +16,9 @@ import pandas as pd
 
 from huanjie_lib import __version__, findings
 from huanjie_lib.errors import Fault, UsageError
-from huanjie_lib.parameters import ParameterSet, load_parameters
+from huanjie_lib.parameters import Framework, ParameterSet, load_parameters
 from huanjie_lib.pipeline import RiskResult, run_risk
+from huanjie_lib.risk.judgments import GroupJudgments
 from huanjie_lib.risk.prepared import day_number, prepare
 from huanjie_lib.risk.scoring import score
 from huanjie_lib.risk.weighting import (
@@ -42,6 +43,7 @@ __all__ = [
     "WEIGHT_METHODS",
     "Assessment",
     "assess",
+    "judgments_for",
     "open_data",
     "propose_weights",
     "weight_effect",
@@ -145,7 +147,30 @@ def _as_run(result: RiskResult) -> Run:
 WEIGHT_METHODS: tuple[Method, ...] = ("equal", "ahp", "entropy", "critic", "sd", "combined")
 
 
-def propose_weights(run: Run, method: Method, *, judgments: str | Path | None = None) -> WeightProposal:
+def judgments_for(method: Method, path: str | Path | None, framework: Framework) -> GroupJudgments | None:
+    """Read the judgments that a weighting method needs; ``None`` where it takes none or may do without.
+
+    Raises
+    ------
+    UsageError
+        If judgments are lacking for ``ahp``, or given to a method that takes none.
+    DataError, ParameterError
+        If the judgments cannot be read.
+    """
+    from huanjie_lib.intake.judgments import read_judgments
+
+    if path is None and method == "ahp":
+        fault = Fault("判断表", "没有给出", "专家判断的 CSV 文件", "用 --judgments 指定判断表")
+        raise UsageError("专家判断法需要判断表", [fault])
+    if path is not None and method not in ("ahp", "combined"):
+        fault = Fault("判断表", str(path), "只用于 ahp 和 combined", "去掉 --judgments 或改用这两种方法")
+        raise UsageError("该方法不用判断表", [fault])
+    return None if path is None else read_judgments(Path(path), framework)
+
+
+def propose_weights(
+    run: Run, method: Method, *, judgments: str | Path | GroupJudgments | None = None
+) -> WeightProposal:
     """Return the weight proposal of a method for the data of a run.
 
     Parameters
@@ -157,35 +182,28 @@ def propose_weights(run: Run, method: Method, *, judgments: str | Path | None = 
         CRITIC and standard deviation; the judgment is that of the experts where there is a file, and the
         adopted weights otherwise.
     judgments
-        CSV of pairwise judgments, see :func:`~huanjie_lib.intake.judgments.read_judgments`; needed for
-        ``ahp``.
+        CSV of pairwise judgments, see :func:`~huanjie_lib.intake.judgments.read_judgments`, or what
+        :func:`judgments_for` read; needed for ``ahp``.
 
     Raises
     ------
-    UsageError
-        If judgments are lacking for ``ahp``, or given to a method that takes none.
-    DataError, ParameterError
-        If the judgments cannot be read or the data cannot bear the method.
+    UsageError, DataError, ParameterError
+        As :func:`judgments_for`, or if the data cannot bear the method.
     ValueError
         If the method makes no weights by itself.
     """
-    from huanjie_lib.intake.judgments import read_judgments
     from huanjie_lib.views.analysis import indicator_matrix
 
     if method == "manual":
         raise ValueError("manual weights are given to huanjie_lib.risk.weighting.propose")
-    if judgments is None and method == "ahp":
-        fault = Fault("判断表", "没有给出", "专家判断的 CSV 文件", "用 --judgments 指定判断表")
-        raise UsageError("专家判断法需要判断表", [fault])
-    if judgments is not None and method not in ("ahp", "combined"):
-        fault = Fault("判断表", str(judgments), "只用于 ahp 和 combined", "去掉 --judgments 或改用这两种方法")
-        raise UsageError("该方法不用判断表", [fault])
     framework = run.parameters.framework
+    if judgments is None or isinstance(judgments, str | Path):
+        judgments = judgments_for(method, judgments, framework)
     if method == "equal":
         return propose_equal(framework)
     judged = propose(framework, how="采用的权重")
     if judgments is not None:
-        judged = propose_from_judgments(framework, read_judgments(Path(judgments), framework))
+        judged = propose_from_judgments(framework, judgments)
     if method == "ahp":
         return judged
     values, kinds = indicator_matrix(run)

@@ -345,4 +345,9 @@ def test_a_proposal_that_cannot_be_written_is_refused_in_chinese(
     assert "参数 --method 的值不对；应为：equal、ahp、entropy、critic、sd、combined" in told(capsys)
     assert propose(small_city, tmp_path / "new", "--method", "ahp", "--judgments", tmp_path) == 2
     assert "参数 --judgments 的值不对；应为：文件，不能是文件夹" in told(capsys)
+    assert propose(small_city, tmp_path / "new", "--method", "ahp") == 2
+    assert "用 --judgments 指定判断表" in told(capsys)
+    judgments = ("--judgments", tmp_path / "nothing.csv")
+    assert propose(small_city, tmp_path / "new", "--method", "ahp", *judgments) == 3
+    assert "没有这个文件" in told(capsys)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["taken"]

@@ -62,6 +62,12 @@ class DataWeights:
         """Return method, size and rows used."""
         return f"DataWeights({self.method!r}, columns={len(self.weights)}, rows={self.rows_used})"
 
+    def to_frame(self) -> pd.DataFrame:
+        """Return a copy of the weights by column, and whether the column varies."""
+        return self.weights.to_frame().assign(
+            varies=[str(c) not in self.constant for c in self.weights.index]
+        )
+
     def explain(self) -> str:
         """Return in Chinese how the weights came about.
 

@@ -63,6 +63,12 @@ RANDOM_INDEX: Mapping[RandomIndexTable, Mapping[int, float]] = {
 }
 """Mean consistency index of random reciprocal matrices by order, in the three published tables in use."""
 
+_TABLE_NAMES: Mapping[RandomIndexTable, str] = {
+    "saaty_1980": "Saaty 1980 年",
+    "saaty_2005": "Saaty 2005 年",
+    "donegan_dodd_1991": "Donegan 与 Dodd 1991 年",
+}
+
 CONSISTENT_BELOW = 0.1
 """Saaty's rule of thumb: judgments with a larger consistency ratio should be reviewed."""
 
@@ -99,7 +105,7 @@ class Triad:
         """Return guidance as one Chinese sentence."""
         return (
             f"“{self.first}”对“{self.second}”、“{self.second}”对“{self.third}”两个判断推出"
-            f"“{self.first}”对“{self.third}”应为{self.implied:.2g}，实际填{self.stated:.2g}，请先复核这三个判断"
+            f"“{self.first}”对“{self.third}”应为{_told(self.implied)}，实际填{_told(self.stated)}，请先复核这三个判断"
         )
 
 
@@ -130,6 +136,10 @@ class AhpResult:
     random_index: RandomIndexTable
     worst_triad: Triad | None
 
+    def to_frame(self) -> pd.DataFrame:
+        """Return a copy of the weights by item."""
+        return self.weights.to_frame()
+
     def __repr__(self) -> str:
         """Return size, consistency ratio and random-index table."""
         return (
@@ -143,7 +153,7 @@ class AhpResult:
 
     def explain(self) -> str:
         """Return the verdict on consistency in Chinese, with guidance where it fails."""
-        verdict = f"一致性比率{self.consistency_ratio:.3f}（随机指标表{self.random_index}）"
+        verdict = f"一致性比率{self.consistency_ratio:.3f}（按{_TABLE_NAMES[self.random_index]}随机指标）"
         if self.consistent or self.worst_triad is None:
             return f"{verdict}，低于0.1，判断基本一致"
         return f"{verdict}，不低于0.1，判断不够一致；{self.worst_triad.explain()}"
@@ -433,6 +443,11 @@ def judgment_matrices(
     if faults:
         raise ParameterError("判断表不能用", faults)
     return {person: pd.DataFrame(matrix, index=known, columns=known) for person, matrix in matrices.items()}
+
+
+def _told(times: float) -> str:
+    """Return how many times as important, as one would write it: a small number as a fraction."""
+    return f"{times:.2g}" if times >= 1.0 else f"1/{1.0 / times:.2g}"
 
 
 def _times(text: str) -> float | None:

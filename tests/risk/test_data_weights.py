@@ -79,3 +79,10 @@ def test_left_out_rows_are_counted_and_told() -> None:
     proposal = standard_deviation_weights(frame)
     assert (proposal.rows_used, proposal.rows_left_out) == (3, 1)
     assert "有缺失的1行未用" in proposal.explain()
+
+
+def test_the_table_says_which_columns_vary() -> None:
+    frame = pd.DataFrame({"a": [1.0, 2, 3], "b": [1.0, 1, 1]})
+    table = standard_deviation_weights(frame).to_frame()
+    assert table["varies"].to_dict() == {"a": True, "b": False}
+    assert table["weight"].tolist() == [1.0, 0.0]

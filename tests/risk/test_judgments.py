@@ -157,3 +157,16 @@ def test_a_voice_of_nothing_changes_no_weight() -> None:
     one, two = matrix([3, 2, 1, 1, 1, 1]), matrix([1 / 9] * 6)
     lone = group_judgments({"专家1": one, "专家2": two}, voices=[1, 0])
     np.testing.assert_allclose(lone.merged.weights, ahp_weights(one).weights)
+
+
+def test_the_triad_to_review_is_told_as_judgments_are_written() -> None:
+    told = ahp_weights(matrix([9, 1 / 5, 1, 9, 1, 1])).explain()
+    assert "（按Saaty 2005 年随机指标），不低于0.1，判断不够一致；" in told
+    assert "“a”对“b”、“b”对“c”两个判断推出“a”对“c”应为81，实际填1/5，请先复核这三个判断" in told
+
+
+def test_the_weights_of_a_result_are_handed_out_as_a_copy() -> None:
+    result = ahp_weights(matrix([1, 1, 1, 1, 1, 1]))
+    handed = result.to_frame()
+    handed["weight"] = 0.0
+    assert result.to_frame()["weight"].sum() == pytest.approx(1)

@@ -16,6 +16,7 @@ from huanjie_lib.parameters import (
     MetricMeasure,
     ParameterSet,
     Remedy,
+    RuleRef,
     SetEffect,
     ShareEffect,
     StepEffect,
@@ -152,6 +153,40 @@ def library_part(parameters: ParameterSet) -> list[str]:
     return [*lines, *grid(["indicator", "why"], rows)]
 
 
+def signal_part(parameters: ParameterSet) -> list[str]:
+    """Return the anomaly checks and their thresholds; none where the pack declares none."""
+    pack = parameters.signals
+    if pack is None:
+        return []
+    head = (
+        f"False flags among those of a kind: at most {pack.fdr:.0%} expected. Least units: {pack.min_units}."
+    )
+    rows = []
+    for signal in pack.signals:
+        options = ", ".join(f"{k} {option_text(v)}" for k, v in signal.options.items())
+        shown = "restricted" if signal.restricted else "all roles"
+        texts = [signal.label, signal.definition, signal.null_model, options, signal.follow_up]
+        rows.append([f"`{signal.id}`", *texts, shown, signal.source])
+    heading = [
+        "signal",
+        "label",
+        "meaning",
+        "judged against",
+        "thresholds",
+        "follow-up",
+        "shown to",
+        "source",
+    ]
+    return ["", "# Signals", "", head, "", *grid(heading, rows)]
+
+
+def option_text(value: object) -> str:
+    """Return an option's value, or the rule it is taken from."""
+    if isinstance(value, RuleRef):
+        return f"of rule `{value.rule}`"
+    return "、".join(value) if isinstance(value, tuple) else f"{value}"
+
+
 def parameter_part() -> list[str]:
     """Return the metrics, indicators, gates and rules of the default packs."""
     parameters = load_parameters()
@@ -207,6 +242,7 @@ def parameter_part() -> list[str]:
         [[f"`{g.id}`", g.label, f"`{g.check}`", g.rule, g.remedy] for g in parameters.gates.gates],
     )
     lines += library_part(parameters)
+    lines += signal_part(parameters)
     for region in available_regions():
         lines += ["", f"# Rules: {region}", ""]
         lines += grid(

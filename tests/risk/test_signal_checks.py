@@ -170,7 +170,7 @@ def test_a_fault_is_flagged_with_its_figures_and_a_sentence(
     assert mine["observed"] == observed
     assert base is None or mine["base"] == base
     assert said in mine["reason"]
-    assert mine["restricted"] == PARAMETERS.signals.signal(signal).restricted  # type: ignore[union-attr]
+    assert mine["restricted"] == PARAMETERS.signals.signal(signal).restricted
     if signal in TESTS:
         assert mine["reason"].endswith(NOT_A_VERDICT)
         assert mine["q_value"] <= 0.05

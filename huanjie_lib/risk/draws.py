@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from huanjie_lib.parameters import Framework
+from huanjie_lib.risk.scoring import present_kinds
 from huanjie_lib.risk.scoring import weights as adopted_weights
 from huanjie_lib.risk.value_functions import ValueFunction
 from huanjie_lib.vocabulary import UnitKind
@@ -206,44 +207,44 @@ class LossModel:
         self.dtype: type[np.floating[Any]] = (
             np.float64 if draws.certain_weights and not draws.moves_values else np.float32
         )
-        kind_of = kinds.reindex(table.index).to_numpy()
-        unknown = set(kind_of) - {k.value for k in UnitKind}
-        if unknown:
-            raise ValueError(f"unknown unit kinds: {sorted(map(str, unknown))}")
+        of_units = kinds.reindex(table.index)
         self._kinds = [
-            (_kind_model(framework, kind, draws, self.dtype), np.flatnonzero(kind_of == kind.value))
-            for kind in UnitKind
-            if (kind_of == kind.value).any()
+            (_kind_model(framework, kind, draws, self.dtype), np.flatnonzero(of_units == kind.value))
+            for kind in present_kinds(of_units)
         ]
 
     def tiles(self) -> Iterator[Tile]:
         """Yield all units in tiles, kind by kind, complete units before incomplete ones."""
         number = 0
         for kind, of_kind in self._kinds:
-            gaps = np.zeros(len(of_kind), dtype=bool)
+            gaps = np.zeros(len(self._raw), dtype=bool)
             for column in kind.columns:
-                gaps |= np.isnan(self._raw[of_kind, column])
-            for rows in (of_kind[~gaps], of_kind[gaps]):
+                gaps |= np.isnan(self._raw[:, column])
+            incomplete = gaps[of_kind]
+            for rows in (of_kind[~incomplete], of_kind[incomplete]):
                 for first in range(0, len(rows), UNITS_PER_TILE):
                     units = rows[first : first + UNITS_PER_TILE]
-                    value, severity, missing = self._load(kind, units)
-                    cell_unit, cell_row = np.nonzero(missing.T)
-                    gaps_of_unit = missing.sum(axis=0)
-                    yield Tile(number, units, gaps_of_unit, severity, value, cell_unit, cell_row, kind)
+                    yield self._tile(number, kind, units, complete=not gaps[units[0]])
                     number += 1
 
-    def _load(self, kind: _KindModel, rows: Positions) -> tuple[Reals, Reals, npt.NDArray[np.bool_]]:
-        value = np.empty((len(kind.columns), len(rows)))
+    def _tile(self, number: int, kind: _KindModel, units: Positions, *, complete: bool) -> Tile:
+        value = np.empty((len(kind.columns), len(units)))
         severity = np.empty_like(value, dtype=self.dtype)
         for row, column in enumerate(kind.columns):
-            value[row] = self._raw[rows, column]
+            value[row] = self._raw[units, column]
             severity[row] = value[row] if self._scale == "severities" else self._functions[column](value[row])
-        missing = np.isnan(value)
-        severity[missing] = 0.0
+        cell_unit, cell_row = np.empty((2, 0), dtype=np.intp)
+        missing = np.zeros(len(units), dtype=np.intp)
+        if not complete:
+            gaps = np.isnan(value)
+            severity[gaps] = 0.0
+            cell_unit, cell_row = np.nonzero(gaps.T)
+            missing = gaps.sum(axis=0)
         for group in kind.groups:
             if group.power != 1.0:
                 severity[group.rows] **= group.power
-        return (value if self._draws.moves_values else value[:0]), severity, missing
+        value = value if self._draws.moves_values else value[:0]
+        return Tile(number, units, missing, severity, value, cell_unit, cell_row, kind)
 
     def lost(self, tile: Tile, start: int, stop: int, rng: np.random.Generator) -> Reals:
         """Return the points lost by each unit of a tile under draws ``start`` to ``stop``.

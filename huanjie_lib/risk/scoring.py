@@ -33,7 +33,17 @@ from huanjie_lib.parameters import Framework, Indicator
 from huanjie_lib.risk.value_functions import AT_ONCE, ValueFunction, lines_may_overflow, value_function
 from huanjie_lib.vocabulary import UnitKind
 
-__all__ = ["Scores", "Weights", "index_of", "points_lost", "score", "severity", "value_function", "weights"]
+__all__ = [
+    "Scores",
+    "Weights",
+    "index_of",
+    "points_lost",
+    "present_kinds",
+    "score",
+    "severity",
+    "value_function",
+    "weights",
+]
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Bools: TypeAlias = npt.NDArray[np.bool_]
@@ -169,6 +179,21 @@ def weights(framework: Framework, kind: UnitKind) -> Weights:
         framework=framework,
         kind=kind,
     )
+
+
+def present_kinds(kinds: pd.Series[str]) -> list[UnitKind]:
+    """Return the kinds that occur, in the order of :class:`~huanjie_lib.vocabulary.UnitKind`.
+
+    Raises
+    ------
+    ValueError
+        If a kind is unknown or missing.
+    """
+    found = set(kinds.unique())
+    present = [kind for kind in UnitKind if kind.value in found]
+    if unknown := found - {kind.value for kind in present}:
+        raise ValueError(f"unknown unit kinds: {sorted(map(str, unknown))}")
+    return present
 
 
 def points_lost(severities: Floats, w: Weights) -> Floats:
@@ -424,10 +449,7 @@ class _Kernel:
 
     @classmethod
     def of(cls, framework: Framework, kinds: pd.Series[str]) -> _Kernel:
-        found = set(kinds.unique())
-        present = [kind for kind in UnitKind if kind.value in found]
-        if unknown := found - {kind.value for kind in present}:
-            raise ValueError(f"unknown unit kinds: {sorted(map(str, unknown))}")
+        present = present_kinds(kinds)
         indicators = framework.indicators
         of_kind = [weights(framework, kind) for kind in present]
         linear = np.array([d.power == 1.0 for d in framework.dimensions for _ in d.indicators])

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from huanjie_lib.parameters import ParameterSet
+from huanjie_lib.risk.change_account import PARTS, ChangeAccount, change_account
 from huanjie_lib.risk.clusters import ClusterKind, Clusters, find_clusters
 from huanjie_lib.risk.indicators import IndicatorValues
 from huanjie_lib.risk.prepared import Prepared
@@ -21,13 +22,39 @@ from huanjie_lib.risk.trends import Direction, Flips, Trends, find_flips, find_t
 from huanjie_lib.risk.uncertainty import Uncertainty, simulate
 from huanjie_lib.vocabulary import Level, Topic
 
-__all__ = ["COLUMNS", "Findings", "find", "readings", "tables"]
+__all__ = ["COLUMNS", "Findings", "Published", "find", "readings", "tables"]
 
 SEED = 20260101
 """Seed of all draws: equal inputs give equal figures."""
 
 _TOLD_CLUSTERS = (ClusterKind.HIGH, ClusterKind.HIGH_OUTLIER, ClusterKind.LOW_OUTLIER)
 _TOLD_DIRECTIONS = (Direction.WORSENING, Direction.IMPROVING)
+
+
+TOLD_CHANGE = 1.0
+"""Index points that an index must have moved since the last published run to be told of."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """The last published run, from which the change account starts.
+
+    Parameters
+    ----------
+    as_of
+        Its date.
+    parameters
+        Its parameters.
+    values
+        Indicator values as published, units × indicators, NaN where missing.
+    level
+        Level of each unit as published, by unit code.
+    """
+
+    as_of: dt.date
+    parameters: ParameterSet
+    values: pd.DataFrame
+    level: pd.Series[str]
 
 
 @dataclass(frozen=True)
@@ -42,6 +69,8 @@ class Findings:
         Slopes over the snapshots.
     flips
         Changes of colour since the snapshot before, with the indicators behind them.
+    changes
+        Movements since the last published run by cause; ``None`` where none was handed in.
     clusters
         Neighbouring trouble; ``None`` where no neighbours are known.
     remedies
@@ -53,17 +82,27 @@ class Findings:
     uncertainty: Uncertainty
     trends: Trends
     flips: Flips
+    changes: ChangeAccount | None
     clusters: Clusters | None
     remedies: Remedies | None
     signals: Signals
 
     def __repr__(self) -> str:
         """Return the findings, one a line."""
-        found = (self.uncertainty, self.trends, self.flips, self.clusters, self.remedies, self.signals)
+        found = (
+            self.uncertainty,
+            self.trends,
+            self.flips,
+            self.changes,
+            self.clusters,
+            self.remedies,
+            self.signals,
+        )
         return "\n".join(repr(one) for one in found if one is not None)
 
 
 def find(
+    tables: Mapping[str, pd.DataFrame],
     prepared: Prepared,
     values: IndicatorValues,
     history: pd.DataFrame,
@@ -73,13 +112,14 @@ def find(
     previous: pd.Series[str] | None,
     points: Mapping[dt.date, pd.DataFrame],
     neighbours: pd.DataFrame | None,
+    published: Published | None,
 ) -> Findings:
     """Return what can be found about a snapshot and the history that leads to it.
 
     Parameters
     ----------
-    prepared, values
-        Tables, and indicator values of the last snapshot.
+    tables, prepared, values
+        Tables, as they came and laid out, and indicator values of the last snapshot.
     history
         Index, level and points lost per dimension, one row a unit and snapshot.
     gates
@@ -92,6 +132,8 @@ def find(
         Points lost by indicator at the last two snapshots.
     neighbours
         Pairs of neighbours, or ``None`` where they are not known.
+    published
+        The last published run, or ``None``.
     """
     as_of, version = values.as_of, parameters.version
     kinds = values.units["unit_kind"].astype("str")
@@ -112,6 +154,17 @@ def find(
         ),
         trends=find_trends(history, parameters.framework, version=version),
         flips=find_flips(lately, parameters.framework, points=points, version=version),
+        changes=None
+        if published is None
+        else change_account(
+            tables,
+            parameters,
+            before=published.as_of,
+            after=as_of,
+            published=published.values,
+            old=published.parameters,
+            level_before=published.level,
+        ),
         clusters=None
         if neighbours is None
         else find_clusters(lost, neighbours, seed=SEED, as_of=as_of, version=version),
@@ -148,6 +201,11 @@ def _told(findings: Findings) -> Iterator[tuple[Topic, list[str], Callable[[str]
     sure, trends, flips = findings.uncertainty, findings.trends, findings.flips
     yield Topic.CERTAINTY, sure.units.index.tolist(), sure.explain
     yield Topic.FLIP, flips.flips["unit_code"].drop_duplicates().tolist(), flips.explain
+    if findings.changes is not None:
+        moved = findings.changes.units
+        turned = moved["level_before"] != moved["level_after"]
+        far = turned | (moved["change"].abs() >= TOLD_CHANGE)
+        yield Topic.CHANGE, moved.index[far].tolist(), findings.changes.explain
     heading = trends.units["direction"].isin([d.value for d in _TOLD_DIRECTIONS])
     yield Topic.TREND, trends.units.index[heading].tolist(), trends.explain
     if findings.clusters is not None:
@@ -174,6 +232,15 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     ),
     "trends": ("direction", "slope", "slope_low", "slope_high", "snapshots"),
     "flips": ("before", "from_level", "to_level", "index_before", "index", "change", "worse"),
+    "changes": (
+        "index_before",
+        "restated",
+        "index_after",
+        "change",
+        *(cause.value for cause in PARTS),
+        "level_before",
+        "level_after",
+    ),
     "clusters": ("kind", "value", "neighbours", "neighbour_mean", "local_i", "p", "q"),
     "remedies": (
         "target",
@@ -194,13 +261,15 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 def tables(findings: Findings) -> dict[str, pd.DataFrame]:
     """Return the findings as tables, by unit code: those of :data:`COLUMNS` and ``readings``.
 
-    A finding that was not made (no neighbours, no measures) gives a table without rows.
+    A finding that was not made (no neighbours, no measures, no run before) gives a table without rows.
     """
     frames: dict[str, pd.DataFrame] = {
         "uncertainty": findings.uncertainty.units,
         "trends": findings.trends.units,
         "flips": findings.flips.flips.set_index("unit_code"),
     }
+    if findings.changes is not None:
+        frames["changes"] = findings.changes.units
     if findings.clusters is not None:
         frames["clusters"] = findings.clusters.units
     if findings.remedies is not None:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from huanjie_lib.contracts import TABLES
-from huanjie_lib.findings import Findings, find
+from huanjie_lib.findings import Findings, Published, find
 from huanjie_lib.parameters import Indicator, ParameterSet
 from huanjie_lib.risk.classification import classify, to_verify
 from huanjie_lib.risk.gates import evaluate_gates
@@ -147,6 +147,7 @@ def run_risk(
     *,
     as_of: dt.date,
     neighbours: pd.DataFrame | None = None,
+    published: Published | None = None,
     progress: Progress | None = None,
 ) -> RiskResult:
     """Compute index, points lost, colours and gates on a date, and the history that leads to it.
@@ -161,6 +162,8 @@ def run_risk(
         Date the run describes; nothing dated later is used.
     neighbours
         Pairs of neighbours (``unit_code``, ``neighbour_code``, ``link``); without them no cluster is found.
+    published
+        The last published run, to account for what has changed since.
     progress
         Called with a Chinese label, the step reached and the number of steps.
 
@@ -204,6 +207,7 @@ def run_risk(
     past = pd.concat(history, ignore_index=True)
     gates = evaluate_gates(prepared, parameters, as_of)
     findings = find(
+        tables,
         prepared,
         values,
         past,
@@ -212,6 +216,7 @@ def run_risk(
         previous=previous,
         points=points | {as_of: scores.points},
         neighbours=neighbours,
+        published=published,
     )
     index = history[-1][["unit_code", "as_of", "index", "index_low", "index_high", "level", "to_verify"]]
     return RiskResult(

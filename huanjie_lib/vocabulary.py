@@ -177,6 +177,7 @@ class Topic(Word):
 
     CERTAINTY = "certainty", "颜色把握"
     FLIP = "flip", "变色原因"
+    CHANGE = "change", "较上次评估"
     TREND = "trend", "走势"
     CLUSTER = "cluster", "周边情况"
     REMEDY = "remedy", "转色路径"

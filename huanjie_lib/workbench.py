@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from huanjie_lib import __version__, findings
-from huanjie_lib.errors import Fault, UsageError
+from huanjie_lib.contracts import TABLES
+from huanjie_lib.errors import DataError, Fault, UsageError
 from huanjie_lib.parameters import Framework, ParameterSet, load_parameters
 from huanjie_lib.pipeline import RiskResult, run_risk
 from huanjie_lib.risk.judgments import GroupJudgments
@@ -34,15 +35,18 @@ from huanjie_lib.risk.weighting import (
     propose_from_judgments,
 )
 from huanjie_lib.store.packs import write_pack
-from huanjie_lib.store.run_folder import Run, write_run
+from huanjie_lib.store.run_folder import Run, read_run, write_run
 
 if TYPE_CHECKING:
     from huanjie_lib.intake import Intake
+    from huanjie_lib.risk.backtest import Scorecard
 
 __all__ = [
     "WEIGHT_METHODS",
     "Assessment",
     "assess",
+    "backtest_city",
+    "backtest_panel",
     "judgments_for",
     "open_data",
     "propose_weights",
@@ -136,6 +140,7 @@ def _as_run(result: RiskResult) -> Run:
         uncertainty=found["uncertainty"],
         trends=found["trends"],
         flips=found["flips"],
+        changes=found["changes"],
         clusters=found["clusters"],
         remedies=found["remedies"],
         remedy_steps=found["remedy_steps"],
@@ -276,16 +281,33 @@ def write_proposal(
 
 
 def write_assessment(
-    data: Path, out: Path, *, as_of: dt.date, parameters: ParameterSet, progress: Progress | None = None
+    data: Path,
+    out: Path,
+    *,
+    as_of: dt.date,
+    parameters: ParameterSet,
+    previous: Path | None = None,
+    progress: Progress | None = None,
 ) -> Assessment:
     """Read a data folder, compute the run and write its folder, with the intake report beside it.
+
+    Parameters
+    ----------
+    data, out
+        Data folder, and run folder to write.
+    as_of, parameters
+        Date and parameters of the run.
+    previous
+        Run folder of an earlier date; the run then accounts for what has changed since, by cause.
+    progress
+        Called with a Chinese label, the step reached and the number of steps.
 
     Raises
     ------
     DataError
         If the data cannot be used.
     UsageError
-        If ``out`` lies in the data folder or is a file.
+        If ``out`` lies in the data folder or is a file, or ``previous`` is ``out`` or not of an earlier date.
     """
     from huanjie_lib.intake import IssueLevel, write_report
 
@@ -296,9 +318,15 @@ def write_assessment(
         )
     if out.is_file():
         raise UsageError("结果不能写成文件", [Fault("评估文件夹", str(out), "一个文件夹", "换一个文件夹")])
+    earlier = None if previous is None else _earlier_run(previous, out, as_of)
     intake = open_data(data, parameters, progress=progress)
     result = run_risk(
-        intake.tables, parameters, as_of=as_of, neighbours=_neighbours(intake, as_of), progress=progress
+        intake.tables,
+        parameters,
+        as_of=as_of,
+        neighbours=_neighbours(intake, as_of),
+        published=None if earlier is None else _published(earlier),
+        progress=progress,
     )
     if progress is not None:
         progress("写出评估文件夹", 0, 1)
@@ -311,10 +339,34 @@ def write_assessment(
         inputs=intake.digests(),
         code_version=__version__,
         intake=intake.totals() | {f"{level.value}s": intake.number(level) for level in IssueLevel},
+        previous=earlier,
     )
     if progress is not None:
         progress("写出评估文件夹", 1, 1)
     return Assessment(intake=intake, result=result, manifest=manifest)
+
+
+def _earlier_run(folder: Path, out: Path, as_of: dt.date) -> Run:
+    """Read the run that a change account starts from, or refuse it."""
+    if folder.resolve() == out.resolve():
+        fault = Fault("上次评估", str(folder), "与本次不同的文件夹", "把本次评估写到另一个文件夹")
+        raise UsageError("上次评估会被本次覆盖", [fault])
+    run = read_run(folder)
+    if run.as_of >= as_of:
+        fault = Fault("上次评估", f"截至{run.as_of}", f"早于{as_of}的评估", "换一个更早的评估文件夹")
+        raise UsageError("上次评估不早于本次", [fault])
+    return run
+
+
+def _published(run: Run) -> findings.Published:
+    """Return what a change account needs of an earlier run."""
+    values = run.indicators.pivot(index="unit_code", columns="indicator", values="value")
+    return findings.Published(
+        as_of=run.as_of,
+        parameters=run.parameters,
+        values=values[[i.id for i in run.parameters.framework.indicators]],
+        level=run.index.set_index("unit_code")["level"],
+    )
 
 
 def _neighbours(intake: Intake, as_of: dt.date) -> pd.DataFrame:
@@ -336,3 +388,120 @@ def _boundaries(intake: Intake, result: RiskResult) -> Any:
         return None
     frame = intake.boundaries
     return frame[frame["unit_code"].isin(result.units["unit_code"])][["unit_code", "geometry"]]
+
+
+def backtest_panel(
+    history: str | Path,
+    outcomes: str | Path,
+    *,
+    unit: str,
+    term: str,
+    outcome: str,
+    test_term: int | str,
+    parameters: ParameterSet | None = None,
+    directions: Mapping[str, int] | None = None,
+    neighbours: str | Path | None = None,
+    region: str | None = None,
+    features: Sequence[str] | None = None,
+    capacities: Sequence[int] | None = None,
+    draws: int = 1000,
+    seed: int = 20261031,
+) -> Scorecard:
+    """Read a panel of past elections and put one of its terms to the test.
+
+    Parameters
+    ----------
+    history, outcomes
+        CSV or Parquet files with one row a unit and term; they may be the same file.
+    parameters
+        A pack whose metrics are columns of the history: its index is tested beside the models, and its
+        reference points tell directions. Without one there is no index.
+    neighbours
+        A file with the columns region and neighbour.
+    unit, term, outcome, test_term, directions, region, features, capacities, draws, seed
+        See :func:`huanjie_lib.risk.backtest.backtest`.
+
+    Raises
+    ------
+    LeakageError
+        If a feature could not have been known before the election.
+    DataError
+        If a file or a column cannot be used.
+    """
+    from huanjie_lib.intake.panel import read_panel
+    from huanjie_lib.risk.backtest import backtest  # scikit-learn takes a second that others need not wait
+    from huanjie_lib.risk.panel import keyed, panel_directions, panel_index
+
+    tables = {path: read_panel(Path(path), text=(unit, term)) for path in {history, outcomes}}
+    index, told = None, dict(directions or {})
+    if parameters is not None:
+        panel = keyed(tables[history], [unit, term], unit, term, "--history")
+        index = panel_index(panel, parameters, unit=unit, term=term)
+        usable = set(panel.columns) if features is None else set(features)
+        given = panel_directions(parameters.framework)
+        told = {name: sign for name, sign in given.items() if name in usable} | told
+    return backtest(
+        tables[history],
+        tables[outcomes],
+        unit=unit,
+        term=term,
+        outcome=outcome,
+        test_term=test_term,
+        region=region,
+        features=features,
+        directions=told,
+        index=index,
+        classification=None if parameters is None else parameters.classification,
+        neighbours=None if neighbours is None else read_panel(Path(neighbours), text=("region", "neighbour")),
+        capacities=capacities,
+        draws=draws,
+        seed=seed,
+        version="" if parameters is None else parameters.version,
+    )
+
+
+def backtest_city(
+    intake: Intake, *, test_term: int, parameters: ParameterSet | None = None, draws: int = 1000
+) -> Scorecard:
+    """Put a past election of the city itself to the test, with the index as it stood before it.
+
+    Parameters
+    ----------
+    intake
+        Result of :func:`open_data`, with election history and outcomes.
+    test_term
+        Year of the election.
+    parameters
+        The default pack when omitted. The index is that part of it which was on record before the election,
+        see :func:`huanjie_lib.risk.panel.city_panel`.
+    draws
+        Bootstrap draws.
+
+    Raises
+    ------
+    DataError
+        If there is no election history or no outcome.
+    """
+    from huanjie_lib.risk.backtest import backtest
+    from huanjie_lib.risk.panel import city_panel
+
+    lacking = [name for name in ("election_history", "outcomes") if name not in intake.tables]
+    if lacking:
+        raise DataError(
+            "不能回测",
+            [Fault(TABLES[name].label, "没有数据", "往届选举和选情结果", "补充往届数据") for name in lacking],
+        )
+    pack = parameters or load_parameters()
+    panel, index = city_panel(intake.tables, pack)
+    return backtest(
+        panel,
+        intake.tables["outcomes"][["unit_code", "term", "outcome"]],
+        unit="unit_code",
+        term="term",
+        outcome="outcome",
+        test_term=test_term,
+        index=None if index.empty else index,
+        classification=pack.classification,
+        draws=draws,
+        version=pack.version,
+    )

@@ -137,6 +137,7 @@ def _findings(
             uncertainty=simulate(values, kinds, framework, cuts, rng=1, assumptions=parameters.assumptions),
             trends=find_trends(history, framework, least=3),
             flips=find_flips(lately, framework),
+            changes=None,
             clusters=find_clusters(100.0 - now["index"], chain, seed=1, fdr=0.5),
             remedies=find_remedies(values, kinds, now["level"], parameters, as_of=AS_OF),
             signals=find_signals(prepare({"units": units}), parameters, AS_OF),

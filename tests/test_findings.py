@@ -8,21 +8,35 @@ import datetime as dt
 import pandas as pd
 import pytest
 
-from huanjie_lib.findings import COLUMNS, Findings, readings, tables
+from huanjie_lib.findings import COLUMNS, Findings, Published, readings, tables
 from huanjie_lib.intake.neighbours import neighbour_pairs
 from huanjie_lib.parameters import load_parameters
 from huanjie_lib.pipeline import RiskResult, run_risk
+from huanjie_lib.risk.change_account import PARTS
 from huanjie_lib.sample import make_city
 from huanjie_lib.vocabulary import Topic
 
 AS_OF = dt.date(2026, 10, 31)
+BEFORE = dt.date(2026, 9, 30)
+
+
+def published(run: RiskResult) -> Published:
+    return Published(
+        as_of=run.as_of,
+        parameters=run.parameters,
+        values=run.indicators.pivot(index="unit_code", columns="indicator", values="value"),
+        level=run.index.set_index("unit_code")["level"],
+    )
 
 
 @pytest.fixture(scope="module")
 def result() -> RiskResult:
     city = make_city(units=200)
     pairs = neighbour_pairs(city.tables["units"], city.geometry)
-    return run_risk(city.tables, load_parameters(), as_of=AS_OF, neighbours=pairs)
+    before = run_risk(city.tables, load_parameters(), as_of=BEFORE)
+    return run_risk(
+        city.tables, load_parameters(), as_of=AS_OF, neighbours=pairs, published=published(before)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -54,15 +68,18 @@ def test_tables_hold_their_columns_by_unit_code(found: Findings) -> None:
 def test_equal_runs_tell_the_same(result: RiskResult) -> None:
     city = make_city(units=200)
     pairs = neighbour_pairs(city.tables["units"], city.geometry).sample(frac=1, random_state=1)
-    again = run_risk(city.tables, load_parameters(), as_of=AS_OF, neighbours=pairs)
+    before = run_risk(city.tables, load_parameters(), as_of=BEFORE)
+    again = run_risk(
+        city.tables, load_parameters(), as_of=AS_OF, neighbours=pairs, published=published(before)
+    )
     for name, frame in tables(again.findings).items():
         pd.testing.assert_frame_equal(frame, tables(result.findings)[name], check_exact=True)
 
 
 def test_a_finding_that_was_not_made_gives_an_empty_table(found: Findings) -> None:
-    less = dataclasses.replace(found, clusters=None, remedies=None)
+    less = dataclasses.replace(found, changes=None, clusters=None, remedies=None)
     frames = tables(less)
-    for name in ("clusters", "remedies", "remedy_steps"):
+    for name in ("changes", "clusters", "remedies", "remedy_steps"):
         assert frames[name].empty
         assert tuple(frames[name].columns) == ("unit_code", *COLUMNS[name])
     assert set(frames["readings"]["topic"]) <= {"certainty", "flip", "trend"}
@@ -76,6 +93,20 @@ def test_a_colour_that_changed_is_put_down_to_indicators(found: Findings) -> Non
     moved = flips.causes.groupby("unit_code")["points"].sum()
     change = flips.to_frame().set_index("unit_code")["change"]
     assert (moved + change.loc[moved.index]).abs().max() < 1e-9
+
+
+def test_the_change_account_agrees_with_both_runs(result: RiskResult) -> None:
+    changes = result.findings.changes
+    assert changes is not None
+    account = changes.to_frame()
+    now = result.index.set_index("unit_code")
+    before = result.history[result.history["as_of"] == pd.Timestamp(BEFORE)].set_index("unit_code")
+    assert (account["index_after"] - now["index"]).abs().max() < 1e-9
+    assert (account["index_before"] - before["index"]).abs().max() < 1e-9
+    assert (account["level_after"] == now["level"]).all()
+    parts = account[[cause.value for cause in PARTS]].sum(axis=1)
+    assert (parts - account["change"]).abs().max() < 1e-9
+    assert "变色" in changes.summary()
 
 
 def test_readings_say_what_there_is_to_say_and_nothing_of_leads(found: Findings) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from huanjie_lib.errors import DataError, UsageError
 from huanjie_lib.parameters import load_parameters
-from huanjie_lib.store.run_folder import RUN_TABLES, Run, read_run
+from huanjie_lib.store.run_folder import RUN_TABLES, Run, file_digest, read_run
 from huanjie_lib.workbench import (
     WEIGHT_METHODS,
     assess,
@@ -100,3 +100,24 @@ def test_a_proposal_and_its_table_are_written_together_or_not_at_all(small_run: 
         write_proposal(small_run, proposal, tmp_path / "b", **words)
     assert not (tmp_path / "b").exists()
     assert load_parameters(tmp_path / "a").framework.reason == "试算"
+
+
+def test_an_earlier_run_is_accounted_for_and_a_wrong_one_refused(small_city: Path, tmp_path: Path) -> None:
+    parameters = load_parameters()
+    before, now = tmp_path / "before", tmp_path / "now"
+    write_assessment(small_city, before, as_of=dt.date(2026, 9, 30), parameters=parameters)
+    done = write_assessment(
+        small_city, now, as_of=dt.date(2026, 10, 31), parameters=parameters, previous=before
+    )
+    assert done.manifest["previous"] == {
+        "as_of": "2026-09-30",
+        "manifest_sha256": file_digest(before / "manifest.json"),
+    }
+    run = read_run(now)
+    assert len(run.changes) == len(run.index)
+    assert "change" in set(run.readings["topic"])
+    for previous, words in ((now, "上次评估会被本次覆盖"), (before, "上次评估不早于本次")):
+        with pytest.raises(UsageError, match=words):
+            write_assessment(
+                small_city, now, as_of=dt.date(2026, 9, 30), parameters=parameters, previous=previous
+            )

@@ -22,10 +22,11 @@ Layout (all tables Parquet, all text UTF-8, no clock time anywhere, so that equa
 ``uncertainty``
     unit_code, p_red, p_yellow, p_green, index_mean, index_sd, rank_low, rank_high, most_likely, contested,
     missing (:class:`huanjie_lib.risk.uncertainty.Uncertainty`); empty where the pack declares no uncertainty.
-``trends``, ``flips``, ``clusters``, ``remedies``, ``remedy_steps``
+``trends``, ``flips``, ``changes``, ``clusters``, ``remedies``, ``remedy_steps``
     unit_code and the columns of :data:`huanjie_lib.findings.COLUMNS`: slopes over the snapshots, changes of
-    colour since the snapshot before, neighbouring trouble, the cheapest way to the next colour and its steps.
-    Without boundaries ``clusters`` is empty; without a measures library the remedies are.
+    colour since the snapshot before, movements since an earlier run by cause, neighbouring trouble, the
+    cheapest way to the next colour and its steps. Empty are ``changes`` without an earlier run, ``clusters``
+    without neighbours, the remedies without measures.
 ``readings``
     unit_code, topic, text: what the findings say, in sentences.
 ``restricted/signals``
@@ -79,6 +80,7 @@ RUN_TABLES: tuple[str, ...] = (
     "uncertainty",
     "trends",
     "flips",
+    "changes",
     "clusters",
     "remedies",
     "remedy_steps",
@@ -97,8 +99,8 @@ class Run:
         Date the run describes.
     parameters
         Resolved parameters.
-    index, points_lost, gates, indicators, history, freshness, units, uncertainty, trends, flips, clusters, \
-    remedies, remedy_steps, readings
+    index, points_lost, gates, indicators, history, freshness, units, uncertainty, trends, flips, changes, \
+    clusters, remedies, remedy_steps, readings
         Tables of the module description.
     manifest
         Digests of inputs and outputs, versions and counts; empty before the run is written.
@@ -118,6 +120,7 @@ class Run:
     uncertainty: pd.DataFrame
     trends: pd.DataFrame
     flips: pd.DataFrame
+    changes: pd.DataFrame
     clusters: pd.DataFrame
     remedies: pd.DataFrame
     remedy_steps: pd.DataFrame
@@ -201,6 +204,7 @@ def write_run(
     inputs: list[dict[str, Any]],
     code_version: str,
     intake: Mapping[str, Any],
+    previous: Run | None = None,
 ) -> dict[str, Any]:
     """Write a run folder and return its manifest.
 
@@ -220,6 +224,8 @@ def write_run(
         Version of the package.
     intake
         Counts of the intake report.
+    previous
+        Earlier run that ``changes`` starts from, named in the manifest.
 
     Returns
     -------
@@ -257,6 +263,12 @@ def write_run(
         "parameter_digest": run.parameters.digest,
         "region": run.parameters.region,
         "inputs": inputs,
+        "previous": None
+        if previous is None or previous.path is None
+        else {
+            "as_of": previous.as_of.isoformat(),
+            "manifest_sha256": file_digest(previous.path / "manifest.json"),
+        },
         "intake": dict(intake),
         "counts": {
             "units": len(run.index),

@@ -20,7 +20,9 @@ def loaded_by(statement: str) -> set[str]:
     return set(done.stdout.split())
 
 
-@pytest.mark.parametrize("module", ["huanjie_lib", "huanjie_lib.risk", "huanjie_lib.pipeline"])
+@pytest.mark.parametrize(
+    "module", ["huanjie_lib", "huanjie_lib.cli", "huanjie_lib.risk", "huanjie_lib.pipeline"]
+)
 def test_import_loads_nothing_heavy(module: str) -> None:
     loaded = loaded_by(f"import {module}")
     assert "huanjie_lib" in loaded

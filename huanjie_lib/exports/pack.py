@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
     from matplotlib.figure import Figure
 
-__all__ = ["EXPORT_FORMAT", "FORMATS", "export_run"]
+__all__ = ["EXPORT_FORMAT", "FORMATS", "earlier_export", "export_run", "put_files"]
 
 EXPORT_FORMAT: Final = "huanjie-export/1"
 
@@ -90,7 +90,7 @@ def export_run(
         wanted = tuple(kind for kind in wanted if kind not in _MAPS)
         omitted = dict.fromkeys(_MAPS, "村（社区）没有边界和坐标，不能制图")
     names = {kind: _NAMES[kind].format(as_of=run.as_of.isoformat()) for kind in wanted}
-    earlier = _earlier(out, names.values())
+    earlier = earlier_export(out, names.values())
     makers = _makers(run)
     made: dict[str, bytes] = {}
     for step, kind in enumerate(wanted):
@@ -113,7 +113,7 @@ def export_run(
     }
     text = json.dumps(manifest, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
     stale = _stale(out, earlier, manifest)
-    _put(out, {**made, _MANIFEST: text.encode()}, stale)
+    put_files(out, {**made, _MANIFEST: text.encode()}, stale)
     return [out / name for name in (*made, _MANIFEST)]
 
 
@@ -170,8 +170,17 @@ def _boundaries(run: Run) -> gpd.GeoDataFrame:
     return run.boundaries()
 
 
-def _earlier(out: Path, names: Iterable[str]) -> dict[str, Any]:
+def earlier_export(out: Path, names: Iterable[str], *, kind: str = EXPORT_FORMAT) -> dict[str, Any]:
     """Return the manifest of the earlier export in a folder, if any.
+
+    Parameters
+    ----------
+    out
+        The folder.
+    names
+        Files that are about to be written there.
+    kind
+        The ``format`` that the manifest of an earlier export of this kind names.
 
     Raises
     ------
@@ -184,7 +193,7 @@ def _earlier(out: Path, names: Iterable[str]) -> dict[str, Any]:
     if not out.exists() or not any(out.iterdir()):
         return {}
     manifest = _read_manifest(out / _MANIFEST)
-    if manifest.get("format") != EXPORT_FORMAT:
+    if manifest.get("format") != kind:
         raise UsageError(
             "导出文件夹里有别的文件",
             [Fault("--out", str(out), "空文件夹、新文件夹或上次导出的文件夹", "换一个文件夹")],
@@ -222,7 +231,7 @@ def _stale(out: Path, earlier: Mapping[str, Any], manifest: Mapping[str, Any]) -
     return [path for path in rest if _is_as_left(path, earlier)]
 
 
-def _put(out: Path, files: Mapping[str, bytes], stale: Sequence[Path]) -> None:
+def put_files(out: Path, files: Mapping[str, bytes], stale: Sequence[Path]) -> None:
     """Write files beside their places, then move them there in order."""
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out, prefix=".export-") as folder:

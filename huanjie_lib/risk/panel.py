@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -24,6 +24,7 @@ __all__ = [
     "Features",
     "before",
     "candidate_columns",
+    "city_panel",
     "derive_regions",
     "keyed",
     "known_part",
@@ -44,6 +45,7 @@ _NAME = re.compile(
     r"(?P<region>.{1,8}?(?:自治州|地区|[縣县市州盟旗]))(?P<locality>.{1,10}?(?:街道|[鄉乡鎮镇區区市]))?"
 )
 _LEAST_REGIONS = 5
+_KNOWN_SHARE = 0.5
 
 
 # ---------------------------------------------------------------- regions
@@ -177,6 +179,83 @@ def panel_index(panel: pd.DataFrame, parameters: ParameterSet, *, unit: str, ter
         index = scores.index.mask(values.value.isna().all(axis=1))
         frames.append(pd.DataFrame({"unit": index.index, "term": year, "index": index.to_numpy()}))
     return pd.concat(frames, ignore_index=True)
+
+
+def city_panel(
+    tables: Mapping[str, pd.DataFrame], parameters: ParameterSet
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return a city's past elections as a panel, and the index as it would have stood before each next one.
+
+    The row of a term holds what the election of that term showed (shares instead of counts) and the figures
+    last reported **before the first polling day of the next term**. The index of a term is computed from what
+    was on record on the day before that polling day, with the indicators that were known for at least half of
+    the units and not the same for all (:func:`known_part`): of a past election most were never recorded.
+
+    Parameters
+    ----------
+    tables
+        Contract tables; ``units`` and ``election_history`` are required.
+    parameters
+        Framework and rules.
+
+    Returns
+    -------
+    tuple
+        The panel (unit_code, term, features) and the index (unit, term, index; empty where nothing was
+        known), without the last term for the index: no election follows it.
+
+    Raises
+    ------
+    KeyError
+        If a required table is not there.
+    """
+    elections = tables["election_history"]
+    ballots, winner = (elections[name].astype("Float64") for name in ("ballots", "winner_votes"))
+    runner_up = elections["runner_up_votes"].astype("Float64")
+    runner_up = runner_up.mask(runner_up.isna() & (elections["candidates"] == 1), 0.0)
+    panel = pd.DataFrame(
+        {
+            "unit_code": elections["unit_code"],
+            "term": elections["term"],
+            "electors": elections["electors"],
+            "turnout": ballots / elections["electors"].astype("Float64"),
+            "invalid_share": elections["invalid_ballots"].astype("Float64") / ballots,
+            "proxy_share": elections["proxy_ballots"].astype("Float64") / ballots,
+            "candidates": elections["candidates"],
+            "margin": (winner - runner_up) / (winner + runner_up),
+            "rerun": elections["rerun"],
+            "incident": elections["incident"],
+        }
+    )
+    first_day = elections.groupby("term")["election_on"].min().sort_index()
+    prepared = prepare(tables)
+    reported, indices = [], []
+    for term, following in zip(first_day.index[:-1], first_day.iloc[1:], strict=True):
+        eve = (following - pd.Timedelta(days=1)).date()
+        if "facts" in tables:
+            reported.append(_reported(tables["facts"], eve).assign(term=term))
+        values = indicator_values(prepared, parameters, eve)
+        known = (values.value.notna().mean() >= _KNOWN_SHARE) & (values.value.nunique() > 1)
+        usable = list(known.index[known])
+        if usable:
+            part = known_part(parameters.framework, usable)
+            kinds = values.units["unit_kind"].astype("str")
+            scores = score(values.value[[i.id for i in part.indicators]], kinds, part)
+            nothing = values.value[usable].isna().all(axis=1)
+            index = scores.index.mask(nothing).rename_axis("unit").reset_index(name="index")
+            indices.append(index.assign(term=term)[["unit", "term", "index"]])
+    if reported:
+        panel = panel.merge(pd.concat(reported), on=["unit_code", "term"], how="left")
+    empty = pd.DataFrame({"unit": [], "term": [], "index": []})
+    return panel, pd.concat(indices, ignore_index=True) if indices else empty
+
+
+def _reported(facts: pd.DataFrame, eve: dt.date) -> pd.DataFrame:
+    """Return by unit the figures last reported by a date, one column a metric."""
+    rows = facts[facts["as_of"] <= pd.Timestamp(eve)].sort_values("as_of", kind="stable")
+    last = rows.drop_duplicates(["unit_code", "metric"], keep="last")
+    wide = last.pivot(index="unit_code", columns="metric", values="value")
+    return wide.rename_axis(columns=None).reset_index()
 
 
 def panel_directions(framework: Framework) -> dict[str, int]:

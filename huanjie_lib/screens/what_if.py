@@ -373,7 +373,7 @@ class WhatIfModel(traitlets.HasTraits):
             )
         found = []
         if self.is_adopted:
-            found.append("权重和分界线与现行相同，没有可写的方案；请先移动滑块。")
+            found.append("权重和分界线没有改动，请先移动滑块。")
         for label, text, most in (
             ("提出人", self._author, LONGEST_AUTHOR),
             ("调整理由", self._reason, LONGEST_REASON),

@@ -265,7 +265,7 @@ def test_a_proposal_needs_author_and_reason_and_gives_what_was_shown(screen: Wha
     button = page.get_by_role("button", name="写出方案")
     said = page.locator(".hj-said")
     expect(button).to_be_disabled()
-    expect(said).to_contain_text("权重和分界线与现行相同")
+    expect(said).to_contain_text("权重和分界线没有改动")
     screen.set("finance_audit", 260)
     expect(said).to_contain_text("请填写提出人")
     page.get_by_label("提出人").fill("王敏")

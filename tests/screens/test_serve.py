@@ -100,6 +100,31 @@ class TestRefusals:
         with pytest.raises(UsageError, match="口令不能为空"):
             serve(small_run.path, port=0, token="", announce=never)
 
+    @pytest.mark.parametrize(
+        ("options", "found"),
+        [
+            ({"screen": "overview"}, "界面 overview"),
+            ({"screen": "what_if", "host": "0.0.0.0"}, "监听地址 0.0.0.0"),
+        ],
+    )
+    def test_proposals_only_on_this_machine_and_on_their_screen(
+        self, small_run: Run, tmp_path: Path, options: dict[str, str], found: str
+    ) -> None:
+        assert small_run.path is not None
+        folder = tmp_path / "proposals"
+        with pytest.raises(UsageError, match=found):
+            serve(small_run.path, port=0, proposals=folder, announce=never, **options)
+        assert not folder.exists()
+
+    def test_proposals_neither_in_the_run_nor_a_file(self, small_run: Run, tmp_path: Path) -> None:
+        assert small_run.path is not None
+        taken = tmp_path / "file"
+        taken.touch()
+        for folder in (small_run.path, small_run.path / "intake" / "x", taken):
+            with pytest.raises(UsageError, match="不能写方案"):
+                serve(small_run.path, port=0, screen="what_if", proposals=folder, announce=never)
+        assert not (small_run.path / "intake" / "x").exists()
+
     def test_environment_is_left_as_it_was(self, tmp_path: Path) -> None:
         before = dict(os.environ)
         with pytest.raises(DataError):
@@ -273,10 +298,11 @@ def test_the_browser_is_opened_on_a_page_that_leads_in(small_run: Run, tmp_path:
         assert process.wait(60) == 0
 
 
-def test_the_notebook_is_four_short_cells() -> None:
+@pytest.mark.parametrize("name", ["overview", "what_if"])
+def test_the_notebook_is_four_short_cells(name: str) -> None:
     import nbformat
 
-    book = nbformat.read(notebook_path("overview"), as_version=4)
+    book = nbformat.read(notebook_path(name), as_version=4)
     assert [cell.cell_type for cell in book.cells] == ["markdown", "code", "code", "code"]
     assert all(len(cell.source.splitlines()) <= 3 for cell in book.cells)
     assert all(not cell.get("outputs") for cell in book.cells)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from huanjie_lib.parameters import Framework
 
 __all__ = [
+    "adopted_weights",
     "completeness_figure",
     "indicator_completeness",
     "indicator_matrix",
@@ -149,6 +150,15 @@ def indicator_matrix(run: Run) -> tuple[pd.DataFrame, pd.Series[str]]:
     values = run.indicators.pivot(index="unit_code", columns="indicator", values="value")[ids]
     kinds = run.units.set_index("unit_code")["unit_kind"].reindex(values.index)
     return values, kinds
+
+
+def adopted_weights(framework: Framework) -> pd.DataFrame:
+    """Return the weight of every indicator within its dimension and in the index, with Chinese headings."""
+    table = weight_table(framework)
+    columns = {
+        "dimension_label": "维度", "indicator_label": "指标", "within": "维度内权重", "total": "占指数",
+    }  # fmt: skip
+    return table[list(columns)].rename(columns=columns).set_index(["维度", "指标"])
 
 
 def weight_comparison(adopted: Framework, proposal: Framework) -> pd.DataFrame:

@@ -82,6 +82,12 @@ def test_methods_stand_side_by_side_and_their_effects_are_counted(small_run: Run
     assert table.loc["人工调整", ["名次变化中位数", "名次相关"]].tolist() == pytest.approx([0, 1])
 
 
+def test_the_adopted_weights_multiply_out_to_one(small_run: Run) -> None:
+    table = analysis.adopted_weights(small_run.parameters.framework)
+    assert table["占指数"].sum() == pytest.approx(1)
+    assert table["维度内权重"].groupby(level="维度").sum().tolist() == pytest.approx([1] * 7)
+
+
 def test_figures_are_drawn_in_a_font_that_has_every_character(small_run: Run) -> None:
     values, kinds = analysis.indicator_matrix(small_run)
     proposal = equal_weights(small_run.parameters.framework)

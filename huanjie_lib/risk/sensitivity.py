@@ -83,20 +83,27 @@ class Sensitivity:
         """Return a copy of the city's table with Chinese headings."""
         return self.city.rename(columns={"input": "编号", "label": "判断", **_CITY_LABELS})
 
-    def explain(self, unit_code: str | None = None) -> str:
+    def explain(self, unit_code: str | None = None, *, name: str | None = None) -> str:
         """Return in Chinese which judgements matter most, for a unit or for the city's share of red.
+
+        Parameters
+        ----------
+        unit_code
+            The unit; the whole city when omitted.
+        name
+            What to call the unit; its code when omitted.
 
         Raises
         ------
         KeyError
             If there is no such unit.
         """
-        names = self.city["input"].tolist()
+        inputs = self.city["input"].tolist()
         share: npt.NDArray[Any]
         if unit_code is None:
             subject, share = "全市红色单位占比", self.city["red_share"].to_numpy()
         else:
-            subject, share = f"{unit_code}的选情指数", self.units[names].loc[unit_code].to_numpy()
+            subject, share = f"{name or unit_code}的选情指数", self.units[inputs].loc[unit_code].to_numpy()
         largest = [i for i in np.argsort(-share, kind="stable")[:3] if share[i] >= 0.01]
         if not largest:
             return f"{subject}不受这些判断影响。"

@@ -137,11 +137,10 @@ class Uncertainty:
         return text
 
     def _doubts(self, gaps: int) -> str:
-        doubts = []
-        if self.assumptions.weight_concentration is not None:
-            doubts.append("权重可能有出入")
+        judged = ["权重"] if self.assumptions.weight_concentration is not None else []
         if self.assumptions.reference_shift > 0:
-            doubts.append("评分标准可能有出入")
+            judged.append("评分标准")
+        doubts = [f"{'和'.join(judged)}可能有出入"] if judged else []
         if self.assumptions.data_error > 0:
             doubts.append("填报数可能有误差")
         if gaps:

@@ -485,8 +485,15 @@ class WeightEffect:
         """Return a copy of the figures by unit code."""
         return self.units.copy()
 
-    def explain(self, unit_code: str) -> str:
+    def explain(self, unit_code: str, *, name: str | None = None) -> str:
         """Return in Chinese what changes for a unit, and which dimensions' weights are behind it.
+
+        Parameters
+        ----------
+        unit_code
+            The unit.
+        name
+            What to call it; its code when omitted.
 
         Raises
         ------
@@ -495,13 +502,13 @@ class WeightEffect:
         """
         row: dict[str, Any] = dict(self.units.loc[unit_code])
         before, after = row["level"], row["proposed_level"]
-        labels = Level.labels()
+        labels, called = Level.labels(), name or unit_code
         if before == Level.UNKNOWN.value:
-            return f"{unit_code}没有填报任何数据，换权重也不能判断颜色，请先报数。"
+            return f"{called}没有填报任何数据，换权重也不能判断颜色，请先报数。"
         text = (
-            f"按方案，{unit_code}由{labels[before]}变为{labels[after]}"
+            f"按方案，{called}由{labels[before]}变为{labels[after]}"
             if before != after
-            else f"按方案，{unit_code}仍为{labels[after]}"
+            else f"按方案，{called}仍为{labels[after]}"
         )
         text += f"，选情指数{row['index']:.1f}→{row['proposed_index']:.1f}"
         moved = pd.Series(self.points.loc[unit_code])

@@ -195,7 +195,7 @@ def weight_changes(effect: WeightEffect, run: Run) -> pd.DataFrame:
     table = table.sort_values(["changed", "size"], ascending=[False, False], kind="stable")
     names = units[["county_name", "township_name", "unit_name"]].reindex(table.index)
     changed = names.loc[table["changed"], "unit_name"]
-    reasons = [effect.explain(str(code)).replace(str(code), name) for code, name in changed.items()]
+    reasons = [effect.explain(str(code), name=name) for code, name in changed.items()]
     return pd.DataFrame(
         {
             "统计用区划代码": table.index.astype("str"),
@@ -345,11 +345,17 @@ def weight_effect_figure(effect: WeightEffect, run: Run) -> Figure:
 
 
 def set_notebook_style() -> None:
-    """Set the shipped Chinese font for every figure of this Python session."""
+    """Set the shipped Chinese font for this session's figures; in a notebook, show them as pictures."""
     import matplotlib as mpl
 
     mpl.rcParams["font.family"] = register_matplotlib()
     mpl.rcParams["axes.unicode_minus"] = False
+    backend = mpl.get_backend(auto_select=False)
+    if backend is not None and "inline" in backend:
+        # A figure made without pyplot is shown as text until pyplot has loaded the notebook's backend.
+        import matplotlib.pyplot as plt
+
+        plt.switch_backend(backend)
 
 
 def new_axes(*, height: float) -> Axes:

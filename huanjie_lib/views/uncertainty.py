@@ -127,7 +127,7 @@ def contested_units(run: Run, *, most: int = 15) -> pd.DataFrame:
             **chances,
             "缺失项数": table["missing"],
             "说明": [
-                sure.explain(code).replace(code, name)
+                sure.explain(code, name=name)
                 for code, name in zip(table["unit_code"], table["unit_name"], strict=True)
             ],
         }

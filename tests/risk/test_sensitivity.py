@@ -69,6 +69,9 @@ def test_a_unit_that_loses_nothing_hangs_on_nothing() -> None:
     found = run(at(0.0, ["a"]), reference_shift=0.0)
     assert (found.units.to_numpy() == 0).all()
     assert found.explain("a") == "a的选情指数不受这些判断影响。"
+    assert found.explain("a", name="上云村") == "上云村的选情指数不受这些判断影响。"
+    with pytest.raises(KeyError):
+        found.explain("nobody")
 
 
 def test_table_has_chinese_labels_and_the_weightiest_first() -> None:

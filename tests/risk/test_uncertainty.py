@@ -310,6 +310,9 @@ def test_a_contested_colour_is_said_so_with_what_to_do() -> None:
     assert found.explain(contested).endswith(f"请先补齐{gaps}项缺失数据，再定颜色。")
     sure = found.units.index[top == 1.0][0]
     assert "颜色可靠" in found.explain(sure)
+    told = run(table, kinds, **EVERYTHING).explain(sure, name="上云村")
+    assert told.startswith("考虑到权重和评分标准可能有出入、填报数可能有误差")
+    assert "，上云村在100次测算中" in told
     assert repr(found) == (
         f"Uncertainty(units=400, draws=100, contested={found.units['contested'].sum()}, "
         "as_of=2026-10-31, parameters='default@1')"

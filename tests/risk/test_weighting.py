@@ -264,6 +264,7 @@ def test_the_sentence_names_the_dimension_behind_a_change_of_colour() -> None:
     assert effect.explain("a") == (
         "按方案，a由绿色变为黄色，选情指数80.0→70.0；财务审计的权重由20.0%升到30.0%，多扣10.0分。"
     )
+    assert effect.explain("a", name="上云村").startswith("按方案，上云村由绿色变为黄色，")
     with pytest.raises(KeyError):
         effect.explain("nobody")
 

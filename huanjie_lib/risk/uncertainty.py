@@ -407,7 +407,8 @@ def _bins(lost: Reals) -> npt.NDArray[np.intp]:
     """Return the bin of each index, counted on from draw to draw."""
     scaled = lost * lost.dtype.type(RANK_BINS / 100.0)
     scaled.clip(0, RANK_BINS - 1, out=scaled)
-    bins: npt.NDArray[np.int32] = scaled.astype(np.int32)  # from there to the width of an address: quicker than at once
+    # by way of 32 bits to the width of an address: quicker than at once
+    bins: npt.NDArray[np.int32] = scaled.astype(np.int32)
     bins += RANK_BINS * np.arange(len(lost), dtype=np.int32)[:, None]
     return bins.astype(np.intp, copy=False)
 

@@ -258,7 +258,7 @@ def _minimise(loss: Callable[[Floats], float], *, start: tuple[float, float]) ->
         np.clip(np.log(start), *np.transpose(_LOG_BOUNDS)),
         method="Nelder-Mead",
         bounds=_LOG_BOUNDS,
-        options={"xatol": 1e-4, "fatol": 1e-4, "maxiter": 2000},
+        options={"xatol": 1e-3, "fatol": 1e-3, "maxiter": 2000},
     )
     rate, dispersion = np.exp(found.x)
     return float(rate), float(dispersion)

@@ -101,7 +101,7 @@ def make_city(
     snapshots
         Number of monthly snapshots.
     plant_faults
-        Whether to plant faults and late returns; without, everything else is as it would be with them.
+        Whether to plant faults and late returns; without, every figure that none of them touches is the same.
 
     Raises
     ------

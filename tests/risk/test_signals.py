@@ -114,8 +114,9 @@ def test_no_cut_off_tells_planted_proxies_from_the_city_s_own(trials: list[Trial
         shares.append((last["proxy_ballots"] / last["ballots"]).to_numpy(dtype=float))
         planted.append(last["unit_code"].isin(one.planted("proxy_share")).to_numpy())
     share, truth = np.concatenate(shares), np.concatenate(planted)
-    cut = np.quantile(share[truth], 0.1)
-    assert (share[~truth] >= cut).sum() > truth.sum()
+    cut = np.quantile(share[truth], 0.2)  # recall 0.8
+    above = share >= cut
+    assert (above & ~truth).sum() > 0.5 * above.sum()
     false = [proportion(t.flagged("proxy_share"), t.planted("proxy_share")) for t in trials]
     assert np.mean(false) <= 0.1
 
@@ -128,7 +129,7 @@ def test_proxies_beyond_the_city_s_own_are_recovered(clean: list[Trial]) -> None
         last = np.flatnonzero(history["term"] == history["term"].max())
         chosen = rng.choice(last, 6, replace=False)
         ballots = history["ballots"].to_numpy(dtype=np.int64)[chosen]
-        history.loc[chosen, "proxy_ballots"] = np.round(ballots * rng.uniform(0.5, 0.75, 6)).astype(np.int64)
+        history.loc[chosen, "proxy_ballots"] = np.round(ballots * rng.uniform(0.45, 0.7, 6)).astype(np.int64)
         truth = set(history.loc[chosen, "unit_code"])
         tables = {"units": one.city.tables["units"], "election_history": history}
         signals = find_signals(prepare(tables), PARAMETERS, one.city.as_of)

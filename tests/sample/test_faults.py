@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from huanjie_lib.pipeline import RiskResult
-from huanjie_lib.sample import City
+from huanjie_lib.sample import City, make_city
+from huanjie_lib.sample.faults import TRUTH_COLUMNS
 
 KINDS = {
     "dispute_without_plan": "disputes",
@@ -180,3 +181,19 @@ def test_late_returns_are_missing_and_cluster(city: City) -> None:
     assert by_town.iloc[0] >= 4
     complete = len(last) / (400 * facts["metric"].nunique())
     assert 0.95 < complete < 1.0
+
+
+def test_without_faults_every_other_row_is_as_it_is_with_them() -> None:
+    faulty, clean = (make_city(units=90, snapshots=2, plant_faults=plant) for plant in (True, False))
+    assert len(clean.truth) == 0
+    assert tuple(clean.truth.columns) == TRUTH_COLUMNS
+    assert set(clean.tables) == set(faulty.tables)
+    for name, frame in clean.tables.items():
+        if "unit_code" not in frame:
+            pd.testing.assert_frame_equal(frame, faulty.tables[name])
+            continue
+        theirs = faulty.truth["table"].isin([name, "roll_checks"])  # electors in facts are those of the roll
+        touched = faulty.truth.loc[theirs, "unit_code"]
+        rest = [f[~f["unit_code"].isin(touched)].reset_index(drop=True) for f in (frame, faulty.tables[name])]
+        assert len(rest[0])
+        pd.testing.assert_frame_equal(*rest)

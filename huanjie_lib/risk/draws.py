@@ -274,7 +274,11 @@ class LossModel:
                 part = drawn if inside.all() else drawn[:, inside]
                 part = part if group.power == 1.0 else part**group.power
                 part = part * w[:, tile.cell_row[inside] - group.rows.start]
-                mass[:, units[first]] += np.add.reduceat(part, first, axis=1)
+                of_units = np.add.reduceat(part, first, axis=1)
+                if len(first) == len(tile.units):
+                    mass += of_units
+                else:
+                    mass[:, units[first]] += of_units
             mass = _power_mean(mass, group, start, stop)
             out = mass if out is None else out + mass
         assert out is not None

@@ -634,7 +634,6 @@ class WhatIfView:
             dimensions=model.framework.dimensions,
             cuts=CUTS,
             dials=values,
-            adopted=values,
             basis=self._basis(),
             count=count_text,
         )

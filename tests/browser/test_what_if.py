@@ -373,16 +373,15 @@ def live_bytes(frames: list[tuple[str, bytes]]) -> tuple[list[int], list[int]]:
     return moves, rests
 
 
-#: Tables that the screen shows or computes from; the others of a tiled run are empty.
-SHOWN = {"boundaries", "gates", "history", "index", "indicators", "points_lost", "uncertainty", "units"}
+#: Tables that the screen computes from; the others of a tiled run are empty.
+USED = {"boundaries", "history", "index", "indicators", "units"}
 
 
 def tiled(run: Path, out: Path, units: int) -> Path:
     """Write a run of more units: the city again and again, each time under other codes and further east."""
-    codes = pd.read_parquet(run / "units.parquet")["unit_code"]
+    codes = sorted(pd.read_parquet(run / "units.parquet")["unit_code"])
     copies = -(-units // len(codes))
-    kept = {f"{10 + copy}{code[2:]}" for copy in range(copies) for code in codes}
-    kept = set(sorted(kept)[:units])
+    last = f"{9 + copies}{codes[(units - 1) % len(codes)][2:]}"
     out.mkdir()
     for path in run.iterdir():
         if path.suffix == ".json":
@@ -391,7 +390,7 @@ def tiled(run: Path, out: Path, units: int) -> Path:
             continue
         read = gpd.read_parquet if path.stem == "boundaries" else pd.read_parquet
         frame = read(path)
-        if path.stem not in SHOWN:
+        if path.stem not in USED:
             frame = frame.iloc[:0]
         if "unit_code" in frame:
             parts = []
@@ -404,7 +403,7 @@ def tiled(run: Path, out: Path, units: int) -> Path:
                     part["longitude"] += 1.5 * copy
                 if path.stem == "boundaries":
                     part["geometry"] = part.geometry.translate(1.5 * copy)
-                parts.append(part[part["unit_code"].isin(kept)])
+                parts.append(part[part["unit_code"] <= last])
             frame = pd.concat(parts, ignore_index=True)
         frame.to_parquet(out / path.name, index=False)
     return out

@@ -77,10 +77,14 @@ def writer(small_run: Run, tmp_path: Path) -> WhatIfModel:
 
 @pytest.fixture(scope="module")
 def city(small_city: Path) -> Run:
-    """A whole city assessed with equal dimension weights."""
+    """A whole city assessed with equal weights for six dimensions and none for the last."""
     pack = load_parameters()
-    sevenths = tuple(d.model_copy(update={"weight": 1 / 7}) for d in pack.framework.dimensions)
-    framework = pack.framework.model_copy(update={"dimensions": sevenths})
+    *six, last = pack.framework.dimensions
+    weighted = (
+        *(d.model_copy(update={"weight": 1 / 6}) for d in six),
+        last.model_copy(update={"weight": 0.0}),
+    )
+    framework = pack.framework.model_copy(update={"dimensions": weighted})
     parameters = pack.model_copy(update={"framework": framework})
     return assess(open_data(small_city), as_of=AS_OF, parameters=parameters)
 
@@ -240,9 +244,9 @@ class TestModel:
         assert model.is_adopted
 
     def test_adopted_weights_that_cannot_be_shown_exactly_are_still_the_adopted_ones(self, city: Run) -> None:
-        """A seventh is 14.3 % or 14.2 % on screen; opening the screen must not move anyone."""
+        """A sixth is 16.6 % or 16.7 % on screen; opening the screen must not move anyone."""
         model = WhatIfModel(city)
-        assert sorted(model.tenths) == [142, 143, 143, 143, 143, 143, 143]
+        assert sorted(model.tenths) == [0, 166, 166, 167, 167, 167, 167]
         assert model.is_adopted
         assert not model.changes.changed.any()
         model.move(AUDIT, 200)
@@ -250,6 +254,18 @@ class TestModel:
         assert sum(model.tenths) == 1000
         model.restore()
         assert model.is_adopted
+
+    def test_a_dimension_without_weight_has_no_history_and_stays_without(self, city: Run) -> None:
+        model = WhatIfModel(city)
+        last = model.dimensions[-1]
+        assert model.fixed(last)
+        with pytest.raises(ValueError, match="may not move"):
+            model.move(last, 100)
+        with pytest.raises(traitlets.TraitError, match="no history"):
+            model.shares = (900.0, 0.0, 0.0, 0.0, 0.0, 0.0, 100.0)
+        model.move(AUDIT, 0)
+        assert model.tenths[-1] == 0
+        assert "不能在这里调整" in child(WhatIfView(model), "dials").html
 
     def test_rows_agree_with_counts_and_say_why(self, model: WhatIfModel, small_run: Run) -> None:
         model.move(AUDIT, 900)

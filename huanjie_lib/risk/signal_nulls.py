@@ -117,7 +117,7 @@ def beta_binomial_tail(count: Ints, size: Ints, mean: Floats, precision: Floats 
     >>> beta_binomial_tail(np.array([0, 1, 4]), np.array([4, 4, 4]), 0.5 * one, 2.0).round(12).tolist()
     [1.0, 0.8, 0.2]
     """
-    upper = _summed(count, size, size, mean, np.broadcast_to(precision, mean.shape))
+    upper = _Span.of(count, size, size).sums(mean, precision)
     return np.where(count <= 0, 1.0, np.minimum(upper, 1.0))
 
 
@@ -215,17 +215,15 @@ def fit_beta_binomial(count: Ints, size: Ints, *, share: Floats | None = None) -
     expected = np.ones(len(count)) if share is None else share
     cut, censored = _cut(count.astype(np.float64), size * expected)
     most = np.minimum(cut, size).astype(np.int64)
+    as_it_is = _Span.of(count[~censored], count[~censored], size[~censored])
+    up_to_cut = _Span.of(np.zeros_like(most[censored]), most[censored], size[censored])
 
     def loss(point: Floats) -> float:
         null = BetaBinomial(float(np.exp(point[0])), float(np.exp(point[1])))
         mean = null.mean_share(expected)
-        precision = np.full(mean.shape, null.precision)
-        seen = _log_probability(count[~censored], size[~censored], mean[~censored], precision[~censored])
-        below = _summed(
-            np.zeros(int(censored.sum()), dtype=np.int64), most[censored], size[censored], mean[censored],
-            precision[censored],
-        )  # fmt: skip
-        return -float(seen.sum() + np.log(np.maximum(1.0 - below, np.finfo(np.float64).tiny)).sum())
+        seen = as_it_is.logarithms(mean[~censored], null.precision)
+        beyond = 1.0 - up_to_cut.sums(mean[censored], null.precision)
+        return -float(seen.sum() + np.log(np.maximum(beyond, np.finfo(np.float64).tiny)).sum())
 
     start = (_pooled(count.astype(np.float64), size * expected, censored), USUAL_PRECISION)
     rate, precision = _minimise(loss, start=start)
@@ -264,21 +262,39 @@ def _minimise(loss: Callable[[Floats], float], *, start: tuple[float, float]) ->
     return float(rate), float(dispersion)
 
 
-def _log_probability(count: Ints, size: Ints, mean: Floats, precision: Floats) -> Floats:
-    first, second = mean * precision, (1.0 - mean) * precision
-    ways = -special.betaln(count + 1.0, size - count + 1.0) - np.log(size + 1.0)
-    return np.asarray(
-        ways + special.betaln(count + first, size - count + second) - special.betaln(first, second)
-    )
+def _ways(count: Ints, size: Ints) -> Floats:
+    """Return the logarithm of the number of ways to choose ``count`` of ``size``."""
+    return np.asarray(-special.betaln(count + 1.0, size - count + 1.0) - np.log(size + 1.0))
 
 
-def _summed(first: Ints, last: Ints, size: Ints, mean: Floats, precision: Floats) -> Floats:
-    """Return the beta-binomial probability of ``first`` to ``last``, both included, of each row."""
-    if not len(first):
-        return np.zeros(0)
-    terms = last - first + 1
-    begin = np.cumsum(terms) - terms
-    row = np.repeat(np.arange(len(first)), terms)
-    count = np.arange(int(terms.sum())) - begin[row] + first[row]
-    chance = np.exp(_log_probability(count, size[row], mean[row], precision[row]))
-    return np.add.reduceat(chance, begin)
+@dataclass(frozen=True)
+class _Span:
+    """Counts of a beta-binomial row by row: what does not depend on the parameters, computed once."""
+
+    row: Ints
+    count: Ints
+    rest: Ints
+    ways: Floats
+    begin: Ints
+
+    @classmethod
+    def of(cls, first: Ints, last: Ints, size: Ints) -> _Span:
+        """Return the span of the counts ``first`` to ``last``, both included, of each row."""
+        terms = last - first + 1
+        begin = np.cumsum(terms) - terms
+        row = np.repeat(np.arange(len(first)), terms)
+        count = np.arange(int(terms.sum())) - begin[row] + first[row]
+        return cls(row, count, size[row] - count, _ways(count, size[row]), begin)
+
+    def logarithms(self, mean: Floats, precision: Floats | float) -> Floats:
+        """Return the log-probability of each count, given mean share and precision of each row."""
+        first, second = mean * precision, (1.0 - mean) * precision
+        whole = special.betaln(first, second)
+        mixed = special.betaln(self.count + first[self.row], self.rest + second[self.row])
+        return np.asarray(self.ways + mixed - whole[self.row])
+
+    def sums(self, mean: Floats, precision: Floats | float) -> Floats:
+        """Return the probability of each row's counts together."""
+        if not len(self.begin):
+            return np.zeros(0)
+        return np.asarray(np.add.reduceat(np.exp(self.logarithms(mean, precision)), self.begin))

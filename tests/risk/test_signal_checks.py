@@ -321,6 +321,7 @@ def test_below_the_least_effect_p_is_one(tables: Tables) -> None:
     [
         ("roll_duplicates", "roll_checks", "duplicates", (12, 15, 20, 30)),
         ("proxy_share", "election_history", "proxy_ballots", (150, 200, 250, 300)),
+        ("roll_gap", "roll_checks", "registered", (58, 50, 40, 20)),
     ],
 )
 def test_more_of_it_only_lowers_the_p_value(

@@ -141,9 +141,7 @@ def check(data: Path, out: Path | None, pack: Path | None, region: str) -> None:
 @click.option("--previous", type=_FOLDER, default=None, help="上次评估的文件夹；给出后说明变化的原因。")
 @_PACK
 @_REGION
-def run(
-    data: Path, as_of: dt.date, out: Path, previous: Path | None, pack: Path | None, region: str
-) -> None:
+def run(data: Path, as_of: dt.date, out: Path, previous: Path | None, pack: Path | None, region: str) -> None:
     """Compute index, points lost, colours and gates, and write the run folder."""
     from huanjie_lib.parameters import load_parameters
     from huanjie_lib.workbench import write_assessment
@@ -344,7 +342,6 @@ def backtest(
     """Backtest past elections and write the scorecard with its pictures and model card."""
     from huanjie_lib.exports.backtest import export_backtest
     from huanjie_lib.intake.files import digest
-    from huanjie_lib.parameters import load_parameters
     from huanjie_lib.workbench import backtest_panel
 
     options: dict[str, Any] = {
@@ -361,7 +358,7 @@ def backtest(
     card = backtest_panel(
         history,
         outcomes,
-        parameters=None if pack is None else load_parameters(pack),
+        pack=pack,
         neighbours=neighbours,
         **options,
     )

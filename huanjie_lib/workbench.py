@@ -398,7 +398,7 @@ def backtest_panel(
     term: str,
     outcome: str,
     test_term: int | str,
-    parameters: ParameterSet | None = None,
+    pack: str | Path | None = None,
     directions: Mapping[str, int] | None = None,
     neighbours: str | Path | None = None,
     region: str | None = None,
@@ -413,9 +413,9 @@ def backtest_panel(
     ----------
     history, outcomes
         CSV or Parquet files with one row a unit and term; they may be the same file.
-    parameters
-        A pack whose metrics are columns of the history: its index is tested beside the models, and its
-        reference points tell directions. Without one there is no index.
+    pack
+        Folder of a pack whose metrics are columns of the history: its index is tested beside the models, and
+        its reference points tell directions. Without one there is no index.
     neighbours
         A file with the columns region and neighbour.
     unit, term, outcome, test_term, directions, region, features, capacities, draws, seed
@@ -434,6 +434,7 @@ def backtest_panel(
 
     tables = {path: read_panel(Path(path), text=(unit, term)) for path in {history, outcomes}}
     index, told = None, dict(directions or {})
+    parameters = None if pack is None else load_parameters(Path(pack))
     if parameters is not None:
         panel = keyed(tables[history], [unit, term], unit, term, "--history")
         index = panel_index(panel, parameters, unit=unit, term=term)

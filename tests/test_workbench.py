@@ -8,10 +8,12 @@ import pytest
 
 from huanjie_lib.errors import DataError, UsageError
 from huanjie_lib.parameters import load_parameters
+from huanjie_lib.sample import make_city, write_city
 from huanjie_lib.store.run_folder import RUN_TABLES, Run, file_digest, read_run
 from huanjie_lib.workbench import (
     WEIGHT_METHODS,
     assess,
+    backtest_city,
     open_data,
     propose_weights,
     weight_effect,
@@ -121,3 +123,17 @@ def test_an_earlier_run_is_accounted_for_and_a_wrong_one_refused(small_city: Pat
             write_assessment(
                 small_city, now, as_of=dt.date(2026, 9, 30), parameters=parameters, previous=previous
             )
+
+
+def test_a_city_backtests_its_own_past_election_against_its_index(tmp_path: Path) -> None:
+    write_city(make_city(units=240), tmp_path / "city")
+    intake = open_data(tmp_path / "city")
+    card = backtest_city(intake, test_term=2021, draws=20)
+    assert card.facts["feature_term"] == 2018
+    assert {"index", "last_value", "logistic"} <= set(card.scores.index)
+    assert 0.9 * card.facts["units"] < card.levels["units"].sum() <= card.facts["units"]  # some had no record
+    assert not card.adoption["adopted"].any()
+    assert card.facts["parameters"] == load_parameters().version
+    del intake.tables["outcomes"]
+    with pytest.raises(DataError, match="选情结果"):
+        backtest_city(intake, test_term=2021)

@@ -201,7 +201,7 @@ def model_pipelines(
             learning_rate=0.05,
             max_iter=80,
             max_leaf_nodes=6,
-            min_samples_leaf=100,
+            min_samples_leaf=40,
             l2_regularization=5.0,
             early_stopping=False,  # it would set rows aside at random, not by region
             monotonic_cst=[directions.get(f.removesuffix(LOCAL), 0) for f in wide],

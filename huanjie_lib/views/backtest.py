@@ -90,12 +90,30 @@ def level_table(card: Scorecard) -> pd.DataFrame:
     ).rename(index=Level.labels()).rename_axis("颜色")  # fmt: skip
 
 
-def miss_table(card: Scorecard, *, model: str | None = None, most: int = 20) -> pd.DataFrame:
-    """Return the largest misses with Chinese headings: what happened where it was least expected."""
+def miss_table(
+    card: Scorecard, *, units: pd.DataFrame | None = None, model: str | None = None, most: int = 20
+) -> pd.DataFrame:
+    """Return the largest misses with Chinese headings: what happened where it was least expected.
+
+    Parameters
+    ----------
+    card
+        The backtest.
+    units
+        unit_code and unit_name, to tell names beside codes.
+    model
+        The recommended model when omitted.
+    most
+        Rows at most.
+    """
     rows = card.misses(model, most=most)
+    names = {} if units is None else {
+        "名称": rows["unit"].map(units.drop_duplicates("unit_code").set_index("unit_code")["unit_name"])
+    }  # fmt: skip
     return pd.DataFrame(
         {
             "单位": rows["unit"],
+            **names,
             "片区": rows["region"],
             "预测可能性": rows["probability"].round(3),
             "风险名次": rows["rank"],

@@ -1,4 +1,7 @@
-"""Every analyst's notebook runs from the first cell to the last, in its own folder, without a warning."""
+"""Every analyst's notebook runs from the first cell to the last, in its own folder, without a warning.
+
+Its figures are seen: a figure that is shown as text answers nothing.
+"""
 
 from __future__ import annotations
 
@@ -15,16 +18,21 @@ NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 
 
 def execute(notebook: Any, folder: Path) -> list[str]:
-    """Run a notebook in a kernel of its own; return the warnings that it wrote."""
+    """Run a notebook in a kernel of its own; return its warnings and the figures shown as mere text."""
     client = NotebookClient(
         notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
     )
     client.execute()
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    shown = [output.data for output in outputs if "data" in output]
     return [
         output.text
-        for cell in notebook.cells
-        for output in cell.get("outputs", [])
+        for output in outputs
         if output.output_type == "stream" and output.name == "stderr" and "Warning" in output.text
+    ] + [
+        data["text/plain"]
+        for data in shown
+        if data.get("text/plain", "").startswith("<Figure") and "image/png" not in data
     ]
 
 
@@ -45,3 +53,15 @@ def test_a_failing_cell_and_a_warning_are_found(tmp_path: Path) -> None:
         execute(failing, tmp_path)
     warning = new.new_notebook(cells=[new.new_code_cell("import warnings\nwarnings.warn('旧')")])
     assert len(execute(warning, tmp_path)) == 1
+
+
+def test_a_figure_shown_as_text_is_found_and_the_notebook_style_shows_it(tmp_path: Path) -> None:
+    new = nbformat.v4
+    draw = new.new_code_cell(
+        "from matplotlib.figure import Figure\nfigure = Figure()\nfigure.subplots()\nfigure"
+    )
+    style = new.new_code_cell(
+        "from huanjie_lib.views.analysis import set_notebook_style\nset_notebook_style()"
+    )
+    assert len(execute(new.new_notebook(cells=[draw]), tmp_path)) == 1
+    assert execute(new.new_notebook(cells=[style, draw]), tmp_path) == []

@@ -143,6 +143,64 @@ def test_the_known_part_of_a_framework_keeps_relative_weights() -> None:
         p.known_part(framework, ["nothing"])
 
 
+def city() -> dict[str, pd.DataFrame]:
+    """Two villages and two elections; the figures of 2020 lie between them, those of 2022 after."""
+    units = pd.DataFrame(
+        {"unit_code": ["990101001201", "990101001202"], "unit_kind": "village", "township_code": "990101001"}
+    )
+    elections = pd.DataFrame(
+        {
+            "unit_code": np.tile(units["unit_code"], 2),
+            "term": np.repeat([2018, 2021], 2),
+            "election_on": pd.to_datetime(["2018-11-10", "2018-11-20", "2021-03-05", "2021-04-01"]),
+            "electors": [1000, 500, 1000, 500],
+            "ballots": [800, 300, 100, 100],
+            "invalid_ballots": [80, 3, 100, 100],
+            "proxy_ballots": [8, 30, 0, 0],
+            "candidates": [1, 2, 2, 2],
+            "winner_votes": [700, 200, 60, 60],
+            "runner_up_votes": [None, 100, 50, 50],
+            "rerun": [False, True, False, False],
+            "incident": [False, True, False, False],
+        }
+    ).astype({"runner_up_votes": "Int64"})
+    facts = pd.DataFrame(
+        {
+            "unit_code": units["unit_code"].iloc[0],
+            "as_of": pd.to_datetime(["2020-01-31", "2020-12-31", "2022-01-31"]),
+            "metric": "reserve_people",
+            "value": [1.0, 2.0, 9.0],
+        }
+    )
+    return {"units": units, "election_history": elections, "facts": facts}
+
+
+def test_a_city_is_seen_as_it_stood_before_the_next_election() -> None:
+    panel, index = p.city_panel(city(), load_parameters())
+    first = panel[panel["term"] == 2018].set_index("unit_code")
+    assert first["turnout"].tolist() == [0.8, 0.6]
+    assert first["invalid_share"].tolist() == [0.1, 0.01]
+    assert first["margin"].tolist() == pytest.approx([1.0, 1 / 3])  # one candidate has no runner-up
+    # the last report before 5 March 2021, never the one after; none for the second village
+    assert first["reserve_people"].tolist() == pytest.approx([2.0, np.nan], nan_ok=True)
+    assert index["term"].unique().tolist() == [2018]
+
+
+def test_the_index_before_an_election_does_not_know_its_result() -> None:
+    tables = city()
+    _, before = p.city_panel(tables, load_parameters())
+    elections = tables["election_history"]
+    later = elections["term"] == 2021
+    turned = elections.assign(
+        ballots=elections["ballots"].mask(later, 1), winner_votes=elections["winner_votes"].mask(later, 1)
+    )
+    _, after = p.city_panel({**tables, "election_history": turned}, load_parameters())
+    pd.testing.assert_frame_equal(before, after)
+    # it uses the elections on record and nothing that was the same for all
+    safe = before.set_index("unit")["index"]
+    assert safe["990101001201"] > safe["990101001202"]
+
+
 def test_past_outcomes_become_a_feature_and_those_of_the_tested_term_do_not() -> None:
     history = pd.DataFrame({"u": ["a", "a"], "t": [1, 2], "x": [1, 2]})
     outcomes = pd.DataFrame({"u": ["a", "a"], "t": [1, 2], "y": [1.0, 0.0]})

@@ -48,6 +48,8 @@ def test_tables_hold_the_figures_of_the_scorecard(card: Scorecard) -> None:
     misses = views.miss_table(card, most=7)
     assert misses["单位"].tolist() == card.misses(most=7)["unit"].tolist()
     assert set(misses["实际"]) == {"出险"}
+    units = pd.DataFrame({"unit_code": misses["单位"], "unit_name": misses["单位"].str[-3:]})
+    assert views.miss_table(card, units=units, most=7)["名称"].tolist() == units["unit_name"].tolist()
     groups = views.group_table(card)
     assert groups["出险"].sum() == card.facts["events"]
     assert groups["查到的比例"].dropna().is_monotonic_increasing

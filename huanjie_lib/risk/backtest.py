@@ -52,9 +52,9 @@ from huanjie_lib.risk.panel import (
 from huanjie_lib.risk.verification import (
     at_capacity,
     average_precision,
-    block_weights,
     brier_parts,
     calibration_error,
+    draw_blocks,
     group_recall,
     interval,
     largest_misses,
@@ -365,8 +365,8 @@ def backtest(
         name: problem.test_ranks[fixed[name]].fillna(1.0).to_numpy() if name in fixed else chance
         for name, chance in chances.items()
     }
-    weights = block_weights(problem.test["region"], draws=draws, seed=seed)
-    resampled = {name: resampled_precision(y, ordering[name], weights) for name in names}
+    drawn = draw_blocks(problem.test["region"], draws=draws, seed=seed)
+    resampled = {name: resampled_precision(y, ordering[name], drawn) for name in names}
     scores = pd.DataFrame(
         {name: _scores(y, chances[name], ordering[name], resampled[name]) for name in names}
     ).T.rename_axis("model")

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -23,13 +23,14 @@ from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_s
 from huanjie_lib.vocabulary import Level
 
 __all__ = [
+    "BlockDraws",
     "BrierParts",
     "at_capacity",
     "average_precision",
-    "block_weights",
     "brier_parts",
     "calibration_error",
     "colour_churn",
+    "draw_blocks",
     "false_alarms_first",
     "group_recall",
     "interval",
@@ -310,20 +311,36 @@ def net_benefit(
     )
 
 
-def block_weights(blocks: npt.ArrayLike, *, draws: int, seed: int) -> Ints:
-    """Return how often each unit counts in each bootstrap draw when whole blocks are drawn with replacement.
+@dataclass(frozen=True)
+class BlockDraws:
+    """Bootstrap draws of whole blocks.
+
+    Parameters
+    ----------
+    codes
+        Position of each unit's block.
+    counts
+        Draws × blocks: how often each block was drawn.
+    """
+
+    codes: Ints
+    counts: Ints
+
+    def weights(self, start: int = 0, stop: int | None = None) -> Ints:
+        """Return draws × units: how often each unit counts in the draws from ``start`` to ``stop``."""
+        drawn: Ints = self.counts[start:stop][:, self.codes]
+        return drawn
+
+
+def draw_blocks(blocks: npt.ArrayLike, *, draws: int, seed: int) -> BlockDraws:
+    """Draw whole blocks with replacement, as many as there are, again and again.
 
     Units of a block stand or fall together, so an interval allows for how alike neighbours are (Davison &
     Hinkley 1997, *Bootstrap Methods and their Application*, §3.8).
 
-    Returns
-    -------
-    numpy.ndarray
-        Draws × units.
-
     Examples
     --------
-    >>> weights = block_weights(["a", "a", "b", "c"], draws=2, seed=1)
+    >>> weights = draw_blocks(["a", "a", "b", "c"], draws=2, seed=1).weights()
     >>> weights.shape, bool((weights[:, 0] == weights[:, 1]).all())
     ((2, 4), True)
     """
@@ -332,36 +349,36 @@ def block_weights(blocks: npt.ArrayLike, *, draws: int, seed: int) -> Ints:
         raise ValueError("every unit needs a block")
     rng = np.random.default_rng(seed)
     drawn = rng.multinomial(len(names), np.full(len(names), 1.0 / len(names)), size=draws)
-    weights: Ints = drawn[:, codes].astype(np.int64)
-    return weights
+    return BlockDraws(codes.astype(np.int64), drawn.astype(np.int64))
 
 
-def resampled_precision(outcome: npt.ArrayLike, score: npt.ArrayLike, weights: npt.NDArray[Any]) -> Floats:
+def resampled_precision(outcome: npt.ArrayLike, score: npt.ArrayLike, draws: BlockDraws) -> Floats:
     """Return the average precision of every bootstrap draw; NaN where a draw holds no event.
 
-    The same figure as scikit-learn's ``average_precision_score`` with ``sample_weight``, for all draws at
-    once: units are sorted a single time.
+    The same figure as scikit-learn's ``average_precision_score`` with ``sample_weight``; units are sorted a
+    single time, and draws are taken in portions, so that memory does not grow with their number.
 
     Parameters
     ----------
     outcome, score
         By unit.
-    weights
-        Draws × units, see :func:`block_weights`.
+    draws
+        See :func:`draw_blocks`.
 
     Examples
     --------
-    >>> resampled_precision([1, 0, 1], [0.9, 0.5, 0.1], np.array([[1, 1, 1], [0, 2, 1]])).round(3).tolist()
+    >>> draws = BlockDraws(np.array([0, 1, 2]), np.array([[1, 1, 1], [0, 2, 1]]))
+    >>> resampled_precision([1, 0, 1], [0.9, 0.5, 0.1], draws).round(3).tolist()
     [0.833, 0.333]
     """
     y, s = _pair(outcome, score)
     order = np.argsort(-s, kind="stable")
     last = np.flatnonzero(np.append(np.diff(s[order]) != 0, True))
     event = y[order]
-    found = np.empty(len(weights))
+    found = np.empty(len(draws.counts))
     step = max(1, _BLOCK_CELLS // len(y))
-    for start in range(0, len(weights), step):
-        drawn = np.asarray(weights[start : start + step], dtype=np.float64)[:, order]
+    for start in range(0, len(found), step):
+        drawn = draws.weights(start, start + step)[:, order].astype(np.float64)
         seen = np.cumsum(drawn, axis=1)[:, last]
         hits = np.cumsum(drawn * event, axis=1)[:, last]
         precision = np.divide(hits, seen, out=np.zeros_like(hits), where=seen > 0)

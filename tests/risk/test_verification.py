@@ -45,8 +45,8 @@ def test_brier_parts_add_up_whatever_the_bins(rows: list[tuple[bool, float]], bi
 @given(forecasts, st.integers(0, 2**31))
 def test_resampled_precision_is_that_of_scikit_learn(rows: list[tuple[bool, float]], seed: int) -> None:
     y, p = columns(rows)
-    weights = v.block_weights(np.arange(len(y)) % 3, draws=5, seed=seed)
-    for draw, found in zip(weights, v.resampled_precision(y, p, weights), strict=True):
+    draws = v.draw_blocks(np.arange(len(y)) % 3, draws=5, seed=seed)
+    for draw, found in zip(draws.weights(), v.resampled_precision(y, p, draws), strict=True):
         if (draw * y).sum() == 0:
             assert np.isnan(found)
         else:
@@ -94,7 +94,7 @@ def test_what_has_no_meaning_is_missing_not_zero() -> None:
         lambda: v.reliability_table([1, 0], [0.5, 0.5], bins=0),
         lambda: v.at_capacity([1, 0], [0.5, 0.5], [0]),
         lambda: v.net_benefit([1, 0], [0.5, 0.5], [1.0]),
-        lambda: v.block_weights(["a", None], draws=1, seed=1),
+        lambda: v.draw_blocks(["a", None], draws=1, seed=1),
         lambda: v.colour_churn(pd.DataFrame({"unit_code": ["a", "a"], "as_of": 1, "level": "red"})),
     ],
 )
@@ -110,8 +110,8 @@ def test_a_probability_on_an_edge_belongs_to_the_bin_above() -> None:
 
 def test_blocks_stand_or_fall_together_and_draws_repeat() -> None:
     blocks = np.repeat(["a", "b", "c", "d"], [1, 2, 3, 4])
-    weights = v.block_weights(blocks, draws=200, seed=3)
-    assert (weights == v.block_weights(blocks, draws=200, seed=3)).all()
+    weights = v.draw_blocks(blocks, draws=200, seed=3).weights()
+    assert (weights == v.draw_blocks(blocks, draws=200, seed=3).weights()).all()
     per_block = np.column_stack([weights[:, blocks == b] for b in "abcd"])
     assert all((weights[:, blocks == b][:, 0] == weights[:, blocks == b].T).all() for b in "abcd")
     assert per_block[:, [0, 1, 3, 6]].sum(axis=1).tolist() == [4] * 200

@@ -303,7 +303,9 @@ class _Direction(click.ParamType[tuple[str, int]]):
     help="片区所在的列，检验时整片留出。不填则按 12 位代码的前 6 位（县），或名称中的县（市）判断；"
     "不足 5 个时用镇街。",
 )
-@click.option("--features", multiple=True, help="只用这些列作特征，可重复；不填用全部数字列。")
+@click.option(
+    "--features", multiple=True, help="只用这些列作特征，可重复或用英文逗号分开；不填用全部数字列。"
+)
 @click.option(
     "--direction",
     "directions",
@@ -318,7 +320,7 @@ class _Direction(click.ParamType[tuple[str, int]]):
 @click.option(
     "--capacity",
     "capacities",
-    type=click.IntRange(1),
+    type=click.IntRange(1, 1_000_000),
     multiple=True,
     help="能检查多少个单位，可重复；不填用 5%、10%、20%。",
 )
@@ -350,7 +352,7 @@ def backtest(
         "outcome": outcome,
         "test_term": test_term,
         "region": region,
-        "features": list(features) or None,
+        "features": [name.strip() for given in features for name in given.split(",")] or None,
         "directions": dict(directions),
         "capacities": list(capacities) or None,
         "seed": seed,

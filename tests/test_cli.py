@@ -380,11 +380,11 @@ def run_backtest(history: Path, outcomes: Path, out: Path, *more: str | Path) ->
 def test_backtest_writes_the_scorecard_and_tells_how_each_model_did(
     elections: Path, tmp_path: Path, capsys: Capture
 ) -> None:
-    more = ["--direction", "投票率=-1", "--capacity", "12", "--features", "投票率"]
+    more = ["--direction", "投票率=-1", "--capacity", "12", "--features", "投票率,出险"]
     assert run_backtest(elections, elections, tmp_path / "out", *more) == 0
     out = capsys.readouterr().out
     card = json.loads((tmp_path / "out" / "scorecard.json").read_text(encoding="utf-8"))
-    assert list(card["models"]) == ["equal_weights", "logistic", "boosting"]
+    assert list(card["models"]) == ["last_value", "equal_weights", "logistic", "boosting"]
     assert list(card["models"]["logistic"]["recall_at"]) == ["12"]
     assert all(f"{m['label']}：平均查准率{m['pr_auc']:.3f}" in out for m in card["models"].values())
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text(encoding="utf-8"))
@@ -409,7 +409,7 @@ def test_backtest_refuses_a_leak_and_writes_nothing(elections: Path, tmp_path: P
         (["--direction", "投票率=高"], "列名=+1 或 列名=-1"),
         (["--region", "没有"], "没有片区列"),
         (["--features", "没有"], "指定的特征列不能用"),
-        (["--capacity", "0"], "参数 --capacity 的值不对"),
+        (["--capacity", "0"], "应为：1 到 1000000 之间的整数"),
         (["--pack", "没有"], "没有"),
     ],
 )

@@ -120,11 +120,11 @@ class Planter:
             self._note("registration_surge", unit, "roll_checks", as_of=as_of, people=int(extra.sum()))
 
     def proxy_share(self, history: pd.DataFrame) -> None:
-        """Plant an excess of proxy ballots into the last election."""
+        """Plant an excess of proxy ballots into the last election, beyond the 34 % of ordinary ones."""
         last = np.flatnonzero((history["term"] == history["term"].max()).to_numpy(dtype=np.bool_))
         ballots = history["ballots"].to_numpy(dtype=np.int64)
         for row in self._pick(20, last):
-            proxies = round(int(ballots[row]) * self._rng.uniform(0.27, 0.45))
+            proxies = round(int(ballots[row]) * self._rng.uniform(0.45, 0.70))
             history.loc[row, "proxy_ballots"] = proxies
             term = int(history["term"].iloc[row])
             self._note(

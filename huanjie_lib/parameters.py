@@ -666,8 +666,8 @@ class ParameterSet(_Model):
         --------
         >>> load_parameters().not_in_force(dt.date(2026, 10, 31))
         []
-        >>> print(load_parameters().not_in_force(dt.date(2025, 12, 31))[0])
-        framework.yaml：发现“2026-01-01 起有效”；应为：2025-12-31 有效的参数；处理办法：改用该日期有效的参数包。
+        >>> load_parameters().not_in_force(dt.date(2025, 12, 31))[0].found
+        '2026-01-01 起有效'
         """
         parts = {name: getattr(self, name) for name in type(self).model_fields}
         return [

@@ -41,12 +41,12 @@ __all__ = [
     "Sex",
     "SignalStatus",
     "TalkTarget",
+    "Topic",
     "UnitKind",
     "UrbanRural",
     "ValueStatus",
     "VoterMode",
     "Word",
-    "Topic",
     "share_text",
 ]
 

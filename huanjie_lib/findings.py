@@ -19,6 +19,7 @@ from huanjie_lib.risk.prepared import Prepared
 from huanjie_lib.risk.remedies import Remedies, find_remedies
 from huanjie_lib.risk.signals import Signals, find_signals
 from huanjie_lib.risk.trends import Direction, Flips, Trends, find_flips, find_trends
+from huanjie_lib.risk.uncertainty import COLUMNS as UNCERTAINTY_COLUMNS
 from huanjie_lib.risk.uncertainty import Uncertainty, simulate
 from huanjie_lib.vocabulary import Level, Topic
 
@@ -218,18 +219,7 @@ def _told(findings: Findings) -> Iterator[tuple[Topic, list[str], Callable[[str]
 
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "uncertainty": (
-        "p_red",
-        "p_yellow",
-        "p_green",
-        "index_mean",
-        "index_sd",
-        "rank_low",
-        "rank_high",
-        "most_likely",
-        "contested",
-        "missing",
-    ),
+    "uncertainty": UNCERTAINTY_COLUMNS,
     "trends": ("direction", "slope", "slope_low", "slope_high", "snapshots"),
     "flips": ("before", "from_level", "to_level", "index_before", "index", "change", "worse"),
     "changes": (

@@ -34,7 +34,7 @@ from huanjie_lib.parameters import (
 from huanjie_lib.risk.draws import Draws, LossModel, Scale, Tile
 from huanjie_lib.vocabulary import Level, share_text
 
-__all__ = ["Uncertainty", "simulate", "weight_draws"]
+__all__ = ["COLUMNS", "Uncertainty", "simulate", "weight_draws"]
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Reals: TypeAlias = npt.NDArray[Any]
@@ -297,14 +297,14 @@ def simulate(
         rank_high=rank_high,
     )
     return Uncertainty(
-        units=units_frame[list(_COLUMNS)],
+        units=units_frame[list(COLUMNS)],
         assumptions=assumptions,
         as_of=as_of,
         version=version,
     )
 
 
-_COLUMNS = (
+COLUMNS = (
     "p_red",
     "p_yellow",
     "p_green",
@@ -316,6 +316,7 @@ _COLUMNS = (
     "contested",
     "missing",
 )
+"""Columns of :attr:`Uncertainty.units`, in order."""
 
 
 def _stream(root: int, *key: int) -> np.random.Generator:

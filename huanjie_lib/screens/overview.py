@@ -9,8 +9,7 @@ details are in the log.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,13 +20,10 @@ import pandas as pd
 import traitlets
 from markupsafe import Markup
 
-from huanjie_lib.screens.live_map import LiveMap
-from huanjie_lib.screens.page import Screen, alert, open_screen
+from huanjie_lib.screens.page import RunModel, Screen, city_map, guarded, open_screen
 from huanjie_lib.screens.panel import STYLE, Panel, render
 from huanjie_lib.store.run_folder import Run
 from huanjie_lib.views import charts, summary, tables
-from huanjie_lib.views.geometry import encode_geometry
-from huanjie_lib.views.shapes import group_unions
 from huanjie_lib.views.words import ADMISSION, count_text, date_text, number_text
 from huanjie_lib.vocabulary import GateStatus, Level, Topic
 
@@ -73,7 +69,7 @@ class Listing:
     total: int
 
 
-class OverviewModel(traitlets.HasTraits):
+class OverviewModel(RunModel):
     """What the viewer has chosen, checked against the run.
 
     Parameters
@@ -109,51 +105,22 @@ class OverviewModel(traitlets.HasTraits):
     order = traitlets.Enum(tuple(ORDERS), "risk")
     group = traitlets.Enum(("", *GROUPS), "")
     township = traitlets.Unicode("")
-    unit = traitlets.Unicode("")
     section = traitlets.Enum(tuple(SECTIONS), "losses")
     query = traitlets.Unicode("")
 
     def __init__(self, run: Run) -> None:
-        super().__init__()
-        self.run = run
-        self._position = {code: i for i, code in enumerate(run.units["unit_code"])}
-        self._codes = tuple(run.units["unit_code"])
+        super().__init__(run)
         self._townships = dict(zip(run.units["township_code"], run.units["township_name"], strict=True))
-
-    def get_state(self) -> dict[str, str]:
-        """Return the state as plain values."""
-        return {name: getattr(self, name) for name in self.trait_names()}
-
-    def set_state(self, state: dict[str, str]) -> None:
-        """Take a state from :meth:`get_state`; all of it or, when one value is refused, nothing.
-
-        Raises
-        ------
-        traitlets.TraitError
-            A value that this run does not have.
-        """
-        with self.hold_trait_notifications():
-            for name, value in state.items():
-                self.set_trait(name, value)
 
     def reset(self) -> None:
         """Go back to how the screen opens."""
         self.set_state({name: str(trait.default()) for name, trait in self.traits().items()})
-
-    @property
-    def position(self) -> int:
-        """Position of the open unit in ``run.units``; -1 for none."""
-        return self._position.get(self.unit, -1)
 
     def positions(self) -> list[int]:
         """Positions of the chosen township's units in ``run.units``; none when none is chosen."""
         if not self.township:
             return []
         return [int(i) for i in (self.run.units["township_code"] == self.township).to_numpy().nonzero()[0]]
-
-    def code_at(self, position: int) -> str:
-        """Return the code of the unit at a position of ``run.units``; empty for -1."""
-        return self._codes[position] if position >= 0 else ""
 
     @cached_property
     def units(self) -> pd.DataFrame:
@@ -215,12 +182,6 @@ class OverviewModel(traitlets.HasTraits):
         """Return the profile of the open unit; ``None`` for none."""
         return summary.unit_profile(self.run, self.unit) if self.unit else None
 
-    @traitlets.validate("unit")
-    def _check_unit(self, proposal: dict[str, Any]) -> str:
-        if proposal["value"] and proposal["value"] not in self._position:
-            raise traitlets.TraitError("no such unit")
-        return str(proposal["value"])
-
     @traitlets.validate("township")
     def _check_township(self, proposal: dict[str, Any]) -> str:
         if proposal["value"] and proposal["value"] not in self._townships:
@@ -241,8 +202,14 @@ class OverviewView:
 
     def __init__(self, model: OverviewModel) -> None:
         self.model = model
-        self.map = _live_map(model.run)
-        self.map.add_class("hj-area-map")
+        lines = tables.hover_lines(model.run)
+        self.map = city_map(
+            model.run,
+            title="三色预警图",
+            levels=tables.level_bytes(model.run),
+            names=[unit[0] for unit in lines],
+            hovers=[unit[1:] for unit in lines],
+        )
         self._head = Panel("head", html=self._head_html())
         self._search = Panel("search", html=render("search.html.j2"))
         self._matches = Panel("matches")
@@ -273,7 +240,7 @@ class OverviewView:
             "back": lambda _: {"unit": ""},
             "home": lambda _: {"unit": "", "group": "", "township": ""},
         }
-        with self._guarded():
+        with guarded(self._side):
             try:
                 self.model.set_state(actions[action](value))
             except (KeyError, traitlets.TraitError):
@@ -283,7 +250,7 @@ class OverviewView:
                 self.map.show(self.model.positions())
 
     def _take_from_map(self, change: dict[str, Any]) -> None:
-        with self._guarded():
+        with guarded(self._side):
             code = self.model.code_at(change["new"])
             if code != self.model.unit:
                 self.model.set_state({"unit": code, "section": "losses"})
@@ -359,44 +326,10 @@ class OverviewView:
             values = {"manifest": self.model.run.manifest, "incidents": INCIDENTS}
         return render(f"{tab}.html.j2", view=view, **values, **WORDS)
 
-    @contextmanager
-    def _guarded(self) -> Iterator[None]:
-        """Show what goes wrong in the side panel, and go on."""
-        try:
-            yield
-        except Exception as error:  # noqa: BLE001 - the last line before a traceback in a leader's page
-            self._side.html = str(alert(error))
-
 
 def open_overview(run: Path | None = None) -> ipywidgets.DOMWidget:
-    """Return the overview of a run folder, ready to be displayed.
-
-    Parameters
-    ----------
-    run
-        The run folder; by default the one named by the environment variable ``HUANJIE_RUN``.
-
-    Returns
-    -------
-    ipywidgets.DOMWidget
-        The screen, or an alert with the remedy where the run cannot be shown. Nothing is raised, because the
-        place where it is called shows leaders a page and not a traceback.
-    """
+    """Return the overview of a run folder, or an alert; see :func:`~huanjie_lib.screens.page.open_screen`."""
     return open_screen(lambda found: OverviewView(OverviewModel(found)).widget, run)
-
-
-def _live_map(run: Run) -> LiveMap:
-    lines = tables.hover_lines(run)
-    shapes = run.shapes()
-    townships = group_unions(shapes, run.units["township_code"].to_numpy())
-    return LiveMap(
-        encode_geometry(shapes),
-        names=[unit[0] for unit in lines],
-        hovers=[unit[1:] for unit in lines],
-        levels=tables.level_bytes(run),
-        legend_title="三色预警图",
-        outlines=encode_geometry(townships.to_numpy()),
-    )
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What all screens share: the frame around their widgets, their alerts, and their door."""
+"""What all screens share: state over a run, the map, the frame around their widgets, alerts, and the door."""
 
 from __future__ import annotations
 
@@ -6,21 +6,109 @@ import logging
 import os
 import secrets
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import ipywidgets
+import traitlets
 from markupsafe import Markup
 
 from huanjie_lib.errors import Fault, HuanjieError, UsageError
+from huanjie_lib.screens.live_map import LiveMap
 from huanjie_lib.screens.panel import Panel, render
 from huanjie_lib.screens.serve import RUN_VARIABLE
 from huanjie_lib.store.run_folder import Run, read_run
+from huanjie_lib.views.geometry import encode_geometry
+from huanjie_lib.views.shapes import group_unions
 
-__all__ = ["Screen", "alert", "open_screen"]
+__all__ = ["RunModel", "Screen", "alert", "city_map", "guarded", "open_screen"]
 
 logger = logging.getLogger(__name__)
+
+
+class RunModel(traitlets.HasTraits):
+    """What a viewer has chosen, checked against a run.
+
+    Parameters
+    ----------
+    run
+        The run on view.
+    state
+        State to begin with.
+
+    Attributes
+    ----------
+    unit : str
+        Code of the unit picked; empty for none.
+    """
+
+    unit = traitlets.Unicode("")
+
+    def __init__(self, run: Run, **state: Any) -> None:
+        self.run = run
+        self._codes = tuple(run.units["unit_code"])
+        self._position = {code: i for i, code in enumerate(self._codes)}
+        super().__init__(**state)
+
+    def get_state(self) -> dict[str, Any]:
+        """Return the state as plain values."""
+        return {name: getattr(self, name) for name in self.trait_names()}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Take a state from :meth:`get_state`; all of it or, when one value is refused, nothing.
+
+        Raises
+        ------
+        traitlets.TraitError
+            A value that does not fit this run or another value.
+        """
+        with self.hold_trait_notifications():
+            for name, value in state.items():
+                self.set_trait(name, value)
+
+    @property
+    def position(self) -> int:
+        """Position of the picked unit in ``run.units``; -1 for none."""
+        return self._position.get(self.unit, -1)
+
+    def code_at(self, position: int) -> str:
+        """Return the code of the unit at a position of ``run.units``; empty for -1."""
+        return self._codes[position] if position >= 0 else ""
+
+    @traitlets.validate("unit")
+    def _check_unit(self, proposal: dict[str, Any]) -> str:
+        if proposal["value"] and proposal["value"] not in self._position:
+            raise traitlets.TraitError("no such unit")
+        return str(proposal["value"])
+
+
+def city_map(
+    run: Run, *, title: str, levels: bytes, names: Sequence[str], hovers: Sequence[Sequence[str]]
+) -> LiveMap:
+    """Return the live map of a run's units, townships outlined; see :class:`LiveMap`."""
+    shapes = run.shapes()
+    townships = group_unions(shapes, run.units["township_code"].to_numpy())
+    live = LiveMap(
+        encode_geometry(shapes),
+        names=names,
+        hovers=hovers,
+        levels=levels,
+        legend_title=title,
+        outlines=encode_geometry(townships.to_numpy()),
+    )
+    live.add_class("hj-area-map")
+    return live
+
+
+@contextmanager
+def guarded(panel: Panel) -> Iterator[None]:
+    """Show what goes wrong in a panel, and go on."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - the last line before a traceback in a leader's page
+        panel.html = str(alert(error))
 
 
 class Screen(ipywidgets.Box):  # type: ignore[misc]

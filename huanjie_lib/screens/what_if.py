@@ -15,14 +15,14 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
 import ipywidgets
 import numpy as np
+import pandas as pd
 import traitlets
 from markupsafe import Markup
 
@@ -38,14 +38,11 @@ from huanjie_lib.risk.rescoring import (
     rescore,
 )
 from huanjie_lib.screens.dials import DIALS_STYLE, Dials, parse_move
-from huanjie_lib.screens.live_map import LiveMap
-from huanjie_lib.screens.page import Screen, alert, open_screen
+from huanjie_lib.screens.page import RunModel, Screen, alert, city_map, guarded, open_screen
 from huanjie_lib.screens.panel import STYLE, Panel, render
 from huanjie_lib.screens.serve import PROPOSALS_VARIABLE
 from huanjie_lib.store.run_folder import Run
 from huanjie_lib.views import tables
-from huanjie_lib.views.geometry import encode_geometry
-from huanjie_lib.views.shapes import group_unions
 from huanjie_lib.views.words import count_text, date_text
 from huanjie_lib.vocabulary import Level
 
@@ -68,7 +65,7 @@ _CODE_BY_RANK: Final = np.array([level.code for level in _BY_RANK], dtype=np.uin
 logger = logging.getLogger(__name__)
 
 
-class WhatIfModel(traitlets.HasTraits):
+class WhatIfModel(RunModel):
     """Weights and cut-offs being tried, checked against the run.
 
     Parameters
@@ -109,13 +106,11 @@ class WhatIfModel(traitlets.HasTraits):
     yellow_from = traitlets.Float()
     direction = traitlets.Enum(tuple(DIRECTIONS), "all")
     listed = traitlets.Int(FIRST_LISTED, min=FIRST_LISTED, max=MOST_LISTED)
-    unit = traitlets.Unicode("")
     author = traitlets.Unicode("")
     reason = traitlets.Unicode("")
     effective_from = traitlets.Instance(dt.date, allow_none=True)
 
     def __init__(self, run: Run, *, proposals: Path | None = None) -> None:
-        self.run = run
         self.proposals = None if proposals is None else proposals.resolve(strict=True)
         self.framework: Framework = run.parameters.framework
         self.cuts: Classification = run.parameters.classification
@@ -125,14 +120,12 @@ class WhatIfModel(traitlets.HasTraits):
         kinds = run.units.set_index("unit_code")["unit_kind"]
         self.losses = dimension_losses(run.indicators, run.history, kinds, self.framework)
         self.adopted: Rescored = rescore(self.losses, self._adopted_weights, self.cuts)
-        self._position = {code: i for i, code in enumerate(run.units["unit_code"])}
-        self._codes = tuple(run.units["unit_code"])
         named = tables.unit_table(run)
         self._names, self._townships = list(named["unit_name"]), list(named["township_name"])
-        self._require_same()
-        super().__init__(**self._start())
+        self._require_same(run.index)
+        super().__init__(run, **self._start(run))
 
-    def _start(self) -> dict[str, Any]:
+    def _start(self, run: Run) -> dict[str, Any]:
         return {
             "shares": self._start_shares,
             "locked": (),
@@ -143,11 +136,11 @@ class WhatIfModel(traitlets.HasTraits):
             "unit": "",
             "author": "",
             "reason": "",
-            "effective_from": self.run.as_of,
+            "effective_from": run.as_of,
         }
 
-    def _require_same(self) -> None:
-        told = self.run.index.set_index("unit_code").reindex(list(self._codes))
+    def _require_same(self, index: pd.DataFrame) -> None:
+        told = index.set_index("unit_code").reindex(self.losses.units)
         found = self.adopted.to_frame()
         if not (
             np.allclose(found["index"], told["index"], rtol=0, atol=1e-9)
@@ -166,29 +159,13 @@ class WhatIfModel(traitlets.HasTraits):
                 ],
             )
 
-    def get_state(self) -> dict[str, Any]:
-        """Return the state as plain values."""
-        return {name: getattr(self, name) for name in self.trait_names()}
-
-    def set_state(self, state: dict[str, Any]) -> None:
-        """Take a state from :meth:`get_state`; all of it or, when one value is refused, nothing.
-
-        Raises
-        ------
-        traitlets.TraitError
-            A value that does not fit this run or another value.
-        """
-        with self.hold_trait_notifications():
-            for name, value in state.items():
-                self.set_trait(name, value)
-
     def reset(self) -> None:
         """Go back to how the screen opens."""
-        self.set_state(self._start())
+        self.set_state(self._start(self.run))
 
     def restore(self) -> None:
         """Go back to the adopted weights and cut-offs; what was typed and picked stays."""
-        start = self._start()
+        start = self._start(self.run)
         self.set_state({name: start[name] for name in ("shares", "locked", *CUTS)})
 
     def move(self, dial: str, value: int) -> None:
@@ -355,15 +332,6 @@ class WhatIfModel(traitlets.HasTraits):
             return None
         return {**self._row(self.position), "sentence": self.changes.explain(self.unit)}
 
-    @property
-    def position(self) -> int:
-        """Position of the picked unit in ``run.units``; -1 for none."""
-        return self._position.get(self.unit, -1)
-
-    def code_at(self, position: int) -> str:
-        """Return the code of the unit at a position of ``run.units``; empty for -1."""
-        return self._codes[position] if position >= 0 else ""
-
     def blockers(self) -> tuple[str, ...]:
         """Return, as sentences, what stands against writing the proposal; none when it can be written."""
         if self.proposals is None:
@@ -488,12 +456,6 @@ class WhatIfModel(traitlets.HasTraits):
             raise traitlets.TraitError("cut-offs must be 0 ≤ yellow_from < green_from ≤ 100")
         return float(value)
 
-    @traitlets.validate("unit")
-    def _check_unit(self, proposal: dict[str, Any]) -> str:
-        if proposal["value"] and proposal["value"] not in self._position:
-            raise traitlets.TraitError("no such unit")
-        return str(proposal["value"])
-
 
 class WhatIfView:
     """The screen: sliders, figures, map, who changes colour, and the form of the proposal.
@@ -508,8 +470,14 @@ class WhatIfView:
 
     def __init__(self, model: WhatIfModel) -> None:
         self.model = model
-        self.map = _live_map(model)
-        self.map.add_class("hj-area-map")
+        lines = tables.hover_lines(model.run)
+        self.map = city_map(
+            model.run,
+            title="试算三色图",
+            levels=model.level_bytes(),
+            names=[unit[0] for unit in lines],
+            hovers=[(f"现行：{unit[1]}",) for unit in lines],
+        )
         self._drawn: object = None
         self._head = Panel("head", html=self._head_html())
         self._dials = Dials(html=self._dials_html(), figures=self._figures())
@@ -540,7 +508,7 @@ class WhatIfView:
 
     def _turn(self, action: str, value: str) -> None:
         """Do what a slider, a lock or a button beside them asks, and answer, whatever it was."""
-        with self._guarded():
+        with guarded(self._changes):
             try:
                 if action == "move":
                     self.model.move(*parse_move(value))
@@ -557,7 +525,7 @@ class WhatIfView:
 
     def _choose(self, action: str, value: str) -> None:
         """Do what a button of the list asks; what the model refuses has no effect."""
-        with self._guarded():
+        with guarded(self._changes):
             try:
                 if action in {"direction", "unit"}:
                     self.model.set_state({action: value})
@@ -570,7 +538,7 @@ class WhatIfView:
             self._draw()
 
     def _take_from_map(self, change: dict[str, Any]) -> None:
-        with self._guarded():
+        with guarded(self._changes):
             code = self.model.code_at(change["new"])
             if code != self.model.unit:
                 self.model.unit = code
@@ -578,7 +546,7 @@ class WhatIfView:
 
     def _typing(self, name: str) -> Callable[[dict[str, Any]], None]:
         def take(change: dict[str, Any]) -> None:
-            with self._guarded():
+            with guarded(self._changes):
                 self.model.set_state({name: change["new"]})
                 self._draw_blockers()
 
@@ -680,14 +648,6 @@ class WhatIfView:
             changes=Markup(self._changes.html),
         )
 
-    @contextmanager
-    def _guarded(self) -> Iterator[None]:
-        """Show what goes wrong in the list of changes, and go on."""
-        try:
-            yield
-        except Exception as error:  # noqa: BLE001 - the last line before a traceback in a leader's page
-            self._changes.html = str(alert(error))
-
 
 def open_what_if(run: Path | None = None) -> ipywidgets.DOMWidget:
     """Return the what-if screen of a run folder, ready to be displayed.
@@ -723,21 +683,6 @@ def _proposals_from_environment() -> Path | None:
             ],
         )
     return Path(folder) if folder else None
-
-
-def _live_map(model: WhatIfModel) -> LiveMap:
-    run = model.run
-    lines = tables.hover_lines(run)
-    shapes = run.shapes()
-    townships = group_unions(shapes, run.units["township_code"].to_numpy())
-    return LiveMap(
-        encode_geometry(shapes),
-        names=[unit[0] for unit in lines],
-        hovers=[(f"现行：{unit[1]}",) for unit in lines],
-        levels=model.level_bytes(),
-        legend_title="试算三色图",
-        outlines=encode_geometry(townships.to_numpy()),
-    )
 
 
 def _is_number(value: object) -> bool:

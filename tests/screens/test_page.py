@@ -6,10 +6,11 @@ import re
 
 import ipywidgets
 import pytest
+import traitlets
 from markupsafe import Markup
 
 from huanjie_lib.errors import DataError, Fault
-from huanjie_lib.screens.page import Screen, alert, open_screen
+from huanjie_lib.screens.page import RunModel, Screen, alert, guarded, open_screen
 from huanjie_lib.screens.panel import Panel
 from huanjie_lib.store.run_folder import Run
 
@@ -30,6 +31,24 @@ def test_a_defect_is_told_by_number_and_kept_in_the_log(caplog: pytest.LogCaptur
     assert number[1] in caplog.text
     assert "内部细节" in caplog.text
     assert "内部细节" not in shown
+
+
+def test_what_fails_in_a_guarded_part_is_shown_in_its_panel() -> None:
+    panel = Panel("side", html=Markup("<p>甲</p>"))
+    with guarded(panel):
+        pass
+    assert panel.html == "<p>甲</p>"
+    with guarded(panel):
+        raise RuntimeError("内部细节")
+    assert "错误编号" in panel.html
+
+
+def test_only_units_of_the_run_can_be_picked(small_run: Run) -> None:
+    model = RunModel(small_run, unit="990101101202")
+    assert (model.position, model.code_at(2), model.code_at(-1)) == (2, "990101101202", "")
+    with pytest.raises(traitlets.TraitError, match="no such unit"):
+        model.set_state({"unit": "000000000000"})
+    assert model.get_state() == {"unit": "990101101202"}
 
 
 def test_the_door_gives_what_was_built_over_the_run(small_run: Run) -> None:

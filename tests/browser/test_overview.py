@@ -238,10 +238,22 @@ def test_the_league_leads_to_a_township_and_on_to_a_unit(screen: Screen) -> None
 
 
 def test_tiles_list_their_units(screen: Screen) -> None:
-    index = screen.table("index")
+    to_verify = int(screen.table("index")["to_verify"].sum())
     screen.page.locator('.hj-tile[data-value="to_verify"]').click()
-    expect(screen.side).to_contain_text(f"共 {index['to_verify'].sum():,} 个")
-    expect(screen.page.locator(".hj-listing li .hj-verify")).to_have_count(int(index["to_verify"].sum()))
+    expect(screen.side).to_contain_text(f"共 {to_verify:,} 个")
+    expect(screen.page.locator(".hj-listing li .hj-verify:not(.hj-contested)")).to_have_count(to_verify)
+
+
+def test_contested_colours_are_listed_and_explained(screen: Screen) -> None:
+    contested = screen.table("uncertainty").query("contested")
+    screen.page.locator('.hj-tile[data-value="contested"]').click()
+    expect(screen.side).to_contain_text(f"共 {len(contested):,} 个")
+    screen.page.locator(".hj-listing button").first.click()
+    screen.page.locator("#hj-section-readings").click()
+    certainty = screen.page.locator('[data-reading="certainty"]')
+    expect(certainty).to_contain_text("颜色有争议")
+    expect(certainty).not_to_contain_text(re.compile(r"\d{12}"))
+    expect(screen.page.locator('[data-reading="remedy"]')).to_contain_text("恢复")
 
 
 def test_every_gate_and_every_source_is_told(screen: Screen) -> None:
@@ -277,8 +289,11 @@ def test_a_unit_is_found_by_keyboard_alone(screen: Screen) -> None:
     expect(page.locator(".hj-search-field")).to_have_value("")
     page.get_by_role("tab", name="扣分明细").focus()
     page.keyboard.press("ArrowRight")
-    expect(page.get_by_role("tab", name=re.compile("准入条件"))).to_have_attribute("aria-selected", "true")
-    expect(page.get_by_role("tab", name=re.compile("准入条件"))).to_be_focused()
+    for section in ("研判", "准入条件"):
+        tab = page.get_by_role("tab", name=re.compile(section))
+        expect(tab).to_have_attribute("aria-selected", "true")
+        expect(tab).to_be_focused()
+        page.keyboard.press("ArrowRight")
 
 
 def test_a_search_without_a_match_says_so(screen: Screen) -> None:
@@ -315,6 +330,7 @@ def test_nothing_is_cut_at_the_sizes_of_projectors(
             page.locator(".hj-search-field").fill(code),
             page.locator(f'#hj-matches [data-value="{code}"]').click(),
         ),
+        "readings": lambda: page.locator("#hj-section-readings").click(),
     }
     for name, step in steps.items():
         step()

@@ -94,6 +94,7 @@ screen = ipywidgets.VBox([
         button("reset", reset),
         button("one", lambda: live.set_levels(bytes([3]) + live.levels[1:])),
         button("verify", lambda: live.set_levels(bytes(np.frombuffer(live.levels, np.uint8) | 4))),
+        button("contested", lambda: live.set_levels(bytes(np.frombuffer(live.levels, np.uint8) | 8))),
         button("end", live.close),
     ]),
     live,
@@ -295,9 +296,16 @@ def test_hover_shows_names_as_text_and_names_the_nameless(map_page: Page, shapes
 def test_legend_counts_follow_the_levels(map_page: Page) -> None:
     legend = map_page.locator(".hj-map-legend")
     third = f"{COUNT // 3:,}"
-    expect(legend).to_have_text(f"红红色{third}黄黄色{third}绿绿色{third}无无数据0合计{COUNT:,}其中待核实0")
+    expect(legend).to_have_text(
+        f"红红色{third}黄黄色{third}绿绿色{third}无无数据0合计{COUNT:,}其中待核实0其中颜色有争议0"
+    )
+    contested = legend.locator(".hj-map-legend-row").last
+    expect(contested).to_be_hidden()
     map_page.locator(".press-verify").click()
     expect(legend).to_contain_text(f"其中待核实{COUNT:,}")
+    map_page.locator(".press-contested").click()
+    expect(contested).to_be_visible()
+    expect(contested).to_have_text(f"其中颜色有争议{COUNT:,}")
     expect(map_page.locator(".hj-map-caption")).to_have_text("三色预警图数据截至 2026年10月31日")
 
 

@@ -160,7 +160,8 @@ def test_real_villages_are_all_drawn(watched: object, tmp_path: Path) -> None:
         tmp_path,
     )
     drawn = page.evaluate(
-        "() => { let n = 0; map_levels.eachLayer((layer) => (n += layer.options.hatch === null ? 1 : 0));"
+        "() => { let n = 0;"
+        " map_levels.eachLayer(({ options }) => (n += options.patterns?.length === 0 ? 1 : 0));"
         " return n; }"
     )
     assert drawn == count == 7599

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from huanjie_lib.risk.calibration import MODELS
+from huanjie_lib.views.analysis import whole_figure
 from huanjie_lib.views.fonts import register_matplotlib
 from huanjie_lib.views.words import count_text
 from huanjie_lib.vocabulary import Level
@@ -160,12 +161,6 @@ def _drawing(title: str, *, width: float = 8.0, height: float = 5.2) -> Iterator
         axes.legend(frameon=False)
 
 
-def _figure(axes: Axes) -> Figure:
-    figure = axes.get_figure(root=True)
-    assert figure is not None  # axes come from _drawing
-    return figure
-
-
 def _line(name: str, **more: Any) -> dict[str, Any]:
     colour, style, mark = _STYLES[name]
     return {"color": colour, "linestyle": style, "marker": mark, "label": MODELS[name], **more}
@@ -193,7 +188,7 @@ def precision_recall_figure(card: Scorecard) -> Figure:
             xlim=(0, 1),
             ylim=(0, top),
         )
-    return _figure(axes)
+    return whole_figure(axes)
 
 
 def reliability_figure(card: Scorecard) -> Figure:
@@ -217,7 +212,7 @@ def reliability_figure(card: Scorecard) -> Figure:
             xlim=(0, top),
             ylim=(0, top),
         )
-    return _figure(axes)
+    return whole_figure(axes)
 
 
 def decision_curve_figure(card: Scorecard) -> Figure:
@@ -237,7 +232,7 @@ def decision_curve_figure(card: Scorecard) -> Figure:
             xlim=(0, float(kept.index.max())),
             ylim=(-0.25 * best, 1.1 * best),
         )
-    return _figure(axes)
+    return whole_figure(axes)
 
 
 # ---------------------------------------------------------------- the model card

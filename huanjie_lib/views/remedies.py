@@ -11,10 +11,10 @@ import pandas as pd
 from huanjie_lib.risk.remedies import Remedies
 from huanjie_lib.risk.remedies_plan import STRATEGIES, RemedyPlan
 from huanjie_lib.store.run_folder import Run
+from huanjie_lib.views.analysis import new_axes, whole_figure
 from huanjie_lib.vocabulary import Level
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = [
@@ -168,7 +168,7 @@ def path_figure(remedies: Remedies, unit_code: str, *, name: str) -> Figure:
         width.append(after)
         colours.append(_LEVELS[unit["target"]].colour if unit["reachable"] else level.colour)
         told.append(f"{after:.1f}分")
-    axes = _axes(height=0.42 * len(labels) + 1.3)
+    axes = new_axes(height=0.42 * len(labels) + 1.3)
     place = np.arange(len(labels))
     axes.barh(place, width, left=left, color=colours, edgecolor="#444", linewidth=0.6, height=0.68)
     paper = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
@@ -189,7 +189,7 @@ def path_figure(remedies: Remedies, unit_code: str, *, name: str) -> Figure:
     low = max(0.0, 10 * np.floor((before - 5) / 10))
     axes.set(xlim=(low, most + 0.4 * (most - low)), xlabel=f"选情指数（横轴从{low:g}分起）")
     axes.set_title(f"{name}：{_verdict(unit)}", pad=22)
-    return _figure(axes)
+    return whole_figure(axes)
 
 
 def _verdict(unit: Mapping[str, Any]) -> str:
@@ -202,7 +202,7 @@ def _verdict(unit: Mapping[str, Any]) -> str:
 
 def plan_figure(plan: RemedyPlan) -> Figure:
     """Return what each way to choose units reaches with more and more team-days."""
-    axes = _axes(height=4.6)
+    axes = new_axes(height=4.6)
     for strategy, (colour, dashes, width, mark) in _STYLES.items():
         mine = plan.curve[plan.curve["strategy"] == strategy]
         axes.plot(
@@ -217,22 +217,8 @@ def plan_figure(plan: RemedyPlan) -> Figure:
         ylim=(0, None),
     )
     axes.legend(frameon=False, loc="upper left", title="先后办法（用满人手时）")
-    return _figure(axes)
+    return whole_figure(axes)
 
 
 def _count(worth: float) -> str:
     return f"{worth:.0f}" if worth == round(worth) else f"{worth:.1f}"
-
-
-def _axes(*, height: float) -> Axes:
-    from matplotlib.figure import Figure
-
-    axes: Axes = Figure(figsize=(9, height), layout="constrained").subplots()
-    axes.spines[["top", "right"]].set_visible(False)
-    return axes
-
-
-def _figure(axes: Axes) -> Figure:
-    figure = axes.get_figure(root=True)
-    assert figure is not None  # axes come from _axes
-    return figure

@@ -18,7 +18,7 @@ from huanjie_lib.risk.gates import evaluate_gates
 from huanjie_lib.risk.indicators import IndicatorValues, indicator_values
 from huanjie_lib.risk.prepared import NEVER, Bools, Ints, Prepared, day_number, prepare
 from huanjie_lib.risk.scoring import Scores, score
-from huanjie_lib.vocabulary import GateStatus, Level, ValueStatus
+from huanjie_lib.vocabulary import GateStatus, Level, ValueStatus, date_text
 
 __all__ = ["RiskResult", "freshness", "run_risk", "snapshot_dates"]
 
@@ -93,8 +93,9 @@ class RiskResult:
         name = names[unit_code] if isinstance(names[unit_code], str) and names[unit_code] else unit_code
         level = Level.lookup()[row["level"]]
         if level is Level.UNKNOWN:
-            return f"截至{self.as_of}，{name}没有填报任何数据，不能评定颜色，请先报数。"
-        text = f"截至{self.as_of}，{name}选情指数{row['index']:.1f}分（满分100，越高越稳），为{level.label}"
+            return f"截至{date_text(self.as_of)}，{name}没有填报任何数据，不能评定颜色，请先报数。"
+        text = f"截至{date_text(self.as_of)}，{name}选情指数{row['index']:.1f}分（满分100，越高越稳），"
+        text += f"为{level.label}"
         if row["to_verify"]:
             text += (
                 f"，但有数据缺失，补齐后在{row['index_low']:.1f}至{row['index_high']:.1f}分之间，颜色待核实"

@@ -11,6 +11,7 @@ three named in the city's work plan plus four modelled on published municipal pr
 
 from __future__ import annotations
 
+import datetime as dt
 from enum import StrEnum
 from typing import Self
 
@@ -47,6 +48,7 @@ __all__ = [
     "ValueStatus",
     "VoterMode",
     "Word",
+    "date_text",
     "share_text",
 ]
 
@@ -421,6 +423,17 @@ class CultivationStep(Word):
     AFFAIRS = "affairs", "村级事务"
     SHADOWING = "shadowing", "跟班学习"
     URGENT = "urgent", "急难险重"
+
+
+def date_text(date: dt.date) -> str:
+    """Return a date as it is written in Chinese.
+
+    Examples
+    --------
+    >>> date_text(dt.date(2026, 10, 31))
+    '2026年10月31日'
+    """
+    return f"{date.year}年{date.month}月{date.day}日"
 
 
 def share_text(chance: float) -> str:

@@ -193,7 +193,7 @@ def test_a_run_explains_each_unit() -> None:
     frame = result.to_frame()
     for code, name in zip(CODES, ("甲村", "乙村", "丙社区"), strict=True):
         text = result.explain(code)
-        assert text.startswith(f"截至{AS_OF}，{name}选情指数{frame.loc[code, 'index']:.1f}分")
+        assert text.startswith(f"截至2026年10月31日，{name}选情指数{frame.loc[code, 'index']:.1f}分")
         assert "还不能启动换届：" in text
         worst = result.indicators[result.indicators["unit_code"] == code].nlargest(1, "points").iloc[0]
         assert f"{worst['reason']}（扣{worst['points']:.1f}分）" in text

@@ -42,8 +42,8 @@ from huanjie_lib.risk.classification import classify
 from huanjie_lib.risk.indicators import IndicatorValues, indicator_values
 from huanjie_lib.risk.prepared import Floats, Prepared, prepare
 from huanjie_lib.risk.scoring import Scores, score
-from huanjie_lib.risk.trends import day_text, rows_by, signed_text
-from huanjie_lib.vocabulary import Level, Word
+from huanjie_lib.risk.trends import rows_by, signed_text
+from huanjie_lib.vocabulary import Level, Word, date_text
 
 __all__ = ["Cause", "ChangeAccount", "change_account", "restated_index", "revised_tables"]
 
@@ -129,7 +129,7 @@ class ChangeAccount:
         parts = [f"{c.label}{signed_text(mean[c.value])}分" for c in PARTS if abs(mean[c.value]) >= SHOWN]
         turned = int((self.units["level_before"] != self.units["level_after"]).sum())
         return (
-            f"与{day_text(self.before)}相比，可比的{len(self.units)}个村（社区）平均选情指数由"
+            f"与{date_text(self.before)}相比，可比的{len(self.units)}个村（社区）平均选情指数由"
             f"{mean['index_before']:.1f}分变为{mean['index_after']:.1f}分"
             f"{'（' + '，'.join(parts) + '）' if parts else ''}，{turned}个变色。"
         )
@@ -143,12 +143,12 @@ class ChangeAccount:
             If there is no such unit on either date.
         """
         if unit_code in self.only_after:
-            return f"{unit_code}在{day_text(self.before)}还没有启用，没有可比的上期指数。"
+            return f"{unit_code}在{date_text(self.before)}还没有启用，没有可比的上期指数。"
         if unit_code in self.only_before:
-            return f"{unit_code}在{day_text(self.after)}已经停用，没有本期指数。"
+            return f"{unit_code}在{date_text(self.after)}已经停用，没有本期指数。"
         row: dict[str, Any] = dict(self.units.loc[unit_code])
         before, after = f"{row['index_before']:.1f}分", f"{row['index_after']:.1f}分"
-        text = f"{unit_code}选情指数{day_text(self.before)}为{before}，{day_text(self.after)}为{after}"
+        text = f"{unit_code}选情指数{date_text(self.before)}为{before}，{date_text(self.after)}为{after}"
         parts = [f"{c.label}{signed_text(row[c.value])}分" for c in PARTS if abs(row[c.value]) >= SHOWN]
         if abs(row["change"]) < SHOWN:
             moves = "，互相抵消" if parts else ""

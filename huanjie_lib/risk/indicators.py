@@ -32,7 +32,15 @@ from huanjie_lib.parameters import (
     ParameterSet,
 )
 from huanjie_lib.risk.prepared import NEVER, Bools, Floats, Ints, Prepared, Rows, day_number
-from huanjie_lib.vocabulary import AuditItem, AuditOutcome, ReviewOpinion, Severity, UnitKind, ValueStatus
+from huanjie_lib.vocabulary import (
+    AuditItem,
+    AuditOutcome,
+    ReviewOpinion,
+    Severity,
+    UnitKind,
+    ValueStatus,
+    date_text,
+)
 
 __all__ = [
     "MEASURES",
@@ -790,7 +798,7 @@ class IndicatorValues:
         """
         status = self.status.loc[[unit_code]].iloc[0]
         due = {str(i): str(word) for i, word in status.items() if word != ValueStatus.NOT_APPLICABLE}
-        text = f"截至{self.as_of}，{unit_code}应有指标{len(due)}项"
+        text = f"截至{date_text(self.as_of)}，{unit_code}应有指标{len(due)}项"
         for word in (ValueStatus.OBSERVED, ValueStatus.MISSING, ValueStatus.STALE):
             ids = [i for i, found in due.items() if found == word]
             if word is ValueStatus.OBSERVED:

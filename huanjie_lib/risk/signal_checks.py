@@ -32,7 +32,7 @@ from huanjie_lib.risk.signal_nulls import (
     gamma_poisson_tail,
     kept_rate,
 )
-from huanjie_lib.vocabulary import LeadKind, RollCohort
+from huanjie_lib.vocabulary import LeadKind, RollCohort, date_text
 
 __all__ = ["FACTS", "TESTS", "Finding"]
 
@@ -132,8 +132,7 @@ def _too_weak(observed: Floats, effect: Floats, options: Mapping[str, Any]) -> B
 
 
 def _day_text(day: int) -> str:
-    date = dt.date(1970, 1, 1) + dt.timedelta(days=int(day))
-    return f"{date.year}年{date.month}月{date.day}日"
+    return date_text(dt.date(1970, 1, 1) + dt.timedelta(days=int(day)))
 
 
 def _tenths(share: float) -> str:

@@ -30,13 +30,12 @@ from scipy import stats
 
 from huanjie_lib.parameters import Framework
 from huanjie_lib.risk.prepared import Bools, Floats
-from huanjie_lib.vocabulary import Level, Word
+from huanjie_lib.vocabulary import Level, Word, date_text
 
 __all__ = [
     "Direction",
     "Flips",
     "Trends",
-    "day_text",
     "find_flips",
     "find_trends",
     "points_moved",
@@ -117,7 +116,7 @@ class Trends:
         direction = Direction.lookup()[str(row["direction"])]
         if direction is Direction.UNKNOWN:
             return f"{unit_code}只有{int(row['snapshots'])}期选情指数，不足{self.least}期，不能判断走势。"
-        span = f"{day_text(row['first'])}至{day_text(row['last'])}共{int(row['snapshots'])}期"
+        span = f"{date_text(row['first'])}至{date_text(row['last'])}共{int(row['snapshots'])}期"
         text = f"{unit_code}：{span}，选情指数{direction.label}，每月{signed_text(row['slope'])}分"
         low, high = signed_text(row["slope_low"]), signed_text(row["slope_high"])
         text += f"（有{self.confidence:.0%}把握在{low}至{high}分之间）"
@@ -361,7 +360,7 @@ class Flips:
     def _sentence(self, row: Mapping[Any, Any], most: int) -> str:
         levels = Level.lookup()
         old, new = levels[str(row["from_level"])], levels[str(row["to_level"])]
-        when = f"{day_text(row['before'])}至{day_text(row['as_of'])}"
+        when = f"{date_text(row['before'])}至{date_text(row['as_of'])}"
         text = f"{row['unit_code']}在{when}之间由{old.label}转为{new.label}"
         if np.isnan(row["change"]):
             how = "没有可用的数据，不能说明变好" if new is Level.UNKNOWN else "此前没有数据，首次评出颜色"
@@ -544,18 +543,6 @@ def rows_by(frame: pd.DataFrame, by: str | list[str]) -> dict[Any, list[int]]:
     {'a': [0, 2], 'b': [1]}
     """
     return {key: np.asarray(rows).tolist() for key, rows in frame.groupby(by).indices.items()}
-
-
-def day_text(date: Any) -> str:
-    """Return a date in Chinese.
-
-    Examples
-    --------
-    >>> day_text(dt.date(2026, 9, 30))
-    '2026年9月30日'
-    """
-    stamp = pd.Timestamp(date)
-    return f"{stamp.year}年{stamp.month}月{stamp.day}日"
 
 
 def signed_text(value: float) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -12,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from huanjie_lib.parameters import ParameterSet
-from huanjie_lib.vocabulary import GateStatus, Level
+from huanjie_lib.vocabulary import GateStatus, Level, date_text
 
 __all__ = [
     "ADMISSION",
@@ -121,17 +120,6 @@ LABELS: Mapping[str, str] = MappingProxyType(
     }
 )
 """Chinese heading of every column of :mod:`huanjie_lib.views.tables`."""
-
-
-def date_text(date: dt.date) -> str:
-    """Return a date as it is written in Chinese.
-
-    Examples
-    --------
-    >>> date_text(dt.date(2026, 10, 31))
-    '2026年10月31日'
-    """
-    return f"{date.year}年{date.month}月{date.day}日"
 
 
 def number_text(value: float | None, *, signed: bool = False, decimals: int = 1) -> str:

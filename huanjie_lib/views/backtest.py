@@ -272,7 +272,7 @@ def model_card(card: Scorecard, *, inputs: Sequence[str] = ()) -> str:
         "",
         "## 一、结论",
         "",
-        f"- 成绩最好的是**{MODELS[f['recommended']]}**：{card.explain(f['recommended'])}",
+        f"- 成绩最好的是**{MODELS[f['recommended']]}**。{card.explain(f['recommended'])}",
         *(f"- {MODELS[str(name)]}：{reason}。" for name, reason in card.adoption["reason"].items()),
         f"- {yellow}",
         "- 任何模型都不自动代替选情指数；采用与否由人决定并记录理由。",

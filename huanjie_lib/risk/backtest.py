@@ -638,7 +638,7 @@ class _Problem:
         now = samples["term"] == tested
         test, past = samples[now].reset_index(drop=True), samples[~now]
         forward = past["outcome"].nunique() == 2
-        _check_test(test, outcome, tested)
+        _check_test(test, outcome, tested, excluded)
         regions = test["region"].nunique()
         facts = {
             "test_term": tested,
@@ -742,7 +742,20 @@ def _samples(
     return samples, ranks, excluded
 
 
-def _check_test(test: pd.DataFrame, outcome: str, tested: Any) -> None:
+def _check_test(test: pd.DataFrame, outcome: str, tested: Any, excluded: Mapping[str, int]) -> None:
+    if test.empty:
+        raise DataError(
+            "没有可以检验的单位",
+            [
+                Fault(
+                    f"{tested} 届的 {outcome}",
+                    f"{excluded['no_history']} 个单位选举前没有数据，"
+                    f"{excluded['outcome_missing']} 个没有结果",
+                    "同一单位在两个文件里写法相同，既有以前届次的数据，又有结果",
+                    "核对单位列的写法和结果列",
+                )
+            ],
+        )
     events = int(test["outcome"].sum())
     if not 0 < events < len(test):
         raise DataError(

@@ -254,6 +254,16 @@ def test_what_cannot_be_tested_is_told_with_its_remedy(
     assert all(fault.remedy for fault in error.value.faults)
 
 
+def test_units_that_are_written_otherwise_in_the_history_are_told_as_such() -> None:
+    outcomes = panel(2018, 2021)[["unit", "term", "incident"]]
+    later = outcomes[outcomes["term"] == 2021]
+    with pytest.raises(DataError, match="没有可以检验的单位") as error:
+        run(panel(2018), later.assign(unit=later["unit"] + "委会"))
+    assert f"{len(later)} 个单位选举前没有数据，0 个没有结果" in str(error.value)
+    with pytest.raises(DataError, match=f"0 个单位选举前没有数据，{len(later)} 个没有结果"):
+        run(panel(2018), later.assign(incident=np.nan))
+
+
 def test_regions_that_leave_nothing_to_learn_from_are_told() -> None:
     two = panel(2018, 2021).assign(片=lambda t: np.where(t["unit"].str[0] == "甲", "一", "二"))
     quiet = two.assign(incident=two["incident"].where(two["片"] == "二", 0))

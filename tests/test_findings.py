@@ -117,3 +117,40 @@ def test_readings_say_what_there_is_to_say_and_nothing_of_leads(found: Findings)
     assert not frame["text"].str.contains("线索不是结论").any()
     upward = found.remedies.to_frame()["target"].notna().sum() if found.remedies is not None else 0
     assert (frame["topic"] == "remedy").sum() == upward
+
+
+ODD: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    # name: tables kept, packs taken away
+    "units alone": (("units",), ()),
+    "units and facts": (("units", "facts"), ()),
+    "bare packs": ((), ("measures", "signals", "uncertainty", "gates")),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_little_data_and_bare_packs_are_told_and_never_called_safe(name: str) -> None:
+    kept, without = ODD[name]
+    city = make_city(units=60, snapshots=2)
+    given = {table: frame for table, frame in city.tables.items() if not kept or table in kept}
+    parameters = load_parameters().model_copy(update=dict.fromkeys(without))
+    found = run_risk(given, parameters, as_of=AS_OF)
+    levels = set(found.index["level"])
+    assert levels == {"unknown"} if name == "units alone" else levels <= {"red", "yellow", "green"}
+    if kept:
+        assert "green" not in levels
+        assert found.index["to_verify"].all()
+    told = tables(found.findings)["readings"]["text"]
+    assert not told.str.contains("nan|None|inf").any()
+    assert told.str.endswith("。").all()
+
+
+def test_one_unit_and_two_neighbours_are_no_ground_for_a_verdict() -> None:
+    codes = ["990101001001", "990101001201"]
+    units = pd.DataFrame({"unit_code": codes, "unit_kind": ["community", "village"]})
+    pair = pd.DataFrame({"unit_code": codes[:1], "neighbour_code": codes[1:]})
+    for few, pairs in ((units.iloc[:1], pair.iloc[:0]), (units, pair)):
+        found = run_risk({"units": few}, load_parameters(), as_of=AS_OF, neighbours=pairs).findings
+        assert found.clusters is not None
+        assert set(found.clusters.to_frame()["kind"]) == {"unknown"}
+        assert set(found.trends.to_frame()["direction"]) == {"unknown"}
+        assert set(found.signals.to_frame()["status"]) == {"unknown"}

@@ -140,7 +140,7 @@ def find(
     kinds = values.units["unit_kind"].astype("str")
     now = history[history["as_of"] == pd.Timestamp(as_of)].set_index("unit_code")
     lost = (100.0 - now["index"]).mask(now["level"] == Level.UNKNOWN.value)
-    lately = history[history["as_of"].isin(sorted(history["as_of"].unique())[-2:])]
+    lately = history[history["as_of"].isin([pd.Timestamp(date) for date in points])]
     return Findings(
         uncertainty=simulate(
             values.value,

@@ -21,7 +21,8 @@ Layout (all tables Parquet, all text UTF-8, no clock time anywhere, so that equa
     voter_mode, longitude, latitude.
 ``uncertainty``
     unit_code, p_red, p_yellow, p_green, index_mean, index_sd, rank_low, rank_high, most_likely, contested,
-    missing (:class:`huanjie_lib.risk.uncertainty.Uncertainty`); empty where the pack declares no uncertainty.
+    missing (:class:`huanjie_lib.risk.uncertainty.Uncertainty`), under the pack's declared uncertainty or,
+    where it declares none, the defaults.
 ``trends``, ``flips``, ``changes``, ``clusters``, ``remedies``, ``remedy_steps``
     unit_code and the columns of :data:`huanjie_lib.findings.COLUMNS`: slopes over the snapshots, changes of
     colour since the snapshot before, movements since an earlier run by cause, neighbouring trouble, the

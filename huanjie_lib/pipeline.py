@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from huanjie_lib.contracts import TABLES
+from huanjie_lib.errors import DataError, Fault
 from huanjie_lib.findings import Findings, Published, find
 from huanjie_lib.parameters import Indicator, ParameterSet
 from huanjie_lib.risk.classification import classify, to_verify
@@ -20,7 +21,7 @@ from huanjie_lib.risk.prepared import NEVER, Bools, Ints, Prepared, day_number, 
 from huanjie_lib.risk.scoring import Scores, score
 from huanjie_lib.vocabulary import GateStatus, Level, ValueStatus, date_text
 
-__all__ = ["RiskResult", "freshness", "run_risk", "snapshot_dates"]
+__all__ = ["NoUnitsError", "RiskResult", "freshness", "run_risk", "snapshot_dates"]
 
 Progress = Callable[[str, int, int], None]
 
@@ -53,6 +54,10 @@ EVENT_DATES: Mapping[str, str] = {
     "election_history": "election_on",
 }
 """Column by which the freshness of each event table is judged."""
+
+
+class NoUnitsError(DataError):
+    """There is no unit to assess on the date."""
 
 
 @dataclass(frozen=True)
@@ -176,6 +181,8 @@ def run_risk(
     ------
     KeyError
         If there is no ``units`` table.
+    NoUnitsError
+        If no unit's code is in force on the date.
     ParameterError
         If a rule is not in force on one of the dates.
 
@@ -189,6 +196,8 @@ def run_risk(
     [['unknown', True]]
     """
     prepared = prepare(tables)
+    if not prepared.in_force(day_number(as_of)).any():
+        raise _no_units(prepared, as_of)
     dates = snapshot_dates(tables, as_of)
     previous: pd.Series[str] | None = None
     history = []
@@ -232,6 +241,16 @@ def run_risk(
         units=_unit_frame(tables, values),
         findings=findings,
     )
+
+
+def _no_units(prepared: Prepared, as_of: dt.date) -> NoUnitsError:
+    if prepared.size:
+        found = f"{prepared.size} 个村（社区）的代码在{date_text(as_of)}都不在有效期内"
+        remedy = "核对评估日期，或在 units 表中改正 valid_from、valid_to"
+    else:
+        found, remedy = "没有一行", "补上村（社区）名录"
+    fault = Fault("units 表（村（社区）名录）", found, "至少一个在评估日期有效的村（社区）", remedy)
+    return NoUnitsError("没有村（社区），不能评估", [fault])
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from huanjie_lib.parameters import load_parameters
-from huanjie_lib.pipeline import EVENT_DATES, RiskResult, run_risk, snapshot_dates
+from huanjie_lib.pipeline import EVENT_DATES, NoUnitsError, RiskResult, run_risk, snapshot_dates
 
 PARAMETERS = load_parameters()
 AS_OF = dt.date(2026, 10, 31)
@@ -68,6 +68,25 @@ def tables() -> dict[str, pd.DataFrame]:
 @pytest.fixture(scope="module")
 def result() -> RiskResult:
     return run_risk(tables(), PARAMETERS, as_of=AS_OF)
+
+
+@pytest.mark.parametrize(
+    ("units", "found"),
+    [
+        (tables()["units"].iloc[:0], "没有一行"),
+        (
+            tables()["units"].assign(valid_from=pd.Timestamp("2026-11-01")),
+            "3 个村（社区）",
+        ),
+    ],
+)
+def test_no_unit_to_assess_is_refused_with_the_remedy(units: pd.DataFrame, found: str) -> None:
+    with pytest.raises(NoUnitsError, match="没有村（社区），不能评估") as caught:
+        run_risk(tables() | {"units": units}, PARAMETERS, as_of=AS_OF)
+    (fault,) = caught.value.faults
+    assert fault.where == "units 表（村（社区）名录）"
+    assert fault.found.startswith(found)
+    assert "名录" in fault.remedy or "valid_from" in fault.remedy
 
 
 def test_points_add_up_for_every_unit(result: RiskResult) -> None:

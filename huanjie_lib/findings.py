@@ -17,13 +17,14 @@ from huanjie_lib.risk.clusters import ClusterKind, Clusters, find_clusters
 from huanjie_lib.risk.indicators import IndicatorValues
 from huanjie_lib.risk.prepared import Prepared
 from huanjie_lib.risk.remedies import Remedies, find_remedies
+from huanjie_lib.risk.remedies_options import TooManyCombinationsError
 from huanjie_lib.risk.signals import Signals, find_signals
 from huanjie_lib.risk.trends import Direction, Flips, Trends, find_flips, find_trends
 from huanjie_lib.risk.uncertainty import COLUMNS as UNCERTAINTY_COLUMNS
 from huanjie_lib.risk.uncertainty import Uncertainty, simulate
 from huanjie_lib.vocabulary import Level, Topic
 
-__all__ = ["COLUMNS", "Findings", "Published", "find", "readings", "tables"]
+__all__ = ["COLUMNS", "Findings", "Published", "RemediesLeftOut", "find", "readings", "tables"]
 
 SEED = 20260101
 """Seed of all draws: equal inputs give equal figures."""
@@ -59,6 +60,50 @@ class Published:
 
 
 @dataclass(frozen=True)
+class RemediesLeftOut:
+    """That the ways to the next colour could not be searched exactly, and why.
+
+    Parameters
+    ----------
+    units
+        By unit code: ``level`` of each unit that has a next colour.
+    why
+        The refusal.
+    as_of
+        Date of the levels.
+    version
+        Version of the parameters.
+    """
+
+    units: pd.DataFrame
+    why: TooManyCombinationsError
+    as_of: dt.date
+    version: str
+
+    def __repr__(self) -> str:
+        """Return the number of units without a way, the date and the parameter version."""
+        return f"RemediesLeftOut(units={len(self.units)}, as_of={self.as_of}, parameters={self.version!r})"
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a copy of the levels by unit code."""
+        return self.units.copy()
+
+    def explain(self, unit_code: str) -> str:
+        """Return in Chinese why no way to a unit's next colour is told, and who can put it right.
+
+        Raises
+        ------
+        KeyError
+            If the unit has no next colour or there is no such unit.
+        """
+        if unit_code not in self.units.index:
+            raise KeyError(unit_code)
+        reasons = "；".join(f"{f.found}，能测算的{f.allowed}" for f in self.why.faults)
+        remedies = "；".join(f.remedy for f in self.why.faults)
+        return f"{unit_code}没有测算转色路径：{reasons}。请维护参数的人处理：{remedies}。"
+
+
+@dataclass(frozen=True)
 class Findings:
     """Everything found about the units of one run.
 
@@ -75,7 +120,7 @@ class Findings:
     clusters
         Neighbouring trouble; ``None`` where no neighbours are known.
     remedies
-        Cheapest way to the next colour; ``None`` where the pack has no measures.
+        Cheapest way to the next colour, or why it was left out; ``None`` where the pack has no measures.
     signals
         Leads of the anomaly checks; for roles that may see them only.
     """
@@ -85,7 +130,7 @@ class Findings:
     flips: Flips
     changes: ChangeAccount | None
     clusters: Clusters | None
-    remedies: Remedies | None
+    remedies: Remedies | RemediesLeftOut | None
     signals: Signals
 
     def __repr__(self) -> str:
@@ -171,9 +216,24 @@ def find(
         else find_clusters(lost, neighbours, seed=SEED, as_of=as_of, version=version),
         remedies=None
         if parameters.measures is None
-        else find_remedies(values.value, kinds, now["level"], parameters, gates=gates, as_of=as_of),
+        else _remedies(values, kinds, now["level"], gates, parameters),
         signals=find_signals(prepared, parameters, as_of),
     )
+
+
+def _remedies(
+    values: IndicatorValues,
+    kinds: pd.Series[str],
+    level: pd.Series[str],
+    gates: pd.DataFrame,
+    parameters: ParameterSet,
+) -> Remedies | RemediesLeftOut:
+    as_of = values.as_of
+    try:
+        return find_remedies(values.value, kinds, level, parameters, gates=gates, as_of=as_of)
+    except TooManyCombinationsError as error:  # the pack is valid, and everything else can be told
+        below = level[level.isin([Level.RED.value, Level.YELLOW.value])].to_frame()
+        return RemediesLeftOut(below, error, as_of, parameters.version)
 
 
 def readings(findings: Findings) -> pd.DataFrame:
@@ -213,7 +273,9 @@ def _told(findings: Findings) -> Iterator[tuple[Topic, list[str], Callable[[str]
         units = findings.clusters.units
         told = units["kind"].isin([kind.value for kind in _TOLD_CLUSTERS])
         yield Topic.CLUSTER, units.index[told].tolist(), findings.clusters.explain
-    if findings.remedies is not None:
+    if isinstance(findings.remedies, RemediesLeftOut):
+        yield Topic.REMEDY, findings.remedies.units.index.tolist(), findings.remedies.explain
+    elif findings.remedies is not None:
         units = findings.remedies.units
         yield Topic.REMEDY, units.index[units["target"].notna()].tolist(), findings.remedies.explain
 
@@ -251,7 +313,8 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 def tables(findings: Findings) -> dict[str, pd.DataFrame]:
     """Return the findings as tables, by unit code: those of :data:`COLUMNS` and ``readings``.
 
-    A finding that was not made (no neighbours, no measures, no run before) gives a table without rows.
+    A finding that was not made (no neighbours, no measures, no run before) gives a table without rows; why
+    remedies were left out stands in ``readings``.
     """
     frames: dict[str, pd.DataFrame] = {
         "uncertainty": findings.uncertainty.units,
@@ -262,7 +325,7 @@ def tables(findings: Findings) -> dict[str, pd.DataFrame]:
         frames["changes"] = findings.changes.units
     if findings.clusters is not None:
         frames["clusters"] = findings.clusters.units
-    if findings.remedies is not None:
+    if isinstance(findings.remedies, Remedies):
         frames["remedies"] = findings.remedies.units.dropna(subset=["target"])
         frames["remedy_steps"] = findings.remedies.steps.set_index("unit_code")
     out = {}

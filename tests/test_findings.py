@@ -8,7 +8,7 @@ import datetime as dt
 import pandas as pd
 import pytest
 
-from huanjie_lib.findings import COLUMNS, Findings, Published, readings, tables
+from huanjie_lib.findings import COLUMNS, Findings, Published, RemediesLeftOut, readings, tables
 from huanjie_lib.intake.neighbours import neighbour_pairs
 from huanjie_lib.parameters import load_parameters
 from huanjie_lib.pipeline import RiskResult, run_risk
@@ -115,8 +115,8 @@ def test_readings_say_what_there_is_to_say_and_nothing_of_leads(found: Findings)
     assert set(frame["topic"]) == {topic.value for topic in Topic}
     assert frame["text"].str.endswith("。").all()
     assert not frame["text"].str.contains("线索不是结论").any()
-    upward = found.remedies.to_frame()["target"].notna().sum() if found.remedies is not None else 0
-    assert (frame["topic"] == "remedy").sum() == upward
+    assert found.remedies is not None
+    assert (frame["topic"] == "remedy").sum() == found.remedies.to_frame()["target"].notna().sum()
 
 
 ODD: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -142,6 +142,29 @@ def test_little_data_and_bare_packs_are_told_and_never_called_safe(name: str) ->
     told = tables(found.findings)["readings"]["text"]
     assert not told.str.contains("nan|None|inf").any()
     assert told.str.endswith("。").all()
+
+
+def test_remedies_that_cannot_be_searched_are_left_out_and_the_reason_told() -> None:
+    parameters = load_parameters()
+    framework = parameters.framework
+    dimensions = tuple(d.model_copy(update={"power": 2.0}) for d in framework.dimensions)
+    strict = framework.model_copy(update={"dimensions": dimensions})
+    city = make_city(units=60, snapshots=2)
+    run = run_risk(city.tables, parameters.model_copy(update={"framework": strict}), as_of=AS_OF)
+    left_out = run.findings.remedies
+    assert isinstance(left_out, RemediesLeftOut)
+    levels = run.index.set_index("unit_code")["level"]
+    below = levels[levels.isin(["red", "yellow"])]
+    pd.testing.assert_frame_equal(left_out.to_frame(), below.to_frame(), check_index_type=False)
+    frames = tables(run.findings)
+    assert frames["remedies"].empty
+    assert frames["remedy_steps"].empty
+    told = frames["readings"].query("topic == 'remedy'")
+    assert set(told["unit_code"]) == set(below.index)
+    assert told["text"].str.contains("没有测算转色路径：相互牵连的措施至少有 280800 种组合").all()
+    assert {"certainty", "flip"} <= set(frames["readings"]["topic"])  # everything else is told as ever
+    with pytest.raises(KeyError):
+        left_out.explain(levels.index[levels == "green"][0])
 
 
 def test_one_unit_and_two_neighbours_are_no_ground_for_a_verdict() -> None:

@@ -30,7 +30,7 @@ from huanjie_lib.views.words import (
     ems,
     level_notes,
 )
-from huanjie_lib.vocabulary import Level, UnitKind, ValueStatus
+from huanjie_lib.vocabulary import Level, Topic, UnitKind, ValueStatus
 
 __all__ = ["SHEETS", "workbook"]
 
@@ -234,6 +234,8 @@ def workbook(run: Run) -> bytes:
         book.table("未准入清单", blocked, _BLOCKED, f"共{count_text(len(blocked))}个", empty=none, paper=_A3)
         remedies = tables.remedy_table(run)
         idle = "没有需要转色的村（社区）" if run.parameters.measures else "所用参数包没有设置措施库"
+        if run.readings["topic"].eq(Topic.REMEDY.value).any():
+            idle = "没有测算，原因见界面上各村（社区）的研判"
         book.table("转色路径", remedies, _REMEDIES, f"共{count_text(len(remedies))}个", empty=idle, paper=_A3)
         flips = tables.flip_table(run)
         count = f"共{count_text(len(flips))}个"

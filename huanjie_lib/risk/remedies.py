@@ -265,8 +265,9 @@ def find_remedies(
     Raises
     ------
     ParameterError
-        If the parameters hold no measures library, or one group of measures has too many combinations to be
-        searched exactly.
+        If the parameters hold no measures library.
+    TooManyCombinationsError
+        If one group of measures has too many combinations to be searched exactly.
     KeyError
         If an indicator of the framework has no column.
     ValueError

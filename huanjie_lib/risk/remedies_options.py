@@ -46,6 +46,7 @@ __all__ = [
     "Answer",
     "Group",
     "Options",
+    "TooManyCombinationsError",
     "chain_length",
     "options_of",
     "working_days",
@@ -63,6 +64,10 @@ MOST_COMBINATIONS = 100_000
 
 _CELLS = 2_000_000
 """Numbers held at once while a block of units is worked through."""
+
+
+class TooManyCombinationsError(ParameterError):
+    """Measures are bound together in more combinations than can be searched exactly."""
 
 
 @dataclass(frozen=True)
@@ -355,7 +360,7 @@ def options_of(framework: Framework, library: MeasureLibrary, kind: UnitKind) ->
 
     Raises
     ------
-    ParameterError
+    TooManyCombinationsError
         If one group of measures has more than :data:`MOST_COMBINATIONS` combinations. A power mean with
         ``p > 1`` binds all measures of its dimension together.
 
@@ -434,7 +439,7 @@ def _combinations(measures: Sequence[Remedy]) -> Ints:
         total = int(each.sum())
         if total > MOST_COMBINATIONS:
             labels = "、".join(one.label for one in measures)
-            raise ParameterError(
+            raise TooManyCombinationsError(
                 "不能精确测算措施组合",
                 [
                     Fault(

@@ -24,7 +24,7 @@ from huanjie_lib.store.run_folder import Run
 from huanjie_lib.views import tables
 from huanjie_lib.views.summary import overview
 from huanjie_lib.views.words import ADMISSION, LABELS
-from huanjie_lib.vocabulary import Level
+from huanjie_lib.vocabulary import Level, Topic
 
 HOSTILE = ("=1+1", "=cmd|' /C calc'!A0", "+1", "-1", "@SUM(A1)", "{=1}", "http://x.y", "mailto:a@b", "\t=1")
 
@@ -238,6 +238,19 @@ def test_a_pack_without_gates_says_so(small_run: Run) -> None:
         assert opened[name]["A3"].value == "所用参数包没有设置准入条件"
     assert opened["工作清单"].max_row == 14
     opened.close()
+
+
+def test_ways_that_were_not_searched_are_not_taken_for_none_needed(small_run: Run) -> None:
+    def told(**changed: Any) -> str:
+        run = dataclasses.replace(small_run, remedies=small_run.remedies.iloc[:0], **changed)
+        opened = openpyxl.load_workbook(io.BytesIO(workbook(run)))
+        text = str(opened["转色路径"]["A3"].value)
+        opened.close()
+        return text
+
+    assert told() == "没有测算，原因见界面上各村（社区）的研判"
+    silent = small_run.readings[small_run.readings["topic"] != Topic.REMEDY.value]
+    assert told(readings=silent) == "没有需要转色的村（社区）"
 
 
 def test_nobody_admitted_is_said(small_run: Run) -> None:

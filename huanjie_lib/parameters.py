@@ -24,7 +24,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from huanjie_lib.errors import Fault, ParameterError
-from huanjie_lib.vocabulary import LeadKind, UnitKind
+from huanjie_lib.vocabulary import CaseKind, LeadKind, UnitKind
 
 __all__ = [
     "DEFAULT_ASSUMPTIONS",
@@ -462,6 +462,56 @@ class SignalPack(_Header):
         raise KeyError(signal_id)
 
 
+class CaseRule(_Model):
+    """How a kind of case is dealt with: working days allowed, and who answers for it unless told otherwise.
+
+    ``owner`` may be ``镇街``, which stands for the unit's own township or street office.
+    """
+
+    kind: Annotated[CaseKind, Field(strict=False)]
+    due_workdays: Annotated[int, Field(ge=1, le=250)]
+    owner: str
+    note: str = ""
+
+
+class WorkCalendar(_Model):
+    """Days off and working weekends of years that the calendar library does not know yet, from the notice."""
+
+    days_off: Annotated[tuple[Date, ...], BeforeValidator(_as_tuple)] = ()
+    workdays: Annotated[tuple[Date, ...], BeforeValidator(_as_tuple)] = ()
+    years: Annotated[tuple[int, ...], BeforeValidator(_as_tuple)] = ()
+    source: str = ""
+
+
+class CaseworkPack(_Header):
+    """How alerts become cases and how ledgers are judged.
+
+    ``due_soon_workdays`` is how many working days before its deadline a case is about to be overdue;
+    ``audit_departments`` are the offices that must take part in an audit; a talk, notice or plan is never
+    judged here but by the gates and rules.
+    """
+
+    kind: Literal["casework"]
+    rules: Annotated[tuple[CaseRule, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
+    due_soon_workdays: Annotated[int, Field(ge=0, le=60)]
+    audit_departments: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
+    min_representatives: Annotated[int, Field(ge=0)]
+    calendar: WorkCalendar = WorkCalendar()
+
+    def rule(self, kind: CaseKind) -> CaseRule:
+        """Return how a kind of case is dealt with.
+
+        Raises
+        ------
+        KeyError
+            If the pack opens no case of that kind.
+        """
+        for candidate in self.rules:
+            if candidate.kind is kind:
+                return candidate
+        raise KeyError(kind.value)
+
+
 RuleValue = Annotated[
     int | float | str | tuple[str, ...], Field(union_mode="left_to_right"), BeforeValidator(_as_tuple)
 ]
@@ -613,6 +663,7 @@ class ParameterSet(_Model):
     uncertainty: UncertaintyPack | None = None
     measures: MeasureLibrary | None = None
     signals: SignalPack | None = None
+    casework: CaseworkPack | None = None
 
     @property
     def assumptions(self) -> UncertaintyAssumptions:
@@ -765,7 +816,8 @@ def load_parameters(pack: Path | None = None, *, region: str = "national") -> Pa
     ----------
     pack
         Folder with ``framework.yaml``, ``classification.yaml`` and, optionally, ``gates.yaml``,
-        ``uncertainty.yaml``, ``measures.yaml`` and ``rules/*.yaml``; the package's own when omitted.
+        ``uncertainty.yaml``, ``measures.yaml``, ``signals.yaml``, ``casework.yaml`` and ``rules/*.yaml``; the
+        package's own when omitted.
     region
         Region whose rules apply; looked up in ``pack/rules`` first, then among the shipped rule packs.
 
@@ -801,6 +853,7 @@ def load_parameters(pack: Path | None = None, *, region: str = "national") -> Pa
     uncertainty = _read_optional(folder / "uncertainty.yaml", UncertaintyPack, faults)
     measures = _read_optional(folder / "measures.yaml", MeasureLibrary, faults)
     signals = _read_optional(folder / "signals.yaml", SignalPack, faults)
+    casework = _read_optional(folder / "casework.yaml", CaseworkPack, faults)
     rules = _read_rules(folder, region, faults)
     if framework is not None:
         faults += _framework_faults(framework)
@@ -819,6 +872,8 @@ def load_parameters(pack: Path | None = None, *, region: str = "national") -> Pa
         faults += _check_faults("signals", signals.signals, SIGNAL_CHECKS)
     if rules is not None:
         faults += _rule_faults(framework, gates, signals, rules)
+    if casework is not None:
+        faults += _casework_faults(casework)
     if measures is not None and framework is not None:
         faults += _library_faults(measures, framework, gates)
     if faults or framework is None or classification is None or rules is None:
@@ -832,7 +887,23 @@ def load_parameters(pack: Path | None = None, *, region: str = "national") -> Pa
         uncertainty=uncertainty,
         measures=measures,
         signals=signals,
+        casework=casework,
     )
+
+
+def _casework_faults(pack: CaseworkPack) -> list[Fault]:
+    """Return each kind of case that has two rules, and each day that is both off and worked."""
+    kinds = [rule.kind for rule in pack.rules]
+    twice = sorted({kind.value for kind in kinds if kinds.count(kind) > 1})
+    faults = [
+        Fault(f"casework.yaml：rules[{kind}]", "写了两次", "每类案件一条规定", "删去多余的一条")
+        for kind in twice
+    ]
+    both = sorted(set(pack.calendar.days_off) & set(pack.calendar.workdays))
+    return faults + [
+        Fault(f"casework.yaml：calendar[{day}]", "既是休息日又是上班日", "二者之一", "按放假通知改正")
+        for day in both
+    ]
 
 
 def _read_optional(path: Path, model: type[_M], faults: list[Fault]) -> _M | None:

@@ -36,6 +36,7 @@ __all__ = [
     "PortraitDimension",
     "PostKind",
     "ReviewOpinion",
+    "Role",
     "RollCohort",
     "ScreeningMethod",
     "Severity",
@@ -354,6 +355,8 @@ class CaseKind(Word):
     GATE = "gate", "准入不通过"
     SIGNAL = "signal", "异常信号"
     PLAN = "plan", "红色村缺预案"
+    PROBLEM = "problem", "审计问题"
+    DISPUTE = "dispute", "矛盾纠纷"
 
 
 class CaseState(Word):
@@ -364,6 +367,7 @@ class CaseState(Word):
     RECTIFYING = "rectifying", "整改中"
     REVIEWING = "reviewing", "复核中"
     CLOSED = "closed", "已销号"
+    CANCELLED = "cancelled", "已撤销"
 
 
 class CaseEvent(Word):
@@ -376,6 +380,20 @@ class CaseEvent(Word):
     RETURN = "return", "退回整改"
     CLOSE = "close", "销号"
     REOPEN = "reopen", "重新打开"
+    CANCEL = "cancel", "撤销"
+
+
+class Role(Word):
+    """Office on whose behalf an account acts."""
+
+    SYSTEM = "system", "系统"
+    CITY = "city", "市换届办"
+    COUNTY = "county", "县换届办"
+    TOWNSHIP = "township", "镇街"
+    AUDIT = "audit", "审计"
+    REVIEW = "review", "联审"
+    TALENT = "talent", "人才"
+    READER = "reader", "只读"
 
 
 class PersonChannel(Word):

@@ -22,6 +22,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("contracts",),
     ("parameters",),
     ("risk", "talent"),  # the pure core
+    ("casework",),  # pure too: events, states, alerts and ledgers
     ("findings",),
     ("pipeline",),
     ("intake", "store", "access", "sample"),  # effects
@@ -34,7 +35,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
 )
 ROW_OF = {part: number for number, row in enumerate(ROWS) for part in row}
 
-PURE = ("risk", "talent")
+PURE = ("risk", "talent", "casework")
 PURE_MAY_IMPORT = {
     # the language
     *(
@@ -48,9 +49,11 @@ PURE_MAY_IMPORT = {
         "enum",
         "fractions",
     ),
-    *("functools", "heapq", "itertools", "math", "operator", "re", "statistics", "string", "types", "typing"),
-    # arrays, tables, methods
+    *("functools", "hashlib", "heapq", "itertools", "json", "math", "operator", "re", "statistics", "string"),
+    *("types", "typing"),
+    # arrays, tables, methods, working days
     *(
+        "chinese_calendar",
         "esda",
         "highspy",
         "kmeans1d",

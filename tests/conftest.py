@@ -33,6 +33,7 @@ from huanjie_lib.risk.uncertainty import simulate
 from huanjie_lib.sample import make_city, write_city
 from huanjie_lib.store.run_folder import Run, read_run, write_run
 from huanjie_lib.vocabulary import GateStatus, ValueStatus
+from tests.postgres import PostgresServer, PostgresUnavailableError
 
 # Shared machines stall: a test case may take its time. CI draws the same cases every time.
 settings.register_profile("local", deadline=None)
@@ -252,6 +253,29 @@ def sample_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     arguments = ["run", "--data", str(data), "--as-of", AS_OF.isoformat(), "--out", str(out)]
     subprocess.run([sys.executable, "-m", "huanjie_lib", *arguments], check=True, capture_output=True)
     return out
+
+
+def running_postgres() -> Iterator[PostgresServer]:
+    """Yield a started server; without one, CI fails and other machines skip, told what to install."""
+    try:
+        server = PostgresServer()
+        server.start()
+    except PostgresUnavailableError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))
+    yield server
+    server.stop()
+
+
+#: The PostgreSQL server for the tests of one process, started when the first asks for it.
+postgres_server = pytest.fixture(scope="session", name="postgres_server")(running_postgres)
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> str:
+    """Return the SQLAlchemy address of a fresh, empty PostgreSQL database."""
+    return postgres_server.new_database()
 
 
 @dataclass(frozen=True)

@@ -46,9 +46,12 @@ AS_OF = "2026-10-31"
 SYSTEM = (
     ("chromium", "chromium"),
     ("fonts-noto-cjk", "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc"),
+    ("gcc", "gcc"),
+    ("libc6-dev", "/usr/include/stdio.h"),
     ("nodejs", "node"),
     ("npm", "npm"),
     ("poppler-utils", "pdftoppm"),
+    ("postgresql", "/usr/lib/postgresql/*/bin/initdb"),  # not on PATH
 )
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
 
@@ -172,8 +175,12 @@ def app(*, open_browser: bool) -> int:
 
 
 def missing_system_packages() -> list[str]:
-    """Return the Debian packages whose program or file is not there."""
-    return [package for package, proof in SYSTEM if shutil.which(proof) is None and not Path(proof).is_file()]
+    """Return the Debian packages whose program or file (which may be a pattern) is not there."""
+
+    def there(proof: str) -> bool:
+        return shutil.which(proof) is not None or any(Path("/").glob(proof.removeprefix("/")))
+
+    return [package for package, proof in SYSTEM if not there(proof)]
 
 
 def install_system_packages() -> None:

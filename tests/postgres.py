@@ -1,0 +1,139 @@
+"""A PostgreSQL server of the tests' own: in a temporary folder, on a Unix socket, with durable settings."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from itertools import count
+from pathlib import Path
+
+import psycopg
+
+__all__ = ["PostgresServer", "PostgresUnavailableError", "find_programs"]
+
+DEBIAN = Path("/usr/lib/postgresql")
+OWNER = "postgres"
+REMEDY = "on Debian or Ubuntu: apt-get install postgresql; elsewhere put initdb and postgres on PATH"
+
+#: Durable as in service: a commit is told only after its log is on the disk.
+SETTINGS = {
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "full_page_writes": "on",
+    "listen_addresses": "",
+    "max_connections": "60",
+    "shared_buffers": "32MB",
+    "timezone": "UTC",
+}
+
+
+class PostgresUnavailableError(Exception):
+    """No server can be started here; the text says why and what to do."""
+
+
+def find_programs() -> Path:
+    """Return the folder of ``initdb`` and ``postgres``; Debian keeps it off PATH, one a version."""
+    found = sorted(DEBIAN.glob("*/bin/initdb"), key=lambda path: float(path.parents[1].name))
+    if found:
+        return found[-1].parent
+    on_path = shutil.which("initdb")
+    if on_path is None:
+        raise PostgresUnavailableError(f"PostgreSQL is not installed; {REMEDY}")
+    return Path(on_path).resolve().parent
+
+
+class PostgresServer:
+    """One server; ``start`` it, ask for as many fresh databases as needed, ``stop`` it.
+
+    It ends with the process that started it, even when that is killed. Run by root, it takes the account
+    ``postgres``, since the server refuses root.
+    """
+
+    def __init__(self) -> None:
+        programs = find_programs()
+        # Not pytest's folder: that is closed to other accounts, and its path may be too long for a socket.
+        self.folder = Path(tempfile.mkdtemp(prefix="huanjie-postgres-"))
+        self.log = self.folder / "server.log"
+        self._numbers = count(1)
+        self._server: subprocess.Popen[bytes] | None = None
+        self._postgres = programs / "postgres"
+        self._account: dict[str, object] = {}
+        if hasattr(os, "geteuid") and os.geteuid() == 0:
+            shutil.chown(self.folder, OWNER, OWNER)
+            self._account = {"user": OWNER, "group": OWNER, "extra_groups": []}
+        made = self._run(
+            programs / "initdb",
+            *("--no-sync", "--no-locale", "--encoding=UTF8", "--auth=trust", f"--username={OWNER}"),
+            self.folder / "data",
+        )
+        if made.returncode != 0:
+            shutil.rmtree(self.folder)
+            raise PostgresUnavailableError(f"initdb failed: {made.stderr.decode(errors='replace')}")
+
+    def _run(self, *command: object) -> subprocess.CompletedProcess[bytes]:
+        words = [str(word) for word in command]
+        return subprocess.run(words, cwd=self.folder, capture_output=True, check=False, **self._account)  # type: ignore[call-overload]
+
+    @property
+    def pid(self) -> int:
+        """Process number of the server that the backends belong to."""
+        assert self._server is not None
+        return self._server.pid
+
+    def start(self) -> None:
+        """Start the server and return once it answers, after recovery if it needs any."""
+        settings = {**SETTINGS, "unix_socket_directories": str(self.folder)}
+        command = [str(self._postgres), "-D", str(self.folder / "data")]
+        command += [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        setpriv = shutil.which("setpriv")
+        if setpriv is not None:  # the kernel then stops the server when this process ends in any way
+            command = [setpriv, "--pdeathsig", "INT", *command]
+        with self.log.open("ab") as log:
+            self._server = subprocess.Popen(  # type: ignore[call-overload]
+                command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **self._account
+            )
+        until = time.monotonic() + 60
+        while time.monotonic() < until and self._server.poll() is None:
+            try:
+                psycopg.connect(**self._address("postgres")).close()
+            except psycopg.OperationalError:
+                time.sleep(0.05)
+            else:
+                return
+        self.stop()
+        told = self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""
+        raise PostgresUnavailableError(f"the PostgreSQL server did not start:\n{told}")
+
+    def halt(self, *, immediate: bool = False) -> None:
+        """Stop the server and keep its folder; ``immediate`` drops all work as at a crash."""
+        if self._server is not None and self._server.poll() is None:
+            # QUIT: nothing more is written, the log is replayed at the next start; INT: an orderly end.
+            self._server.send_signal(signal.SIGQUIT if immediate else signal.SIGINT)
+            try:
+                self._server.wait(30)
+            except subprocess.TimeoutExpired:
+                self._server.kill()
+                self._server.wait(30)
+
+    def stop(self) -> None:
+        """Stop the server and remove its folder."""
+        self.halt()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _address(self, database: str) -> dict[str, str]:
+        return {"host": str(self.folder), "user": OWNER, "dbname": database}
+
+    def connect(self, database: str = "postgres") -> psycopg.Connection:
+        """Return a connection as superuser that commits each statement."""
+        return psycopg.connect(**self._address(database), autocommit=True)  # type: ignore[arg-type]
+
+    def new_database(self) -> str:
+        """Return the SQLAlchemy address of a fresh, empty database."""
+        name = f"test_{next(self._numbers)}"
+        with self.connect() as connection:
+            connection.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload]
+        return f"postgresql+psycopg://{OWNER}@/{name}?host={self.folder}"

@@ -28,6 +28,7 @@ from huanjie_lib.sample.ledgers import (
     make_reviews,
     make_screenings,
     make_talks,
+    make_unit_plans,
 )
 from huanjie_lib.sample.names import CITY_NAME, RETURNS_COUNTY, Places, name_places
 from huanjie_lib.sample.population import Population, RollCheck, make_population, make_roll_check
@@ -195,6 +196,7 @@ class _Maker:
         tables["audit_subjects"] = planter.audit_members(tables["audit_projects"], tables["audit_subjects"])
         tables["audit_problems"] = planter.audit_problems(tables["audit_projects"], tables["audit_problems"])
         tables["disputes"] = planter.disputes(make_disputes(calendar, codes, factors, streams["disputes"]))
+        tables["unit_plans"] = make_unit_plans(calendar, codes, factors, streams["unit_plans"])
         tables["screenings"] = make_screenings(calendar, codes, households, factors, streams["screenings"])
         rule = load_parameters().rule("review_departments", calendar.as_of).value
         departments = rule if isinstance(rule, tuple) else (str(rule),)

@@ -1,4 +1,4 @@
-"""Disputes, screenings, talks, reviews, leads and posts."""
+"""Disputes, plans of units, screenings, talks, reviews, leads and posts."""
 
 from __future__ import annotations
 
@@ -21,10 +21,23 @@ from huanjie_lib.vocabulary import (
     TalkTarget,
 )
 
-__all__ = ["make_disputes", "make_leads", "make_posts", "make_reviews", "make_screenings", "make_talks"]
+__all__ = [
+    "make_disputes",
+    "make_leads",
+    "make_posts",
+    "make_reviews",
+    "make_screenings",
+    "make_talks",
+    "make_unit_plans",
+]
 
 _CATEGORY_SHARES = (0.16, 0.26, 0.16, 0.07, 0.02, 0.02, 0.06, 0.14, 0.11)
 _LEAD_SHARES = (0.42, 0.12, 0.08, 0.22, 0.16)
+_LEADERS = (  # three a sub-district, town and township, in the order of the digit that tells them apart
+    *("街道党工委书记", "街道办事处主任", "街道党工委副书记"),
+    *("镇党委书记", "镇长", "镇党委副书记"),
+    *("乡党委书记", "乡长", "乡党委副书记"),
+)
 _SHORT_LIVED = ("法院", "公安局")
 _MONTH = 30.4375
 
@@ -77,6 +90,38 @@ def make_disputes(
             "has_leader": led,
             "stabilisation_plan_on": np.where(planned[0], stabilising, NO_DAY),
             "resolution_plan_on": np.where(planned[1], resolving, NO_DAY),
+        },
+    )
+
+
+def make_unit_plans(
+    calendar: Calendar, unit_codes: Sequence[str], factors: Factors, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Draw the plans of units: the more trouble, the likelier; careless townships leave some of them out.
+
+    Only units with any of the three have a row. A few officials are named without the date.
+    """
+    size = len(unit_codes)
+    trouble = np.mean([factors.at(topic, -1) for topic in factors.base], axis=0)
+    taken_up = rng.random(size) < steady(1.0 / (1.0 + np.exp(-(1.7 * trouble - 1.4))))
+    careless = np.clip(factors.township, -2.0, 2.0)
+    there = rng.random((3, size)) < steady(np.array([[0.93], [0.86], [0.82]]) - 0.05 * careless)
+    there &= taken_up
+    begun = calendar.today - rng.integers(25, 260, size)
+    stabilising = calendar.past(begun + rng.integers(3, 25, size))
+    resolving = calendar.past(begun + rng.integers(5, 60, size))
+    undated = rng.random(size) < 0.03
+    rows = np.flatnonzero(there.any(axis=0))
+    place = np.array([int(code[6]) for code in unit_codes])
+    leader = np.where(there[0], 3 * place + rng.integers(0, 3, size), -1)
+    return conform(
+        "unit_plans",
+        {
+            "unit_code": text_of(unit_codes, rows),
+            "leader": text_of(_LEADERS, leader[rows]),
+            "leader_on": np.where(there[0] & ~undated, begun, NO_DAY)[rows],
+            "stabilisation_plan_on": np.where(there[1], stabilising, NO_DAY)[rows],
+            "resolution_plan_on": np.where(there[2], resolving, NO_DAY)[rows],
         },
     )
 

@@ -34,6 +34,7 @@ TOPICS = (
     "faults",
     "returns",
     "judgments",
+    "unit_plans",
 )
 """Topics in the order in which their streams are spawned; append only, so that old streams stay put."""
 

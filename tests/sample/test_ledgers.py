@@ -3,6 +3,7 @@ from __future__ import annotations
 import pandas as pd
 
 from huanjie_lib.parameters import load_parameters
+from huanjie_lib.pipeline import RiskResult
 from huanjie_lib.sample import City
 from huanjie_lib.vocabulary import PostKind
 
@@ -38,6 +39,22 @@ def test_most_units_were_screened_lately(city: City) -> None:
     assert 0.85 < (age <= 180).mean() <= 1.0
     assert screenings.groupby("unit_code").size().min() >= 2
     assert screenings.groupby("unit_code")["screened_on"].min().max() < pd.Timestamp("2024-11-30")
+
+
+def test_troubled_units_have_plans_and_some_lack_part_of_them(city: City, result: RiskResult) -> None:
+    plans = city.tables["unit_plans"].set_index("unit_code")
+    three = plans[["leader", "stabilisation_plan_on", "resolution_plan_on"]].notna()
+    assert three.any(axis=1).all()
+    level = result.index.set_index("unit_code")["level"]
+    number = three.sum(axis=1).reindex(level.index, fill_value=0)
+    red, green = number[level == "red"], number[level == "green"]
+    assert (red > 0).mean() > 0.6 > 0.4 > (green > 0).mean()
+    assert 0.2 < (red < 3).mean() < 0.7
+    dates = plans.select_dtypes("datetime")
+    assert (dates.max() <= pd.Timestamp(city.as_of)).all()
+    assert (plans["leader_on"].isna() | plans["leader"].notna()).all()
+    undated = plans["leader"].notna() & plans["leader_on"].isna()
+    assert 0 < undated.mean() < 0.1
 
 
 def test_talks_only_advance(city: City) -> None:

@@ -51,7 +51,9 @@ __all__ = [
     "audit_subject_state",
     "current_projects",
     "indicator_values",
+    "latest_report",
     "latest_screening",
+    "open_disputes",
     "open_problems",
     "problems_without_deadline",
     "review_counts",
@@ -61,103 +63,7 @@ __all__ = [
 CONCLUDED = (AuditOutcome.CLEAR.value, AuditOutcome.UNCLEAR.value)
 
 
-@dataclass(frozen=True)
-class Moment:
-    """What the measures see: the prepared tables and the parameters on one day."""
-
-    prepared: Prepared
-    parameters: ParameterSet
-    date: dt.date
-
-    @property
-    def day(self) -> int:
-        """Day number of the date."""
-        return day_number(self.date)
-
-    @property
-    def size(self) -> int:
-        """Number of units."""
-        return self.prepared.size
-
-    def rows(self, table: str) -> Rows | None:
-        """Return an event table, or ``None`` where it was not supplied."""
-        return self.prepared.events.get(table)
-
-    def months_back(self, months: int) -> int:
-        """Return the day number of the same day ``months`` earlier; from a month's end to a month's end.
-
-        Examples
-        --------
-        >>> from huanjie_lib.parameters import load_parameters
-        >>> from huanjie_lib.risk.prepared import prepare
-        >>> units = pd.DataFrame({"unit_code": ["990101001201"], "unit_kind": ["village"]})
-        >>> at = Moment(prepare({"units": units}), load_parameters(), dt.date(2026, 9, 30))
-        >>> at.months_back(1) == day_number(dt.date(2026, 8, 31))
-        True
-        """
-        stamp = pd.Timestamp(self.date)
-        step = pd.offsets.MonthEnd(months) if stamp.is_month_end else pd.DateOffset(months=months)
-        return day_number((stamp - step).date())
-
-    def month_window(self, months: int) -> tuple[int, int]:
-        """Return first and last day of the last ``months`` complete calendar months."""
-        stamp = pd.Timestamp(self.date)
-        last = stamp if stamp.is_month_end else stamp - pd.offsets.MonthEnd(1)
-        first = (last - pd.offsets.MonthEnd(months)) + pd.Timedelta(days=1)
-        return day_number(first.date()), day_number(last.date())
-
-    def stock(self, metric: str, day: int | None = None) -> Observed:
-        """Return by unit the last value of a stock metric on a day (its own if omitted), unless too old."""
-        history = self.prepared.metrics.get(metric)
-        if history is None:
-            return _unknown(self, "facts")
-        on = self.day if day is None else day
-        value, reported, row = history.latest(self.size, on)
-        stale = (row >= 0) & (on - reported > self.parameters.framework.metrics[metric].max_age_days)
-        return Observed(np.where(stale, np.nan, value), "facts", row, reported, stale)
-
-    def count(self, rows: Rows, mask: Bools, amount: Floats | None = None) -> Floats:
-        """Return by unit the number of rows in a mask, or the sum of an amount over them."""
-        weights = None if amount is None else amount[mask]
-        return np.bincount(rows.unit[mask], weights=weights, minlength=self.size).astype(np.float64)
-
-
-@dataclass(frozen=True)
-class Observed:
-    """Answer of one measure for all units.
-
-    Parameters
-    ----------
-    value
-        Value by unit; NaN where unknown.
-    table
-        Table the value comes from.
-    row
-        Row of that table's frame that decided the value, −1 where none did.
-    day
-        Day the value describes, :data:`~huanjie_lib.risk.prepared.NEVER` where unknown.
-    stale
-        Where a value was reported but is too old to be used (``value`` is NaN there).
-    """
-
-    value: Floats
-    table: str
-    row: Ints
-    day: Ints
-    stale: Bools
-
-
 Measure = Callable[[Moment, Mapping[str, Any]], Observed]
-
-
-def _unknown(at: Moment, table: str) -> Observed:
-    return Observed(
-        value=np.full(at.size, np.nan),
-        table=table,
-        row=np.full(at.size, -1, dtype=np.int64),
-        day=np.full(at.size, NEVER),
-        stale=np.zeros(at.size, dtype=bool),
-    )
 
 
 def _observed(
@@ -191,210 +97,64 @@ def _observed(
 # --- audit -----------------------------------------------------------------------------------------------
 
 
-def current_projects(at: Moment) -> tuple[Ints, Bools] | None:
-    """Return by unit the row of the audit project that counts on the day, and which project rows count.
-
-    The project that counts is the one whose fieldwork, or plan where fieldwork has not begun by the day, is
-    dated last, on the day or before; of several of one date the one with the last number. Returns ``None``
-    where there is no audit ledger.
-    """
-    projects = at.rows("audit_projects")
-    if projects is None:
-        return None
-    started = projects.day("started_on")
-    began = np.where(started <= at.day, started, projects.day("plan_on"))
-    number = projects.frame["project_id"].astype("str").rank(method="first").to_numpy()
-    order = np.lexsort((number, began))
-    order = order[began[order] <= at.day]
-    row = np.full(at.size, -1, dtype=np.int64)
-    row[projects.unit[order]] = order
-    counts = np.zeros(len(projects), dtype=bool)
-    counts[row[row >= 0]] = True
-    return row, counts
-
-
-def _of_current_project(at: Moment, rows: Rows) -> Bools:
-    current = current_projects(at)
-    if current is None:
-        return np.zeros(len(rows), dtype=bool)
-    return np.asarray((rows.project >= 0) & current[1][rows.project])
-
-
-def audit_item_state(at: Moment) -> tuple[Floats, Floats, Floats, list[Bools]] | None:
-    """Return by unit: items required, items concluded, items unclear; and per item where it is concluded.
-
-    ``None`` where there is no audit ledger. The list follows :class:`~huanjie_lib.vocabulary.AuditItem`.
-    """
-    items = at.rows("audit_items")
-    if current_projects(at) is None:
-        return None
-    kinds = at.prepared.units["unit_kind"].to_numpy()
-    required = np.zeros(at.size)
-    concluded = np.zeros(at.size)
-    unclear = np.zeros(at.size)
-    per_item: list[Bools] = []
-    counted = None
-    if items is not None:
-        counted = _of_current_project(at, items) & (items.day("concluded_on") <= at.day)
-    for item in AuditItem:
-        due = np.zeros(at.size, dtype=bool)
-        for kind in UnitKind:
-            if item in AuditItem.required(kind):
-                due |= kinds == kind.value
-        required += due
-        done = np.zeros(at.size, dtype=bool)
-        if items is not None and counted is not None:
-            mine = counted & items.equals("item", item.value)
-            done[items.unit[mine & items.equals("outcome", *CONCLUDED)]] = True
-            doubtful = np.zeros(at.size, dtype=bool)
-            doubtful[items.unit[mine & items.equals("outcome", AuditOutcome.UNCLEAR.value)]] = True
-            unclear += doubtful & due
-        done &= due
-        concluded += done
-        per_item.append(done | ~due)
-    return required, concluded, unclear, per_item
-
-
 def _audit_items_incomplete(at: Moment, _: Mapping[str, Any]) -> Observed:
-    state = audit_item_state(at)
+    state = item_state(at)
     if state is None:
-        return _unknown(at, "audit_items")
-    required, concluded, _unclear, _per_item = state
-    rows = at.rows("audit_items")
-    mask = None if rows is None else _of_current_project(at, rows) & (rows.day("concluded_on") <= at.day)
+        return unknown(at, "audit_items")
+    rows = at.inherited("audit_items")
+    mask = None if rows is None else of_current_project(at, rows) & (rows.day("concluded_on") <= at.day)
     known = np.ones(at.size, dtype=bool)
     day = None if rows is None else rows.day("concluded_on")
-    return _observed(at, "audit_items", 1.0 - concluded / required, known, rows=rows, mask=mask, day=day)
-
-
-def audit_subject_state(at: Moment) -> tuple[Floats, Floats, Floats] | None:
-    """Return by unit: members to be audited, members concluded, members with an unclear conclusion.
-
-    Members to be audited are those listed, or the committee's reported size where that is larger, so that
-    leaving a member off the list does not hide the gap. ``None`` where there is no list of subjects.
-    """
-    subjects = at.rows("audit_subjects")
-    if subjects is None or current_projects(at) is None:
-        return None
-    mine = _of_current_project(at, subjects)
-    done = mine & (subjects.day("concluded_on") <= at.day)
-    listed = at.count(subjects, mine)
-    concluded = at.count(subjects, done & subjects.equals("outcome", *CONCLUDED))
-    unclear = at.count(subjects, done & subjects.equals("outcome", AuditOutcome.UNCLEAR.value))
-    committee = at.prepared.metrics.get("committee_members")
-    if committee is not None:
-        size = committee.latest(at.size, at.day)[0]  # however old: a smaller list has to be explained
-        listed = np.where(listed > 0, np.fmax(listed, size), listed)
-    return listed, concluded, unclear
+    value = 1.0 - state.concluded / state.required
+    return _observed(at, "audit_items", value, known, rows=rows, mask=mask, day=day)
 
 
 def _audit_members_unaudited(at: Moment, _: Mapping[str, Any]) -> Observed:
-    state = audit_subject_state(at)
-    subjects = at.rows("audit_subjects")
-    if state is None or subjects is None:
-        return _unknown(at, "audit_subjects")
-    listed, concluded, _unclear = state
-    known = listed > 0
-    value = 1.0 - concluded / np.where(known, listed, 1.0)
-    mask = _of_current_project(at, subjects)
-    return _observed(
-        at, "audit_subjects", value, known, rows=subjects, mask=mask, day=subjects.day("concluded_on")
-    )
-
-
-def open_problems(at: Moment) -> tuple[Rows, Bools, Bools, Bools] | None:
-    """Return the problem rows, which are open, which are overdue, and by unit where problems are known.
-
-    Problems of every audit count until closed. They are known where the audit that counts has reached a
-    conclusion, and where any problem is open. ``None`` where there is no ledger of problems.
-    """
-    problems = at.rows("audit_problems")
-    if problems is None:
-        return None
-    is_open = (problems.day("found_on") <= at.day) & (problems.day("closed_on") > at.day)
-    overdue = is_open & (problems.day("due_on") < at.day)
-    known = at.count(problems, is_open) > 0
-    items = at.rows("audit_items")
-    if items is not None:
-        concluded = (items.day("concluded_on") <= at.day) & items.equals("outcome", *CONCLUDED)
-        known[items.unit[concluded & _of_current_project(at, items)]] = True
-    return problems, is_open, overdue, known
-
-
-def problems_without_deadline(at: Moment, problems: Rows, is_open: Bools) -> Floats:
-    """Return by unit the number of open problems without a deadline, which nobody can call in time."""
-    return at.count(problems, is_open & (problems.day("due_on") == NEVER))
+    state = member_state(at)
+    if state is None:
+        return unknown(at, "audit_subjects")
+    known = state.due > 0
+    value = 1.0 - state.concluded / np.where(known, state.due, 1.0)
+    day = state.rows.day("concluded_on")
+    return _observed(at, "audit_subjects", value, known, rows=state.rows, mask=state.listed, day=day)
 
 
 def _audit_problems_open(at: Moment, options: Mapping[str, Any]) -> Observed:
-    state = open_problems(at)
+    state = problem_state(at)
     if state is None:
-        return _unknown(at, "audit_problems")
-    problems, is_open, _overdue, known = state
-    points = np.where(problems.equals("severity", Severity.MAJOR.value), float(options["major_weight"]), 1.0)
-    value = at.count(problems, is_open, points)
-    return _observed(
-        at, "audit_problems", value, known, rows=problems, mask=is_open, day=problems.day("found_on")
-    )
+        return unknown(at, "audit_problems")
+    rows = state.rows
+    points = np.where(rows.equals("severity", Severity.MAJOR.value), float(options["major_weight"]), 1.0)
+    value, day = at.count(rows, state.is_open, points), rows.day("found_on")
+    return _observed(at, "audit_problems", value, state.known, rows=rows, mask=state.is_open, day=day)
 
 
 def _audit_problems_overdue(at: Moment, _: Mapping[str, Any]) -> Observed:
-    state = open_problems(at)
+    state = problem_state(at)
     if state is None:
-        return _unknown(at, "audit_problems")
-    problems, is_open, overdue, known = state
-    value = at.count(problems, overdue)
-    known = known & (problems_without_deadline(at, problems, is_open) == 0)
-    return _observed(
-        at, "audit_problems", value, known, rows=problems, mask=overdue, day=problems.day("found_on")
-    )
-
-
-def valid_notices(at: Moment, min_days: int) -> tuple[Floats, Floats, Rows, Bools] | None:
-    """Return by unit the number of valid notice spells and of spells posted; and the rows that count.
-
-    A spell is valid once it has ended, lasted at least ``min_days`` days with both end days counted, and
-    begins after the spell counted before it has ended. The largest set of such spells is counted (earliest
-    end first). ``None`` where there is no audit ledger or no notice at all.
-    """
-    notices = at.rows("audit_notices")
-    if notices is None or current_projects(at) is None:
-        return None
-    start, end = notices.day("start_on"), notices.day("end_on")
-    mine = _of_current_project(at, notices) & (start <= at.day)
-    full = mine & (end <= at.day) & (end - start + 1 >= min_days)
-    rows = np.flatnonzero(full)
-    rows = rows[np.lexsort((start[rows], end[rows], notices.unit[rows]))]
-    unit = notices.unit[rows]
-    place = np.arange(rows.size) - np.searchsorted(unit, unit, side="left")
-    counted = np.zeros(at.size)
-    last_end = np.full(at.size, -NEVER)
-    for nth in range(int(place.max(initial=-1)) + 1):
-        turn = rows[place == nth]
-        owner = notices.unit[turn]
-        separate = start[turn] > last_end[owner]
-        counted[owner[separate]] += 1
-        last_end[owner[separate]] = end[turn[separate]]
-    return counted, at.count(notices, mine), notices, mine
+        return unknown(at, "audit_problems")
+    rows, late = state.rows, state.is_overdue
+    known = state.known & (at.count(rows, state.is_undated) == 0)
+    value, day = at.count(rows, late), rows.day("found_on")
+    return _observed(at, "audit_problems", value, known, rows=rows, mask=late, day=day)
 
 
 def _audit_notice_deficit(at: Moment, options: Mapping[str, Any]) -> Observed:
-    state = valid_notices(at, int(options["min_days"]))
+    state = notice_state(at, int(options["min_days"]), int(options["min_gap_days"]))
     if state is None:
-        return _unknown(at, "audit_notices")
-    counted, _posted, notices, mine = state
-    value = np.maximum(float(options["min_count"]) - counted, 0.0)
+        return unknown(at, "audit_notices")
+    value = np.maximum(float(options["min_count"]) - state.counted, 0.0)
     known = np.ones(at.size, dtype=bool)
-    return _observed(at, "audit_notices", value, known, rows=notices, mask=mine, day=notices.day("start_on"))
+    day = state.rows.day("start_on")
+    return _observed(at, "audit_notices", value, known, rows=state.rows, mask=state.mine, day=day)
 
 
 def _audit_objections_open(at: Moment, _: Mapping[str, Any]) -> Observed:
-    notices = at.rows("audit_notices")
+    notices = at.inherited("audit_notices")
     if notices is None:
-        return _unknown(at, "audit_notices")
-    mine = _of_current_project(at, notices) & (notices.day("start_on") <= at.day)
-    received, answered = notices.number("objections"), notices.number("answered")
-    pending = np.where(received == 0, 0.0, received - answered)
+        return unknown(at, "audit_notices")
+    mine = of_current_project(at, notices) & (notices.day("start_on") <= at.day)
+    pending = objections_pending(notices)
     unsure = mine & np.isnan(pending)
     known = (at.count(notices, mine) > 0) & (at.count(notices, unsure) == 0)
     value = at.count(notices, mine & (pending > 0), pending)
@@ -445,7 +205,7 @@ def _review(at: Moment, options: Mapping[str, Any], value: Callable[[dict[str, F
     counts = review_counts(at, options.get("departments"))
     reviews = at.rows("reviews")
     if counts is None or reviews is None:
-        return _unknown(at, "reviews")
+        return unknown(at, "reviews")
     with np.errstate(divide="ignore", invalid="ignore"):
         answer = value(counts)
     mask = reviews.day("given_on") <= at.day
@@ -472,7 +232,7 @@ def _review_expired(at: Moment, options: Mapping[str, Any]) -> Observed:
 def _last_election(at: Moment, value: Callable[[Rows], Floats]) -> Observed:
     elections = at.rows("election_history")
     if elections is None:
-        return _unknown(at, "election_history")
+        return unknown(at, "election_history")
     day = elections.day("election_on")
     order = np.argsort(day, kind="stable")
     order = order[day[order] <= at.day]
@@ -512,7 +272,7 @@ def _election_margin(at: Moment, _: Mapping[str, Any]) -> Observed:
 def _election_reruns(at: Moment, options: Mapping[str, Any]) -> Observed:
     elections = at.rows("election_history")
     if elections is None:
-        return _unknown(at, "election_history")
+        return unknown(at, "election_history")
     day = elections.day("election_on")
     rows = np.flatnonzero(day <= at.day)
     rows = rows[np.lexsort((-day[rows], elections.unit[rows]))]
@@ -529,7 +289,7 @@ def _election_reruns(at: Moment, options: Mapping[str, Any]) -> Observed:
 def _leads_rate(at: Moment, options: Mapping[str, Any]) -> Observed:
     leads = at.rows("leads")
     if leads is None:
-        return _unknown(at, "leads")
+        return unknown(at, "leads")
     electors = at.stock(str(options["electors_metric"]))
     day = leads.day("received_on")
     recent = (day > at.months_back(int(options["months"]))) & (day <= at.day)
@@ -542,7 +302,12 @@ def _leads_rate(at: Moment, options: Mapping[str, Any]) -> Observed:
 # --- disputes, screenings, talks, roll -------------------------------------------------------------------
 
 
-def _open_disputes(at: Moment) -> tuple[Rows, Bools, Bools] | None:
+def open_disputes(at: Moment) -> tuple[Rows, Bools, Bools] | None:
+    """Return the incidents, which are open, and by unit where their number is known.
+
+    It is known where the unit has been screened, or an incident recorded, on the day or before. ``None``
+    where there is no ledger of disputes.
+    """
     disputes = at.rows("disputes")
     screenings = at.rows("screenings")
     if disputes is None:
@@ -556,18 +321,18 @@ def _open_disputes(at: Moment) -> tuple[Rows, Bools, Bools] | None:
 
 
 def _disputes_open(at: Moment, _: Mapping[str, Any]) -> Observed:
-    state = _open_disputes(at)
+    state = open_disputes(at)
     if state is None:
-        return _unknown(at, "disputes")
+        return unknown(at, "disputes")
     disputes, is_open, known = state
     value = at.count(disputes, is_open)
     return _observed(at, "disputes", value, known, rows=disputes, mask=is_open, day=disputes.day("opened_on"))
 
 
 def _disputes_oldest_days(at: Moment, _: Mapping[str, Any]) -> Observed:
-    state = _open_disputes(at)
+    state = open_disputes(at)
     if state is None:
-        return _unknown(at, "disputes")
+        return unknown(at, "disputes")
     disputes, is_open, known = state
     day = disputes.day("opened_on")
     first = np.full(at.size, np.int64(at.day))
@@ -578,9 +343,9 @@ def _disputes_oldest_days(at: Moment, _: Mapping[str, Any]) -> Observed:
 
 
 def _disputes_group(at: Moment, options: Mapping[str, Any]) -> Observed:
-    state = _open_disputes(at)
+    state = open_disputes(at)
     if state is None:
-        return _unknown(at, "disputes")
+        return unknown(at, "disputes")
     disputes, _is_open, known = state
     day = disputes.day("opened_on")
     recent = (day > at.months_back(int(options["months"]))) & (day <= at.day)
@@ -591,9 +356,9 @@ def _disputes_group(at: Moment, options: Mapping[str, Any]) -> Observed:
 
 
 def _disputes_without_plan(at: Moment, _: Mapping[str, Any]) -> Observed:
-    state = _open_disputes(at)
+    state = open_disputes(at)
     if state is None:
-        return _unknown(at, "disputes")
+        return unknown(at, "disputes")
     disputes, is_open, known = state
     planned = (
         (disputes.number("has_leader") > 0)
@@ -625,14 +390,14 @@ def _screening_age_days(at: Moment, _: Mapping[str, Any]) -> Observed:
     last = latest_screening(at)
     screenings = at.rows("screenings")
     if last is None or screenings is None:
-        return _unknown(at, "screenings")
+        return unknown(at, "screenings")
     day = screenings.day("screened_on")
     known = last > -NEVER
     value = np.where(known, at.day - last, 0).astype(np.float64)
     return _observed(at, "screenings", value, known, rows=screenings, mask=day <= at.day, day=day)
 
 
-def _latest_report(at: Moment, rows: Rows) -> Bools:
+def latest_report(at: Moment, rows: Rows) -> Bools:
     """Return the rows of each unit's last report on the day or before."""
     day = rows.day("as_of")
     usable = day <= at.day
@@ -644,8 +409,8 @@ def _latest_report(at: Moment, rows: Rows) -> Bools:
 def _talks_incomplete(at: Moment, _: Mapping[str, Any]) -> Observed:
     talks = at.rows("talks")
     if talks is None:
-        return _unknown(at, "talks")
-    last = _latest_report(at, talks)
+        return unknown(at, "talks")
+    last = latest_report(at, talks)
     due, done = at.count(talks, last, talks.number("due")), at.count(talks, last, talks.number("done"))
     known = at.count(talks, last) > 0
     value = np.where(due > 0, 1.0 - done / np.where(due > 0, due, 1.0), 0.0)
@@ -655,8 +420,8 @@ def _talks_incomplete(at: Moment, _: Mapping[str, Any]) -> Observed:
 def _roll_gap(at: Moment, _: Mapping[str, Any]) -> Observed:
     checks = at.rows("roll_checks")
     if checks is None:
-        return _unknown(at, "roll_checks")
-    last = _latest_report(at, checks)
+        return unknown(at, "roll_checks")
+    last = latest_report(at, checks)
     expected = (
         checks.number("hukou_adults")
         - checks.number("away_declined")
@@ -723,7 +488,7 @@ def _metric_measure(at: Moment, measure: MetricMeasure) -> Observed:
 def _flow(at: Moment, metric: str, months: int) -> Observed:
     history = at.prepared.metrics.get(metric)
     if history is None:
-        return _unknown(at, "facts")
+        return unknown(at, "facts")
     first, last = at.month_window(months)
     value, day, row = history.window(at.size, first, last, months)
     return Observed(value, "facts", row, day, np.isnan(value) & (row >= 0) & (day < first))

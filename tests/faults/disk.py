@@ -51,7 +51,7 @@ def build_shim(folder: Path) -> Path:
 
 
 def watched(shim: Path, root: Path, log: Path | None = None) -> dict[str, str]:
-    """Return the environment of a process whose changes below ``root`` are counted, and recorded in ``log``."""
+    """Return the environment of a process whose changes below ``root`` are counted, and logged if asked."""
     threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), "1")
     paths = {"LD_PRELOAD": str(shim), "DISK_ROOT": str(root.resolve()), "DISK_LOG": str(log or "")}
     return {**os.environ, **threads, **paths}
@@ -180,7 +180,7 @@ class Disk:
         left = []
         for move in self._moves:
             paths = [path for path in (move[0].path, move[0].other) if path]
-            if folder in map(os.path.dirname, paths):
+            if folder in map(_parent, paths):
                 _move(self._names, *move)
             else:
                 left.append(move)
@@ -199,8 +199,12 @@ class Disk:
         }
 
     def _reachable(self, path: str, names: dict[str, _File | None]) -> bool:
-        folder = os.path.dirname(path)
+        folder = _parent(path)
         return folder == self.root or (folder in names and self._reachable(folder, names))
+
+
+def _parent(path: str) -> str:
+    return path.rpartition("/")[0]
 
 
 def _move(names: dict[str, _File | None], operation: Operation, subject: _File | None) -> None:

@@ -126,7 +126,8 @@ def test_a_folder_that_was_not_synced_takes_its_files_with_it(shim: Path, tmp_pa
 
 def test_a_full_disk_writes_half_then_nothing_until_there_is_room(shim: Path, tmp_path: Path) -> None:
     code = (
-        "shim = ctypes.CDLL(None)\nf = os.open(f'{root}/a', os.O_RDWR | os.O_CREAT)\nprint(shim.disk_calls())\n"
+        "shim = ctypes.CDLL(None)\n"
+        "f = os.open(f'{root}/a', os.O_RDWR | os.O_CREAT)\nprint(shim.disk_calls())\n"
         f"shim.disk_fail(1, {errno.ENOSPC})\n"
         "print(os.write(f, b'1' * 10), os.write(f, b'2' * 10))\n"
         "for attempt in (lambda: os.write(f, b'3'), lambda: os.mkdir(f'{root}/x'), lambda: os.fsync(f)):\n"

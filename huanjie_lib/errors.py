@@ -10,7 +10,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["DataError", "Fault", "HuanjieError", "ParameterError", "UsageError"]
+__all__ = [
+    "DataError",
+    "EventClashError",
+    "Fault",
+    "HuanjieError",
+    "LedgerBusyError",
+    "LedgerError",
+    "LedgerFullError",
+    "LedgerVersionError",
+    "ParameterError",
+    "StaleVersionError",
+    "TransitionError",
+    "UsageError",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,3 +109,59 @@ class ParameterError(HuanjieError):
     """A parameter pack is refused; every fault in it is listed."""
 
     exit_code = 4
+
+
+class TransitionError(HuanjieError):
+    """An event may not happen to this case, now, by this account; the ledger is unchanged."""
+
+    exit_code = 5
+
+
+class StaleVersionError(HuanjieError):
+    """A lost race: the case has moved on since it was read; the ledger is unchanged.
+
+    Parameters
+    ----------
+    case_id
+        Case that was to be changed.
+    expected, found
+        Version the event was made for, and the one that stands in the ledger (0: no such case yet).
+
+    Examples
+    --------
+    >>> print(StaleVersionError("C1", expected=3, found=4))
+    案件 C1 已被他人更新，本次操作没有登记（共 1 处问题）
+      1. 案件 C1：发现“第 4 版”；应为：第 3 版；处理办法：刷新后核对最新情况，再操作一次。
+    """
+
+    exit_code = 5
+
+    def __init__(self, case_id: str, *, expected: int, found: int) -> None:
+        self.case_id = case_id
+        self.expected = expected
+        self.found = found
+        remedy = "刷新后核对最新情况，再操作一次"
+        fault = Fault(f"案件 {case_id}", f"第 {found} 版", f"第 {expected} 版", remedy)
+        super().__init__(f"案件 {case_id} 已被他人更新，本次操作没有登记", [fault])
+
+
+class LedgerError(HuanjieError):
+    """The ledger cannot be opened, read or written; nothing is half done."""
+
+    exit_code = 6
+
+
+class LedgerBusyError(LedgerError):
+    """Someone else held the ledger for longer than one waits; the event is not recorded."""
+
+
+class LedgerFullError(LedgerError):
+    """The disk is full; the event is not recorded."""
+
+
+class LedgerVersionError(LedgerError):
+    """The ledger, or the SQLite or PostgreSQL under it, is older or newer than this program needs."""
+
+
+class EventClashError(LedgerError):
+    """An event or run with this id stands in the ledger with another content."""

@@ -119,7 +119,7 @@ AMENDABLE: Final[Mapping[str, Amendable]] = MappingProxyType(
             made="project_id",
             same=("audit_type", "started_on"),
         ),
-        "audit_items": Amendable(("outcome", "concluded_on", "amount")),
+        "audit_items": Amendable(("outcome", "concluded_on", "amount"), upsert=True),
         "audit_subjects": Amendable(("outcome", "concluded_on")),
         "audit_notices": Amendable(
             ("end_on", "objections", "answered"),
@@ -142,7 +142,7 @@ AMENDABLE: Final[Mapping[str, Amendable]] = MappingProxyType(
         ),
         "talks": Amendable(("done",), ("as_of", "target", "due", "done")),
         "leavers": Amendable(("arrangement", "arranged_on")),
-        "reviews": Amendable(("opinion", "given_on", "expires_on")),
+        "reviews": Amendable(("opinion", "given_on", "expires_on"), upsert=True),
         "roll_checks": Amendable(
             (
                 "hukou_adults",
@@ -478,7 +478,11 @@ class Amended:
     unplaced: pd.DataFrame
 
 
-def apply_amendments(tables: Mapping[str, pd.DataFrame], amendments: pd.DataFrame) -> Amended:
+def apply_amendments(
+    tables: Mapping[str, pd.DataFrame],
+    amendments: pd.DataFrame,
+    heirs: Mapping[str, str] = MappingProxyType({}),
+) -> Amended:
     """Lay amendments over tables; where several set one value, the last in sequence holds.
 
     Parameters
@@ -487,6 +491,9 @@ def apply_amendments(tables: Mapping[str, pd.DataFrame], amendments: pd.DataFram
         Contract tables by name.
     amendments
         Result of :func:`amendments_in_force`.
+    heirs
+        Code of the unit that answers for a unit merged or renumbered by the date, by the old code: a case of
+        the one amends rows of the other.
 
     Returns
     -------
@@ -507,7 +514,7 @@ def apply_amendments(tables: Mapping[str, pd.DataFrame], amendments: pd.DataFram
     applied: list[dict[str, Any]] = []
     unplaced: list[dict[str, Any]] = []
     for name, group in amendments.groupby("table", sort=True):
-        table = _Overlay(TABLES[str(name)], done.get(str(name)))
+        table = _Overlay(TABLES[str(name)], done.get(str(name)), heirs)
         for record in group.sort_values(["sequence", "position"]).to_dict("records"):
             row: dict[str, Any] = {str(column): value for column, value in record.items()}
             reason = table.lay(row, applied)
@@ -529,12 +536,13 @@ def apply_amendments(tables: Mapping[str, pd.DataFrame], amendments: pd.DataFram
 class _Overlay:
     """One table on which amendments are laid row by row."""
 
-    def __init__(self, contract: Table, frame: pd.DataFrame | None) -> None:
+    def __init__(self, contract: Table, frame: pd.DataFrame | None, heirs: Mapping[str, str]) -> None:
         columns = [c for c in contract.all_columns if c.kind != "geometry"]
         dtypes = {c.name: _DTYPES[c.kind] for c in columns}
         if frame is None:
             frame = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in dtypes.items()})
         self._contract = contract
+        self._heirs = heirs
         self._rule = AMENDABLE[contract.name]
         self._old = frame
         self._dtypes = dtypes
@@ -555,13 +563,16 @@ class _Overlay:
         if place is None and not self._rule.upsert:
             return f"{self._contract.label}中没有这一行，可能已被报表更正或并入其他单位"
         before = key if place is None else {c: self._value(place, c) for c in self._columns}
-        if before["unit_code"] != row["unit_code"]:
+        if self._heir(before["unit_code"]) != self._heir(row["unit_code"]):
             return f"{self._contract.label}中这一行已属于{before['unit_code']}"
         if values.get("closed_on") is not None and _is_missing(before.get("evidence", "无此列")):
             values["evidence"] = row["case_id"]
         wrong = next(_order_faults(self._contract, _missing_as_none(before | values), ""), None)
         if wrong is not None:
             return f"{wrong.where.lstrip('：')}为{wrong.found}，应{wrong.allowed}"
+        lacking = [c.label for c in self._contract.columns if c.required and c.name not in before | values]
+        if lacking:
+            return f"新增{self._contract.label}缺少{'、'.join(lacking)}"
         if place is None:
             place = self._add(key, row)
         for name, value in values.items():
@@ -584,6 +595,9 @@ class _Overlay:
         for name, value in values.items():
             self._tell(row, name, None, value, applied)
         return ""
+
+    def _heir(self, unit_code: str) -> str:
+        return self._heirs.get(unit_code, unit_code)
 
     def _is_there(self, whole: Mapping[str, Any]) -> bool:
         """Tell whether a row to add stands in the table already, under its key or under another number."""

@@ -209,6 +209,12 @@ class TestApply:
         assert "没有这一行" in amended.unplaced["reason"][0]
         assert OTHER in amended.unplaced["reason"][1]
 
+    def test_a_case_of_the_successor_amends_what_a_merged_unit_left(self) -> None:
+        in_force = self.in_force(closing("P2"))
+        amended = apply_amendments({"audit_problems": problems()}, in_force, {OTHER: UNIT})
+        assert amended.unplaced.empty
+        assert amended.tables["audit_problems"]["closed_on"].notna().tolist() == [False, True]
+
     def test_dates_that_contradict_the_row_are_told(self) -> None:
         amended = apply_amendments({"audit_problems": problems()}, self.in_force(closing(day="2026-09-30")))
         assert amended.applied.empty

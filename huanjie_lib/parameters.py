@@ -69,7 +69,7 @@ DERIVED_MEASURES: Mapping[str, frozenset[str]] = {
     "audit_members_unaudited": frozenset(),
     "audit_problems_open": frozenset({"major_weight"}),
     "audit_problems_overdue": frozenset(),
-    "audit_notice_deficit": frozenset({"min_count", "min_days"}),
+    "audit_notice_deficit": frozenset({"min_count", "min_days", "min_gap_days"}),
     "audit_objections_open": frozenset(),
     "review_incomplete": frozenset({"departments"}),
     "review_adverse": frozenset(),
@@ -94,7 +94,7 @@ GATE_CHECKS: Mapping[str, frozenset[str]] = {
     "audit_items_complete": frozenset(),
     "audit_members_complete": frozenset(),
     "audit_conclusions_clear": frozenset(),
-    "audit_notices": frozenset({"min_count", "min_days"}),
+    "audit_notices": frozenset({"min_count", "min_days", "min_gap_days"}),
     "audit_problems_in_time": frozenset(),
     "screening_done": frozenset({"max_age_days"}),
     "reviews_complete": frozenset({"departments"}),
@@ -120,6 +120,7 @@ OPTION_WORDS: Mapping[str, str] = {
     "major_weight": "大于 0 的数",
     "min_count": "大于 0 的整数",
     "min_days": "大于 0 的整数",
+    "min_gap_days": "不小于 0 的整数",
     "max_age_days": "大于 0 的整数",
     "months": "大于 0 的整数",
     "terms": "大于 0 的整数",
@@ -487,14 +488,16 @@ class CaseworkPack(_Header):
     """How alerts become cases and how ledgers are judged.
 
     ``due_soon_workdays`` is how many working days before its deadline a case is about to be overdue;
-    ``audit_departments`` are the offices that must take part in an audit; a talk, notice or plan is never
-    judged here but by the gates and rules.
+    ``audit_departments`` are the offices that must take part in an audit, ``audit_department_aliases`` the
+    other names under which each may be filed; a talk, notice or plan is never judged here but by the gates
+    and rules.
     """
 
     kind: Literal["casework"]
     rules: Annotated[tuple[CaseRule, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
     due_soon_workdays: Annotated[int, Field(ge=0, le=60)]
     audit_departments: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
+    audit_department_aliases: dict[str, Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]] = {}
     min_representatives: Annotated[int, Field(ge=0)]
     calendar: WorkCalendar = WorkCalendar()
 
@@ -899,10 +902,31 @@ def _casework_faults(pack: CaseworkPack) -> list[Fault]:
         Fault(f"casework.yaml：rules[{kind}]", "写了两次", "每类案件一条规定", "删去多余的一条")
         for kind in twice
     ]
+    faults += _alias_faults(pack)
     both = sorted(set(pack.calendar.days_off) & set(pack.calendar.workdays))
     return faults + [
         Fault(f"casework.yaml：calendar[{day}]", "既是休息日又是上班日", "二者之一", "按放假通知改正")
         for day in both
+    ]
+
+
+def _alias_faults(pack: CaseworkPack) -> list[Fault]:
+    """Return each alias of an office that is not asked for, and each name that stands for two offices."""
+    where = "casework.yaml：audit_department_aliases"
+    faults = [
+        Fault(f"{where}[{name}]", name, "、".join(pack.audit_departments), "改为 audit_departments 中的单位")
+        for name in pack.audit_department_aliases
+        if name not in pack.audit_departments
+    ]
+    names = [
+        name
+        for office in pack.audit_departments
+        for name in {office, *pack.audit_department_aliases.get(office, ())}
+    ]
+    return faults + [
+        Fault(where, name, "一个名称只指一个单位", "删去其中一处")
+        for name in sorted(set(names))
+        if names.count(name) > 1
     ]
 
 
@@ -1131,6 +1155,8 @@ def _option_value_faults(where: str, key: str, value: object, metrics: Mapping[s
         good = isinstance(value, tuple) and len(value) > 0 and set(value) <= set(LeadKind.labels())
     elif key in {"major_weight", "min_effect"}:
         good = isinstance(value, int | float) and value > 0
+    elif key == "min_gap_days":
+        good = isinstance(value, int) and value >= 0
     elif key in OPTION_WORDS:
         good = isinstance(value, int) and value > 0
     else:

@@ -90,7 +90,11 @@ def test_rule_references_resolve_to_values() -> None:
     parameters = load_parameters()
     measure = parameters.framework.indicator("audit_notice_deficit").measure
     assert isinstance(measure, DerivedMeasure)
-    assert parameters.options(measure.options, dt.date(2026, 10, 31)) == {"min_count": 2, "min_days": 5}
+    assert parameters.options(measure.options, dt.date(2026, 10, 31)) == {
+        "min_count": 2,
+        "min_days": 5,
+        "min_gap_days": 0,
+    }
 
 
 def test_version_changes_with_any_parameter(pack: Callable[..., Path]) -> None:

@@ -8,7 +8,7 @@ not a pass.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,25 +16,25 @@ import numpy as np
 import pandas as pd
 
 from huanjie_lib.parameters import ParameterSet
-from huanjie_lib.risk.indicators import (
-    Moment,
-    audit_item_state,
-    audit_subject_state,
+from huanjie_lib.risk.audits import (
+    NoticeStanding,
     current_projects,
-    latest_screening,
-    open_problems,
-    problems_without_deadline,
-    review_counts,
-    valid_notices,
+    item_state,
+    member_state,
+    notice_state,
+    problem_state,
 )
+from huanjie_lib.risk.indicators import latest_screening, review_counts
+from huanjie_lib.risk.moment import Moment
 from huanjie_lib.risk.prepared import NEVER, Prepared
 from huanjie_lib.vocabulary import AuditItem, GateStatus
 
-__all__ = ["CHECKS", "Verdicts", "admitted", "evaluate_gates"]
+__all__ = ["AUDIT_CHECKS", "CHECKS", "Verdicts", "admitted", "evaluate_gates"]
 
 PASS, FAIL, UNKNOWN = GateStatus.PASS.value, GateStatus.FAIL.value, GateStatus.UNKNOWN.value
 NO_LEDGER = "没有审计台账，无法判断"
 NO_PROJECT = "尚未开展审计"
+NO_PROJECT_SINCE = "合并后尚未开展审计，合并前的审计不能代替"
 
 
 @dataclass(frozen=True)
@@ -56,64 +56,70 @@ def _verdicts(pairs: list[tuple[str, str]]) -> Verdicts:
     return Verdicts([p[0] for p in pairs], [p[1] for p in pairs])
 
 
+def _without_project(at: Moment) -> dict[int, str] | None:
+    """Return the units without an audit that counts, each with why; ``None`` without any audit ledger."""
+    projects = current_projects(at)
+    if projects is None:
+        return None
+    merged = at.prepared.merged_on(at.day)
+    return {
+        int(unit): NO_PROJECT_SINCE if merged[unit] > -NEVER else NO_PROJECT
+        for unit in np.flatnonzero(projects[0] < 0)
+    }
+
+
 def _audit_items_complete(at: Moment, _: Mapping[str, Any]) -> Verdicts:
-    state, projects = audit_item_state(at), current_projects(at)
-    if state is None or projects is None:
+    state, without = item_state(at), _without_project(at)
+    if state is None or without is None:
         return _everywhere(at, UNKNOWN, NO_LEDGER)
-    required, concluded, _unclear, per_item = state
-    done = np.column_stack(per_item)
-    labels = [item.label for item in AuditItem]
 
     def one(unit: int) -> tuple[str, str]:
-        if projects[0][unit] < 0:
-            return FAIL, NO_PROJECT
-        if concluded[unit] >= required[unit]:
-            return PASS, f"{required[unit]:.0f}项审计事项均有结论"
-        open_items = "、".join(label for label, ok in zip(labels, done[unit], strict=True) if not ok)
-        return FAIL, f"{open_items}尚无审计结论"
+        if unit in without:
+            return FAIL, without[unit]
+        if state.concluded[unit] >= state.required[unit]:
+            return PASS, f"{state.required[unit]:.0f}项审计事项均有结论"
+        open_items = state.due[:, unit] & ~state.done[:, unit]
+        named = "、".join(item.label for item, is_open in zip(AuditItem, open_items, strict=True) if is_open)
+        return FAIL, f"{named}尚无审计结论"
 
     return _verdicts([one(unit) for unit in range(at.size)])
 
 
 def _audit_members_complete(at: Moment, _: Mapping[str, Any]) -> Verdicts:
-    state, projects = audit_subject_state(at), current_projects(at)
-    if projects is None:
+    state, without = member_state(at), _without_project(at)
+    if without is None:
         return _everywhere(at, UNKNOWN, NO_LEDGER)
     if state is None:
         return _everywhere(at, UNKNOWN, "没有审计对象名单，无法判断")
-    listed, concluded, _unclear = state
 
     def one(unit: int) -> tuple[str, str]:
-        if projects[0][unit] < 0:
-            return FAIL, NO_PROJECT
-        if not listed[unit] > 0:
+        if unit in without:
+            return FAIL, without[unit]
+        due, concluded, gone = state.due[unit], state.concluded[unit], state.gone[unit]
+        if not due > 0:
             return UNKNOWN, "没有审计对象名单，无法判断"
-        if concluded[unit] >= listed[unit]:
-            return PASS, f"{listed[unit]:.0f}名班子成员全部审计完毕"
-        return FAIL, f"{listed[unit]:.0f}名班子成员中还有{listed[unit] - concluded[unit]:.0f}名没有审计结论"
+        if concluded >= due:
+            return PASS, f"{due:.0f}名班子成员全部审计完毕"
+        left = f"，其中{gone:.0f}名任期内离任，没有列入名单" if gone else ""
+        return FAIL, f"{due:.0f}名班子成员中还有{due - concluded:.0f}名没有审计结论{left}"
 
     return _verdicts([one(unit) for unit in range(at.size)])
 
 
 def _audit_conclusions_clear(at: Moment, _: Mapping[str, Any]) -> Verdicts:
-    items, subjects, projects = audit_item_state(at), audit_subject_state(at), current_projects(at)
-    if items is None or projects is None:
+    items, members, without = item_state(at), member_state(at), _without_project(at)
+    if items is None or without is None:
         return _everywhere(at, UNKNOWN, NO_LEDGER)
-    required, concluded, unclear_items, _per_item = items
-    unclear_members = subjects[2] if subjects is not None else np.zeros(at.size)
-    members_done = subjects is not None
-    listed, finished = (subjects[0], subjects[1]) if subjects is not None else (np.zeros(at.size),) * 2
 
     def one(unit: int) -> tuple[str, str]:
-        if projects[0][unit] < 0:
-            return FAIL, NO_PROJECT
-        if unclear_items[unit] or unclear_members[unit]:
-            whose = (f"{unclear_items[unit]:.0f}项事项", f"{unclear_members[unit]:.0f}名成员")
-            counts = (unclear_items[unit], unclear_members[unit])
-            named = "、".join(words for words, count in zip(whose, counts, strict=True) if count)
+        if unit in without:
+            return FAIL, without[unit]
+        counts = {"项事项": items.unclear[unit], "名成员": 0.0 if members is None else members.unclear[unit]}
+        if any(counts.values()):
+            named = "、".join(f"{count:.0f}{words}" for words, count in counts.items() if count)
             return FAIL, f"{named}审计结论为“不清楚”"
-        complete = members_done and listed[unit] > 0 and finished[unit] >= listed[unit]
-        if concluded[unit] < required[unit] or not complete:
+        audited = members is not None and 0 < members.due[unit] <= members.concluded[unit]
+        if items.concluded[unit] < items.required[unit] or not audited:
             return UNKNOWN, "审计尚未完成，结论待定"
         return PASS, "审计结论均清楚"
 
@@ -121,44 +127,50 @@ def _audit_conclusions_clear(at: Moment, _: Mapping[str, Any]) -> Verdicts:
 
 
 def _audit_notices(at: Moment, options: Mapping[str, Any]) -> Verdicts:
-    wanted, days = int(options["min_count"]), int(options["min_days"])
-    projects = current_projects(at)
-    if projects is None:
+    wanted, days, gap = (int(options[name]) for name in ("min_count", "min_days", "min_gap_days"))
+    without = _without_project(at)
+    if without is None:
         return _everywhere(at, UNKNOWN, NO_LEDGER)
-    state = valid_notices(at, days)
+    state = notice_state(at, days, gap)
     if state is None:
         return _everywhere(at, UNKNOWN, "没有公示台账，无法判断")
-    counted, posted, _rows, _mine = state
+    wasted = {
+        standing: at.count(state.rows, state.mine & (state.standing == standing.value)).astype(np.int64)
+        for standing in NoticeStanding
+        if standing is not NoticeStanding.COUNTS
+    }
 
     def one(unit: int) -> tuple[str, str]:
-        if projects[0][unit] < 0:
-            return FAIL, NO_PROJECT
-        if counted[unit] >= wanted:
-            return PASS, f"有效公示{counted[unit]:.0f}次"
-        wasted = posted[unit] - counted[unit]
-        why = f"另有{wasted:.0f}次不足{days}天、相互重叠或尚未期满" if wasted else f"每次不少于{days}天"
-        return FAIL, f"有效公示{counted[unit]:.0f}次，规定不少于{wanted}次，{why}"
+        if unit in without:
+            return FAIL, without[unit]
+        if state.counted[unit] >= wanted:
+            return PASS, f"有效公示{state.counted[unit]:.0f}次"
+        why = "、".join(
+            f"{count[unit]}次{standing.label}" for standing, count in wasted.items() if count[unit]
+        )
+        rest = f"另有{why}" if why else f"每次不少于{days}天"
+        return FAIL, f"有效公示{state.counted[unit]:.0f}次，规定不少于{wanted}次，{rest}"
 
     return _verdicts([one(unit) for unit in range(at.size)])
 
 
 def _audit_problems_in_time(at: Moment, _: Mapping[str, Any]) -> Verdicts:
-    state = open_problems(at)
+    state = problem_state(at)
     if state is None:
         return _everywhere(at, UNKNOWN, "没有审计问题台账，无法判断")
-    problems, is_open, is_overdue, known = state
-    total, overdue = at.count(problems, is_open), at.count(problems, is_overdue)
-    unlimited = problems_without_deadline(at, problems, is_open)
+    total, overdue = at.count(state.rows, state.is_open), at.count(state.rows, state.is_overdue)
+    undated, unproven = at.count(state.rows, state.is_undated), at.count(state.rows, state.is_unproven)
 
     def one(unit: int) -> tuple[str, str]:
+        proof = f"（{unproven[unit]:.0f}项已报完成但没有整改证据，仍算未整改）" if unproven[unit] else ""
         if overdue[unit]:
-            return FAIL, f"{overdue[unit]:.0f}项审计问题逾期未整改"
-        if not known[unit]:
+            return FAIL, f"{overdue[unit]:.0f}项审计问题逾期未整改{proof}"
+        if not state.known[unit]:
             return UNKNOWN, "审计尚无结论，问题情况待定"
-        if unlimited[unit]:
-            return UNKNOWN, f"{unlimited[unit]:.0f}项未整改问题没有整改期限，无法判断是否逾期"
+        if undated[unit]:
+            return UNKNOWN, f"{undated[unit]:.0f}项未整改问题没有整改期限，无法判断是否逾期{proof}"
         if total[unit]:
-            return PASS, f"{total[unit]:.0f}项问题正在整改，均未逾期"
+            return PASS, f"{total[unit]:.0f}项问题正在整改，均未逾期{proof}"
         return PASS, "没有未整改的审计问题"
 
     return _verdicts([one(unit) for unit in range(at.size)])
@@ -220,9 +232,37 @@ CHECKS: Mapping[str, Check] = {
 }
 """Gate checks by the name a pack uses."""
 
+AUDIT_CHECKS = frozenset(
+    {
+        "audit_items_complete",
+        "audit_members_complete",
+        "audit_conclusions_clear",
+        "audit_notices",
+        "audit_problems_in_time",
+    }
+)
+"""The checks that together say 不审计不换届."""
 
-def evaluate_gates(prepared: Prepared, parameters: ParameterSet, as_of: dt.date) -> pd.DataFrame:
-    """Evaluate every gate of the pack for every unit in force on a date.
+
+def evaluate_gates(
+    prepared: Prepared,
+    parameters: ParameterSet,
+    as_of: dt.date,
+    *,
+    checks: Collection[str] | None = None,
+) -> pd.DataFrame:
+    """Evaluate the gates of the pack for every unit in force on a date.
+
+    Parameters
+    ----------
+    prepared
+        Prepared tables.
+    parameters
+        Gates and rules.
+    as_of
+        The date; nothing dated later is used.
+    checks
+        Only gates of these checks, such as :data:`AUDIT_CHECKS`; every gate when omitted.
 
     Returns
     -------
@@ -248,6 +288,8 @@ def evaluate_gates(prepared: Prepared, parameters: ParameterSet, as_of: dt.date)
     positions = np.flatnonzero(prepared.in_force(at.day))
     codes = prepared.units["unit_code"].astype("str").to_numpy()[positions]
     gates = parameters.gates.gates if parameters.gates is not None else ()
+    if checks is not None:
+        gates = tuple(gate for gate in gates if gate.check in checks)
     frames = []
     for order, gate in enumerate(gates):
         verdicts = CHECKS[gate.check](at, parameters.options(gate.options, as_of))

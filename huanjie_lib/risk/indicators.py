@@ -31,37 +31,33 @@ from huanjie_lib.parameters import (
     MetricMeasure,
     ParameterSet,
 )
-from huanjie_lib.risk.prepared import NEVER, Bools, Floats, Ints, Prepared, Rows, day_number
-from huanjie_lib.vocabulary import (
-    AuditItem,
-    AuditOutcome,
-    ReviewOpinion,
-    Severity,
-    UnitKind,
-    ValueStatus,
-    date_text,
+from huanjie_lib.risk.audits import (
+    CONCLUDED,
+    current_projects,
+    item_state,
+    member_state,
+    notice_state,
+    objections_pending,
+    of_current_project,
+    problem_state,
 )
+from huanjie_lib.risk.moment import Moment, Observed, unknown
+from huanjie_lib.risk.prepared import NEVER, Bools, Floats, Ints, Prepared, Rows
+from huanjie_lib.vocabulary import ReviewOpinion, Severity, ValueStatus, date_text
 
 __all__ = [
+    "CONCLUDED",
     "MEASURES",
     "IndicatorValues",
     "Moment",
     "Observed",
-    "audit_item_state",
-    "audit_subject_state",
     "current_projects",
     "indicator_values",
     "latest_report",
     "latest_screening",
     "open_disputes",
-    "open_problems",
-    "problems_without_deadline",
     "review_counts",
-    "valid_notices",
 ]
-
-CONCLUDED = (AuditOutcome.CLEAR.value, AuditOutcome.UNCLEAR.value)
-
 
 Measure = Callable[[Moment, Mapping[str, Any]], Observed]
 

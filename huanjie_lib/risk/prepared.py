@@ -16,8 +16,20 @@ import pandas as pd
 
 from huanjie_lib.contracts import TABLES, Table
 from huanjie_lib.errors import DataError, Fault
+from huanjie_lib.vocabulary import CrosswalkKind
 
-__all__ = ["NEVER", "Bools", "Floats", "Ints", "MetricHistory", "Prepared", "Rows", "day_number", "prepare"]
+__all__ = [
+    "NEVER",
+    "Bools",
+    "Change",
+    "Floats",
+    "Ints",
+    "MetricHistory",
+    "Prepared",
+    "Rows",
+    "day_number",
+    "prepare",
+]
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Ints: TypeAlias = npt.NDArray[np.int64]
@@ -153,6 +165,16 @@ class MetricHistory:
         return total, when, row
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A merger or renumbering: positions of the old unit (−1 where not listed) and the new, first day."""
+
+    old: int
+    new: int
+    day: int
+    merged: bool
+
+
 @dataclass(frozen=True)
 class Prepared:
     """Tables prepared for one list of units.
@@ -167,12 +189,15 @@ class Prepared:
         Reported values by metric.
     facts
         The ``facts`` rows that :attr:`MetricHistory.row` points into.
+    succession
+        Confirmed mergers and renumberings that lead to a unit of the list, by date.
     """
 
     units: pd.DataFrame
     events: Mapping[str, Rows]
     metrics: Mapping[str, MetricHistory]
     facts: pd.DataFrame
+    succession: tuple[Change, ...] = ()
 
     @property
     def size(self) -> int:
@@ -185,6 +210,19 @@ class Prepared:
         start = _days(self.units["valid_from"]) if "valid_from" in self.units else always
         stop = _days(self.units["valid_to"]) if "valid_to" in self.units else always
         return np.asarray(((start == NEVER) | (start <= day)) & (stop >= day))
+
+    def heirs(self, day: int) -> Ints:
+        """Return by unit the position of the unit that answers for it on a day, its own where none else."""
+        return _heirs(self.succession, self.size, day)
+
+    def merged_on(self, day: int) -> Ints:
+        """Return by unit the day of the last merger by the day from which it came; ``-NEVER`` where none."""
+        when = np.full(self.size, -NEVER)
+        for change in self.succession:
+            if change.day <= day:
+                before = when[change.old] if change.old >= 0 else -NEVER
+                when[change.new] = max(when[change.new], before, change.day if change.merged else -NEVER)
+        return when
 
 
 def _key(unit: Ints, day: int | Ints) -> Ints:
@@ -200,7 +238,8 @@ def prepare(tables: Mapping[str, pd.DataFrame]) -> Prepared:
         Contract tables by name; ``units`` is required, every other table may be absent. Rows of units that
         are not in ``units`` are left out (intake has reported them); a column that a table lacks counts as
         missing throughout, and a column that its contract does not name is ignored. A row that names the
-        audit project of another unit belongs to no project.
+        audit project of another unit belongs to no project. Of the ``crosswalk`` only rows that a person has
+        confirmed are used.
 
     Raises
     ------
@@ -228,16 +267,51 @@ def prepare(tables: Mapping[str, pd.DataFrame]) -> Prepared:
         kept = frame.loc[position >= 0].reset_index(drop=True)
         if len(kept):
             events[name] = _rows(TABLES[name], kept, position[position >= 0].astype(np.int64))
+    succession = _succession(tables.get("crosswalk", pd.DataFrame()), codes)
+    heir = _heirs(succession, len(codes), int(NEVER))
     projects = events.get("audit_projects")
     if projects is not None:
         row_of = _unique("audit_projects", projects.frame, "project_id")
         for name, rows in events.items():
             if "project_id" in rows.texts:
                 at = row_of.get_indexer(pd.Index(rows.frame["project_id"].astype("str")))
-                own = (at >= 0) & (projects.unit[at] == rows.unit)
+                own = (at >= 0) & (heir[projects.unit[at]] == heir[rows.unit])
                 events[name] = replace(rows, project=np.where(own, at, -1).astype(np.int64))
     facts = tables.get("facts", pd.DataFrame())
-    return Prepared(units=units, events=events, metrics=_metric_histories(facts, codes), facts=facts)
+    metrics = _metric_histories(facts, codes)
+    return Prepared(units=units, events=events, metrics=metrics, facts=facts, succession=succession)
+
+
+def _heirs(succession: tuple[Change, ...], size: int, day: int) -> Ints:
+    heir = np.arange(size, dtype=np.int64)
+    for change in succession:
+        if change.day <= day and change.old >= 0:
+            heir[heir == change.old] = change.new
+    return heir
+
+
+def _succession(crosswalk: pd.DataFrame, codes: pd.Index[Any]) -> tuple[Change, ...]:
+    """Return the confirmed changes of code that lead, by way of others if need be, to one listed unit."""
+    if crosswalk.empty or not {"confirmed_by", "confirmed_on"} <= set(crosswalk):
+        return ()
+    confirmed = crosswalk[crosswalk[["confirmed_by", "confirmed_on"]].notna().all(axis=1)]
+    targets: dict[str, set[str]] = {}
+    for old, new in zip(confirmed["old_code"], confirmed["new_code"], strict=True):
+        targets.setdefault(str(old), set()).add(str(new))
+    position = {str(code): place for place, code in enumerate(codes)}
+    changes = []
+    kinds, days = confirmed["kind"].astype("str"), _days(confirmed["effective_on"])
+    columns = (confirmed["old_code"].astype("str"), confirmed["new_code"].astype("str"), kinds, days.tolist())
+    for old, new, kind, day in zip(*columns, strict=True):
+        seen = {old}
+        end = new
+        while end not in position and end not in seen and len(targets.get(end, ())) == 1:
+            seen.add(end)
+            (end,) = targets[end]
+        if end in position and len(targets[old]) == 1:
+            merged = kind == CrosswalkKind.MERGE.value
+            changes.append(Change(position.get(old, -1), position[end], day, merged))
+    return tuple(sorted(changes, key=lambda change: (change.day, change.old, change.new)))
 
 
 def _unique(table: str, frame: pd.DataFrame, column: str) -> pd.Index[Any]:

@@ -120,7 +120,7 @@ def test_a_village_with_everything_in_order_is_admitted(ledgers: Build, as_of: d
             "audit_notices",
             lambda r: [r[0], {**r[1], "end_on": "2026-07-04"}],
             "fail",
-            "有效公示1次，规定不少于2次，另有1次不足5天、相互重叠或尚未期满",
+            "有效公示1次，规定不少于2次，另有1次天数不足",
         ),
         (
             "audit_notices",
@@ -139,9 +139,16 @@ def test_a_village_with_everything_in_order_is_admitted(ledgers: Build, as_of: d
         (
             "audit_problems",
             "audit_problems",
-            lambda r: [{**r[0], "closed_on": "2026-10-01"}],
+            lambda r: [{**r[0], "closed_on": "2026-10-01", "evidence": "ZG-1"}],
             "pass",
             "没有未整改的审计问题",
+        ),
+        (
+            "audit_problems",
+            "audit_problems",
+            lambda r: [{**r[0], "closed_on": "2026-10-01", "due_on": "2026-10-30"}],
+            "fail",
+            "1项审计问题逾期未整改（1项已报完成但没有整改证据，仍算未整改）",
         ),
         (
             "audit_problems",

@@ -86,7 +86,13 @@ def test_open_and_overdue_audit_problems(ledgers: Build, as_of: dt.date) -> None
         audit_problems=[
             {**problem, "problem_id": "a", "due_on": "2026-10-31"},  # due today: not yet overdue
             {**problem, "problem_id": "b", "severity": "major", "due_on": "2026-10-30"},
-            {**problem, "problem_id": "c", "closed_on": "2026-10-31", "due_on": "2026-06-01"},
+            {
+                **problem,
+                "problem_id": "c",
+                "closed_on": "2026-10-31",
+                "due_on": "2026-06-01",
+                "evidence": "ZG-c",
+            },
             {**problem, "problem_id": "d", "found_on": "2026-11-01"},
         ],
     )
@@ -106,8 +112,12 @@ def test_open_and_overdue_audit_problems(ledgers: Build, as_of: dt.date) -> None
         ([("09-01", "09-05"), ("09-06", "09-10")], 0),  # one after the other
         ([("09-01", "09-04"), ("09-10", "09-14")], 1),  # four days only
         ([("09-01", "09-20"), ("09-02", "09-06"), ("09-10", "09-14")], 0),  # two short ones inside a long one
-        ([("10-20", "10-24"), ("10-28", "11-01")], 1),  # the second has not ended
-        ([("10-20", "10-24"), ("10-26", None)], 1),  # the second is still posted
+        ([("10-20", "10-24"), ("10-28", "11-01")], 1),  # the second has been up for four days
+        ([("10-20", "10-24"), ("10-27", "11-05")], 0),  # the second is still posted, for five days by now
+        ([("10-20", "10-24"), ("10-28", None)], 1),  # still posted, four days by now
+        ([("10-20", None), ("10-26", "10-30")], 1),  # the first has never been taken down: they overlap
+        ([("04-20", "04-24"), ("10-20", "10-24")], 1),  # the first was posted before the last conclusion
+        ([("05-01", "05-05"), ("10-20", "10-24")], 0),  # on the day of the conclusion is not before it
     ],
 )
 def test_notice_spells(
@@ -118,7 +128,11 @@ def test_notice_spells(
         for n, (a, b) in enumerate(spells)
     ]
     other = {"notice_id": "x", "unit_code": COMMUNITY, "start_on": "2026-09-01", "end_on": "2026-09-05"}
-    prepared = ledgers(audit_projects=PROJECT, audit_notices=[*notices, other])
+    prepared = ledgers(
+        audit_projects=PROJECT,
+        audit_items=[item(name) for name in ("finances", "assets", "debts", "projects", "subsidies")],
+        audit_notices=[*notices, other],
+    )
     assert value(prepared, "audit_notice_deficit", as_of) == deficit
 
 
@@ -362,6 +376,7 @@ def test_conclusions_of_an_earlier_audit_say_nothing_of_problems_now(ledgers: Bu
         "found_on": "2023-05-01",
         "due_on": "2023-08-01",
         "closed_on": "2023-07-01",
+        "evidence": "ZG-q",
     }
     ledger = {
         "audit_projects": [

@@ -297,6 +297,8 @@ def model_card(card: Scorecard, *, inputs: Sequence[str] = ()) -> str:
         *(f"- {line}。" for line in card.notes),
         "- 概率分十组比较（每组宽 10 个百分点）得到概率平均偏差（ECE）。",
         "- 名次相同的单位不分先后，按平均名次计。",
+        "- 平均查准率和查到的比例按各单位的风险名次（rank）计算；布里尔分和概率平均偏差按预测可能性（probability）"
+        "计算，可能性在每次留出时分别校准，所以上届值、选情指数两列按可能性重排，名次会略有不同。",
         "",
         "## 六、使用限制",
         "",
@@ -307,8 +309,19 @@ def model_card(card: Scorecard, *, inputs: Sequence[str] = ()) -> str:
     return "\n".join(parts)
 
 
+_DECIMALS = {"是随机抽查的倍数": 2, "布里尔分": 4, "概率平均偏差": 4}
+
+
+def _cell(value: object, decimals: int) -> str:
+    """Return a cell as text; one column's figures all have the same decimals."""
+    return f"{value:.{decimals}f}" if isinstance(value, float) else str(value)
+
+
 def _markdown(table: pd.DataFrame) -> str:
     """Return a table in Markdown; bars in a cell are escaped."""
     rows = [list(map(str, table.columns)), ["---"] * table.shape[1]]
-    rows += [[str(cell).replace("|", "\\|") for cell in row] for row in table.to_numpy().tolist()]
+    rows += [
+        [_cell(cell, _DECIMALS.get(name, 3)).replace("|", "\\|") for name, cell in row.items()]
+        for row in table.to_dict("records")
+    ]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)

@@ -153,6 +153,10 @@ class Store(ABC):
     def _alone(self) -> Iterator[None]:
         yield
 
+    def hold(self, connection: sa.Connection) -> None:
+        """Keep every other writer out until the transaction ends; SQLite does so from its beginning."""
+        del connection
+
     @contextmanager
     def _told(self, purpose: Purpose) -> Iterator[None]:
         """Tell the database's errors as ours; anything else is a defect and goes on as it is."""
@@ -378,6 +382,10 @@ class PostgresStore(Store):
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{wait}'")
             connection.exec_driver_sql("SET LOCAL synchronous_commit = on")
             yield connection
+
+    def hold(self, connection: sa.Connection) -> None:
+        """Take the lock that ``huanjie_append`` takes."""
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({POSTGRES_LOCK})")
 
     def _tell(self, error: DBAPIError) -> LedgerError | None:
         state = getattr(error.orig, "sqlstate", None) or ""

@@ -47,7 +47,7 @@ from huanjie_lib.errors import (
     TransitionError,
 )
 from huanjie_lib.store import schema
-from huanjie_lib.store.engine import POSTGRES_LOCK, SqliteStore, Store, connect
+from huanjie_lib.store.engine import SqliteStore, Store, connect
 from huanjie_lib.store.evidence import EvidenceFolder
 from huanjie_lib.store.rows import case_of, case_row, frame_of, run_body, run_content
 from huanjie_lib.vocabulary import CaseEvent, CaseKind, CaseState
@@ -66,6 +66,8 @@ RUN_COLUMNS: Final = (
     "events",
 )
 """Columns of :meth:`Ledger.runs`."""
+
+_OPEN: Final = sorted(state.value for state in OPEN_STATES)
 
 
 def utc_now() -> dt.datetime:
@@ -236,7 +238,7 @@ class Ledger:
         if kinds is not None:
             query = query.where(c.kind.in_([str(kind) for kind in kinds]))
         if open_only:
-            query = query.where(c.state.in_(sorted(state.value for state in OPEN_STATES)))
+            query = query.where(c.state.in_(_OPEN))
         for column, value in ((c.township_code, township), (c.unit_code, unit), (c.owner, owner)):
             if value is not None:
                 query = query.where(column == value)
@@ -397,6 +399,7 @@ class Ledger:
         """
         content = run.content
         with self._writing() as connection:
+            self._store.hold(connection)
             known = connection.execute(
                 sa.select(schema.runs).where(schema.runs.c.run_id == run.run_id)
             ).mappings()
@@ -443,8 +446,6 @@ class Ledger:
             fault = Fault(self.where, "台账的一个时刻，只供读取", "可以登记的台账", "不在快照内登记")
             raise LedgerError("不能登记", [fault])
         with self._store.writing() as connection:
-            if self._store.dialect == "postgresql":
-                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({POSTGRES_LOCK})")
             yield connection
 
     def _now(self) -> str:
@@ -462,10 +463,7 @@ class Ledger:
         if found != action.expected_version:
             raise StaleVersionError(action.case_id, expected=action.expected_version, found=found)
         after = advance(case, action)
-        self._check_cause(connection, after)
         self._check_evidence(action)
-        head = _head(connection)
-        payload = canonical(dict(action.payload))
         told: dict[str, Any] = {
             "event_id": action.event_id,
             "case_id": action.case_id,
@@ -476,40 +474,15 @@ class Ledger:
             "role": action.actor.role.value,
             "happened_on": action.happened_on.isoformat(),
             "recorded_at": self._now(),
-            "payload": payload,
+            "payload": canonical(dict(action.payload)),
         }
-        values: dict[str, Any] = {
-            **told,
-            "sequence": head.sequence + 1,
-            "previous_hash": head.hash,
-            "hash": chain_hash(head.hash, event_body(**told)),
-        }
-        connection.execute(sa.insert(schema.case_events), values)
-        row = case_row(after)
-        if case is None:
-            connection.execute(sa.insert(schema.cases), row)
+        if self._store.dialect == "postgresql":
+            links = _call(connection, told, after, action)
+            if links is None:  # the same event came in between
+                return self._append(connection, action)
         else:
-            connection.execute(sa.update(schema.cases).where(schema.cases.c.case_id == after.case_id), row)
-        if action.event is CaseEvent.RECTIFY and action.payload["evidence"]:
-            files = [
-                {**item, "sequence": values["sequence"], "position": position}
-                for position, item in enumerate(action.payload["evidence"], start=1)
-            ]
-            connection.execute(sa.insert(schema.evidence), files)
-        links = (values["previous_hash"], values["hash"])
-        return Recorded(values["sequence"], after.version, told["recorded_at"], *links, action)
-
-    def _check_cause(self, connection: sa.Connection, after: Case) -> None:
-        c = schema.cases.c
-        open_states = sorted(state.value for state in OPEN_STATES)
-        query = sa.select(c.case_id).where(c.cause == after.cause, c.state.in_(open_states))
-        other = connection.scalar(query.where(c.case_id != after.case_id))
-        if other is not None and after.is_open:
-            remedy = f"在案件 {other} 中继续处理"
-            fault = Fault(
-                f"案件 {after.case_id} 事由", f"案件 {other} 尚未销号", "同一事由只有一个未销号的案件", remedy
-            )
-            raise TransitionError(f"案件 {after.case_id} 不能立案", [fault])
+            links = _insert(connection, told, after, action)
+        return Recorded(links[0], after.version, told["recorded_at"], *links[1:], action)
 
     def _check_evidence(self, action: Action) -> None:
         """Refuse evidence of which no file is kept; a server's ledger without a folder cannot tell."""
@@ -555,6 +528,62 @@ def _events(connection: sa.Connection, case_id: str | None = None, after: int = 
     if case_id is not None:
         query = query.where(c.case_id == case_id)
     return frame_of(connection.execute(query), EVENT_COLUMNS)
+
+
+def _insert(
+    connection: sa.Connection, told: dict[str, Any], after: Case, action: Action
+) -> tuple[int, str, str]:
+    """Write an event, its derived row and its evidence into SQLite, under the lock; return its links."""
+    c = schema.cases.c
+    other = connection.scalar(
+        sa.select(c.case_id).where(c.cause == after.cause, c.state.in_(_OPEN), c.case_id != after.case_id)
+    )
+    if other is not None and after.is_open:
+        raise _taken(action, other)
+    head = _head(connection)
+    sequence, link = head.sequence + 1, chain_hash(head.hash, event_body(**told))
+    values = {**told, "sequence": sequence, "previous_hash": head.hash, "hash": link}
+    connection.execute(sa.insert(schema.case_events), values)
+    row = case_row(after)
+    if after.version == 1:
+        connection.execute(sa.insert(schema.cases), row)
+    else:
+        connection.execute(sa.update(schema.cases).where(c.case_id == after.case_id), row)
+    files = [
+        {**item, "sequence": sequence, "position": position}
+        for position, item in enumerate(action.payload.get("evidence", ()), start=1)
+    ]
+    if files:
+        connection.execute(sa.insert(schema.evidence), files)
+    return sequence, head.hash, link
+
+
+def _call(
+    connection: sa.Connection, told: dict[str, Any], after: Case, action: Action
+) -> tuple[int, str, str] | None:
+    """Hand an event to PostgreSQL's own function; return its links, or nothing for an id it knows."""
+    row = connection.execute(
+        sa.text("SELECT * FROM huanjie_append(:body, cast(:derived AS json), :expected)"),
+        {
+            "body": event_body(**told),
+            "derived": canonical(case_row(after)),
+            "expected": action.expected_version,
+        },
+    ).one()
+    match row.outcome:
+        case "known":
+            return None
+        case "stale":
+            raise StaleVersionError(action.case_id, expected=action.expected_version, found=int(row.standing))
+        case "taken":
+            raise _taken(action, row.standing)
+    return row.number, row.previous, row.link
+
+
+def _taken(action: Action, other: str) -> TransitionError:
+    where, allowed = f"案件 {action.case_id} 事由", "同一事由只有一个未销号的案件"
+    fault = Fault(where, f"案件 {other} 尚未销号", allowed, f"在案件 {other} 中继续处理")
+    return TransitionError(f"案件 {action.case_id} 不能{action.event.label}", [fault])
 
 
 def _head(connection: sa.Connection) -> Head:
@@ -659,6 +688,7 @@ def open_ledger(
     if create:
         store.create()
         with store.writing() as connection:
+            store.hold(connection)
             schema.upgrade(connection)
     with store.reading() as connection:
         schema.check_revision(connection)
@@ -677,6 +707,7 @@ def upgrade_ledger(url: str | Path, *, timeout: float = 10.0) -> None:
     """
     store = connect(url, timeout=timeout)
     with store.writing() as connection:
+        store.hold(connection)
         if not schema.standing(connection):
             schema.check_revision(connection)
         schema.upgrade(connection)

@@ -151,12 +151,22 @@ def guards(dialect: str) -> list[str]:
 
 
 def standing_guards(connection: sa.Connection) -> list[str]:
-    """Return the statements of the functions and triggers that stand in a database."""
-    if connection.dialect.name == "sqlite":
-        query = "SELECT sql FROM sqlite_master WHERE type = 'trigger'"
-    else:
-        raise NotImplementedError
-    return [str(text) for (text,) in connection.exec_driver_sql(query)]
+    """Return the statements of the functions and triggers that stand in a database and are switched on."""
+    return [str(text) for (text,) in connection.exec_driver_sql(_STANDING[connection.dialect.name])]
+
+
+_STANDING: Final = {
+    "sqlite": "SELECT sql FROM sqlite_master WHERE type = 'trigger'",
+    "postgresql": """
+        SELECT 'CREATE FUNCTION ' || proname || '() AS $$' || prosrc || '$$'
+        FROM pg_proc WHERE pronamespace = current_schema()::regnamespace AND proname LIKE 'huanjie_%%'
+        UNION ALL
+        SELECT pg_get_triggerdef(t.oid, true)
+        FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+        WHERE c.relnamespace = current_schema()::regnamespace AND NOT t.tgisinternal
+          AND t.tgenabled IN ('O', 'A')
+        """,
+}
 
 
 def upgrade(connection: sa.Connection) -> None:

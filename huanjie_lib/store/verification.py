@@ -246,7 +246,8 @@ def _guard_faults(connection: sa.Connection) -> list[ChainFault]:
 
 
 def _named(statement: str) -> tuple[str, str]:
-    """Return name and normalised text of a statement that makes a function or trigger."""
-    words = statement.split()
-    name = words[words.index("TRIGGER") + 1] if "TRIGGER" in words[:4] else words[words.index("FUNCTION") + 1]
-    return name.partition("(")[0], " ".join(words)
+    """Return the name of a function or trigger and what it does, spaces aside."""
+    _, what, name, *rest = statement.split()
+    if what == "FUNCTION":
+        return name.partition("(")[0], " ".join(statement.split("$$")[1].split())
+    return name, " ".join(rest)

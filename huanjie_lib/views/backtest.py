@@ -297,8 +297,8 @@ def model_card(card: Scorecard, *, inputs: Sequence[str] = ()) -> str:
         *(f"- {line}。" for line in card.notes),
         "- 概率分十组比较（每组宽 10 个百分点）得到概率平均偏差（ECE）。",
         "- 名次相同的单位不分先后，按平均名次计。",
-        "- 平均查准率和查到的比例按各单位的风险名次（rank）计算；布里尔分和概率平均偏差按预测可能性（probability）"
-        "计算，可能性在每次留出时分别校准，所以上届值、选情指数两列按可能性重排，名次会略有不同。",
+        "- 平均查准率和查到的比例按各单位的风险名次（rank）计算；布里尔分和概率平均偏差按预测可能性"
+        "（probability）计算。可能性在每次留出时分别校准，所以上届值、选情指数按可能性重排，名次会略有不同。",
         "",
         "## 六、使用限制",
         "",
@@ -320,8 +320,9 @@ def _cell(value: object, decimals: int) -> str:
 def _markdown(table: pd.DataFrame) -> str:
     """Return a table in Markdown; bars in a cell are escaped."""
     rows = [list(map(str, table.columns)), ["---"] * table.shape[1]]
+    decimals = [_DECIMALS.get(str(name), 3) for name in table.columns]
     rows += [
-        [_cell(cell, _DECIMALS.get(name, 3)).replace("|", "\\|") for name, cell in row.items()]
-        for row in table.to_dict("records")
+        [_cell(cell, d).replace("|", "\\|") for cell, d in zip(row, decimals, strict=True)]
+        for row in table.to_numpy().tolist()
     ]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)

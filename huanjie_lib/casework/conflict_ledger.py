@@ -19,7 +19,8 @@ import pandas as pd
 
 from huanjie_lib.contracts import SOURCE_COLUMNS
 from huanjie_lib.parameters import ParameterSet
-from huanjie_lib.risk.indicators import Moment, latest_report, open_disputes
+from huanjie_lib.risk.indicators import counted_screenings, latest_report, open_disputes
+from huanjie_lib.risk.moment import Moment
 from huanjie_lib.risk.prepared import NEVER, Bools, Floats, Ints, Prepared, Rows
 from huanjie_lib.vocabulary import DisputeCategory, Level, ScreeningMethod, TalkTarget, Word, date_text
 
@@ -170,9 +171,10 @@ class ConflictLedger:
     coverage
         One row for the city, each county and each township (level, code): counts of units and of the columns
         above; screened_share among all units, led_share among units screened in time. Missing where there is
-        no such ledger at all. ``adrift`` counts open incidents of units that are no longer in force.
+        no such ledger at all. ``adrift`` counts open incidents of units out of force without a successor.
     disputes
-        One row per incident recorded by the day, those of units out of force too: category (label), days
+        One row per incident recorded by the day, under the unit that answers for it; those of units out of
+        force without a successor are told all the same (in_force): category (label), days
         (so far where open, else taken), age_band of open ones, lacking, twice (unit, category and date stand
         under several numbers), earlier (incidents of the unit and category resolved by the day it began),
         subject. A resolution or plan dated after the day is not there yet.
@@ -400,44 +402,34 @@ def _townships(prepared: Prepared) -> pd.Series[str]:
     return units["township_code"].astype("str").fillna(own) if "township_code" in units else own
 
 
-def _last_rows(at: Moment, rows: Rows, day: Ints, key: str) -> Ints:
-    """Return by unit the row dated last on the day or before, of one date the last number; −1 where none."""
-    number = rows.frame[key].astype("str").rank(method="first").to_numpy()
-    order = np.lexsort((number, day))
-    order = order[day[order] <= at.day]
-    row = np.full(at.size, -1, dtype=np.int64)
-    row[rows.unit[order]] = order
-    return row
-
-
 def _screening_columns(at: Moment, limit: int | None) -> dict[str, Any]:
-    rows = at.rows("screenings")
-    if rows is None:
-        state = np.full(at.size, Screened.UNKNOWN.value, dtype=object)
-        last, day, row = np.full(at.size, NEVER), np.empty(0, dtype=np.int64), np.full(at.size, -1)
-    else:
+    state = np.full(at.size, Screened.UNKNOWN.value, dtype=object)
+    last, methods = np.full(at.size, NEVER), np.full(at.size, None, dtype=object)
+    led, visited = np.full(at.size, np.nan), np.full(at.size, np.nan)
+    found = counted_screenings(at)
+    if found is not None:
+        rows, counts = found
         day = rows.day("screened_on")
-        row = _last_rows(at, rows, day, "screening_id")
-        last = np.where(row >= 0, day[row], NEVER)
-        age = at.day - last
-        state = np.full(at.size, Screened.NEVER.value, dtype=object)
-        within = Screened.UNKNOWN if limit is None else Screened.IN_TIME
-        state[row >= 0] = within.value
-        if limit is not None:
-            state[(row >= 0) & (age > limit)] = Screened.LAPSED.value
-    there = row >= 0
-    nothing = np.full(at.size, np.nan)
-    led = nothing if rows is None else np.where(there, rows.number("led_by_secretary")[row], np.nan)
-    visited = nothing if rows is None else np.where(there, rows.number("households_visited")[row], np.nan)
-    methods = pd.Series([None] * at.size, dtype="str")
-    if rows is not None and there.any():
-        words = rows.frame["method"].astype("str").map(ScreeningMethod.labels()).to_numpy()
-        methods[there] = words[row[there]]
+        number = rows.frame["screening_id"].astype("str").rank(method="first").to_numpy()
+        order = np.lexsort((number, day))  # of one date the last number
+        order = order[counts[order]]
+        unit = rows.unit[order]
+        last[unit], methods[unit] = day[order], rows.frame["method"].to_numpy(dtype=object)[order]
+        led[unit], visited[unit] = (
+            rows.number("led_by_secretary")[order],
+            rows.number("households_visited")[order],
+        )
+        state[:] = Screened.NEVER.value
+        if limit is None:
+            state[last < NEVER] = Screened.UNKNOWN.value
+        else:
+            state[last < NEVER] = Screened.LAPSED.value
+            state[(last < NEVER) & (at.day - last <= limit)] = Screened.IN_TIME.value
     return {
         "screening": pd.Series(state, dtype="str"),
         "screened_on": _dates(last),
-        "screening_days": _counts(np.where(there, at.day - last, np.nan)),
-        "method": methods,
+        "screening_days": _counts(np.where(last < NEVER, at.day - last, np.nan)),
+        "method": pd.Series(methods, dtype="str").map(ScreeningMethod.labels()).astype("str"),
         "led_by_secretary": pd.Series(led).astype("boolean"),
         "households_visited": _counts(visited),
     }
@@ -512,7 +504,7 @@ def _leaver_state(at: Moment, rows: Rows) -> tuple[Bools, Bools, Bools, Floats]:
 
 
 def _leaver_columns(at: Moment) -> dict[str, Any]:
-    rows = at.rows("leavers")
+    rows = at.inherited("leavers")
     if rows is None:
         return {name: _counts(np.full(at.size, np.nan)) for name in ("leavers", "unplaced", "longest_wait")}
     gone, placed, _stated, waiting = _leaver_state(at, rows)
@@ -581,7 +573,7 @@ def _typed(columns: Mapping[str, Any], types: Mapping[str, str]) -> pd.DataFrame
 
 
 def _dispute_rows(at: Moment, areas: pd.DataFrame, in_force: Bools) -> pd.DataFrame:
-    rows = at.rows("disputes")
+    rows = at.inherited("disputes")
     if rows is None:
         return _typed({}, _DISPUTE_TYPES)
     opened, resolved = rows.day("opened_on"), rows.day("resolved_on")
@@ -667,7 +659,7 @@ def _talk_rows(at: Moment, areas: pd.DataFrame, in_force: Bools) -> pd.DataFrame
 
 
 def _leaver_rows(at: Moment, areas: pd.DataFrame) -> pd.DataFrame:
-    rows = at.rows("leavers")
+    rows = at.inherited("leavers")
     if rows is None:
         return _typed({}, _LEAVER_TYPES)
     gone, placed, stated, waiting = _leaver_state(at, rows)

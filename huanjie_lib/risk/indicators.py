@@ -51,6 +51,7 @@ __all__ = [
     "IndicatorValues",
     "Moment",
     "Observed",
+    "counted_screenings",
     "current_projects",
     "indicator_values",
     "latest_report",
@@ -301,18 +302,19 @@ def _leads_rate(at: Moment, options: Mapping[str, Any]) -> Observed:
 def open_disputes(at: Moment) -> tuple[Rows, Bools, Bools] | None:
     """Return the incidents, which are open, and by unit where their number is known.
 
-    It is known where the unit has been screened, or an incident recorded, on the day or before. ``None``
-    where there is no ledger of disputes.
+    It is known where the unit has been screened, or an incident recorded, on the day or before. Incidents of
+    a unit merged or renumbered are its successor's. ``None`` where there is no ledger of disputes.
     """
-    disputes = at.rows("disputes")
-    screenings = at.rows("screenings")
+    disputes = at.inherited("disputes")
+    state = counted_screenings(at)
     if disputes is None:
         return None
     opened = disputes.day("opened_on") <= at.day
     known = np.zeros(at.size, dtype=bool)
     known[disputes.unit[opened]] = True
-    if screenings is not None:
-        known[screenings.unit[screenings.day("screened_on") <= at.day]] = True
+    if state is not None:
+        screenings, counts = state
+        known[screenings.unit[counts]] = True
     return disputes, opened & (disputes.day("resolved_on") > at.day), known
 
 
@@ -367,30 +369,42 @@ def _disputes_without_plan(at: Moment, _: Mapping[str, Any]) -> Observed:
     return _observed(at, "disputes", value, known, rows=disputes, mask=bare, day=disputes.day("opened_on"))
 
 
+def counted_screenings(at: Moment) -> tuple[Rows, Bools] | None:
+    """Return the screenings, and which count: made on the day or before, of the unit as it is.
+
+    A screening made before the merger from which its unit came was one of a part. ``None`` where there is no
+    ledger of screenings.
+    """
+    screenings = at.inherited("screenings")
+    if screenings is None:
+        return None
+    day, since = screenings.day("screened_on"), at.prepared.merged_on(at.day)[screenings.unit]
+    return screenings, (day <= at.day) & (day >= since)
+
+
 def latest_screening(at: Moment) -> Ints | None:
     """Return by unit the day of the last conflict screening, or ``None`` where there is no such ledger.
 
     Units never screened get minus :data:`~huanjie_lib.risk.prepared.NEVER`.
     """
-    screenings = at.rows("screenings")
-    if screenings is None:
+    state = counted_screenings(at)
+    if state is None:
         return None
-    day = screenings.day("screened_on")
-    mask = day <= at.day
+    screenings, counts = state
     last = np.full(at.size, -NEVER)
-    np.maximum.at(last, screenings.unit[mask], day[mask])
+    np.maximum.at(last, screenings.unit[counts], screenings.day("screened_on")[counts])
     return last
 
 
 def _screening_age_days(at: Moment, _: Mapping[str, Any]) -> Observed:
-    last = latest_screening(at)
-    screenings = at.rows("screenings")
-    if last is None or screenings is None:
+    last, state = latest_screening(at), counted_screenings(at)
+    if last is None or state is None:
         return unknown(at, "screenings")
-    day = screenings.day("screened_on")
+    screenings, counts = state
     known = last > -NEVER
     value = np.where(known, at.day - last, 0).astype(np.float64)
-    return _observed(at, "screenings", value, known, rows=screenings, mask=day <= at.day, day=day)
+    day = screenings.day("screened_on")
+    return _observed(at, "screenings", value, known, rows=screenings, mask=counts, day=day)
 
 
 def latest_report(at: Moment, rows: Rows) -> Bools:

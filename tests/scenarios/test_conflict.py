@@ -35,6 +35,8 @@ CODES = {
     "丙社区": "990101101001",
     "丁村": "990101101203",
     "戊村": "990101101291",
+    "己村": "990101101204",
+    "庚村": "990101101205",
 }
 TABLE_OF = {contract.label: name for name, contract in TABLES.items()}
 WORDS = {**Screened.labels(), **Held.labels(), **Placement.labels()}
@@ -71,19 +73,20 @@ def read(scenario: dict[str, Any], folder: Path) -> Intake:
             for name, more in units.items()
         ],
     )
-    merged = [
+    changed = [
         {
             "旧代码": CODES[old],
             "新代码": CODES[new],
-            "变更类型": "合并",
+            "变更类型": kind,
             "生效日期": "2026-08-01",
             "确认人": "市换届办",
             "确认日期": "2026-08-15",
         }
-        for old, new in scenario.get("合并", {}).items()
+        for kind in ("合并", "变更代码")
+        for old, new in scenario.get(kind, {}).items()
     ]
-    if merged:
-        write(folder / "tables" / "crosswalk.csv", merged)
+    if changed:
+        write(folder / "tables" / "crosswalk.csv", changed)
     for label, rows in scenario["台账"].items():
         filed = [
             {"统计用区划代码": CODES[row["村(社区)"]], **{k: v for k, v in row.items() if k != "村(社区)"}}

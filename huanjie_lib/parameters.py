@@ -463,31 +463,44 @@ class SignalPack(_Header):
         raise KeyError(signal_id)
 
 
+UNIT_OFFICE = "镇街"
+"""Owner that stands for the unit's own township or street office."""
+
+NEW_YEAR_WINDOW = 25
+"""From this day of December on, the arrangement of the next year may have days off and make-up days."""
+
+
 class CaseRule(_Model):
     """How a kind of case is dealt with: working days allowed, and who answers for it unless told otherwise.
 
-    ``owner`` may be ``镇街``, which stands for the unit's own township or street office.
+    ``owner`` may be :data:`UNIT_OFFICE`, which stands for the unit's own township or street office.
     """
 
     kind: Annotated[CaseKind, Field(strict=False)]
     due_workdays: Annotated[int, Field(ge=1, le=250)]
-    owner: str
+    owner: Annotated[str, Field(pattern=r"\S")]
     note: str = ""
 
 
 class WorkCalendar(_Model):
-    """Days off and working weekends of years that the calendar library does not know yet, from the notice."""
+    """Holiday arrangements of whole years, from their notices; they go before those of the calendar library.
+
+    ``days_off`` are Mondays to Fridays off, ``workdays`` Saturdays and Sundays worked; of ``years`` and of
+    the last week of December before.
+    """
 
     days_off: Annotated[tuple[Date, ...], BeforeValidator(_as_tuple)] = ()
     workdays: Annotated[tuple[Date, ...], BeforeValidator(_as_tuple)] = ()
-    years: Annotated[tuple[int, ...], BeforeValidator(_as_tuple)] = ()
+    years: Annotated[tuple[Annotated[int, Field(ge=2004, le=2100)], ...], BeforeValidator(_as_tuple)] = ()
     source: str = ""
 
 
 class CaseworkPack(_Header):
     """How alerts become cases and how ledgers are judged.
 
-    ``due_soon_workdays`` is how many working days before its deadline a case is about to be overdue;
+    ``due_soon_workdays`` is how many working days before its deadline a case is about to be overdue. What
+    cannot be judged for want of data opens a case only where it can be judged in at least ``known_share`` of
+    the units: below that the ledger as a whole is not there yet, which is no unit's own fault.
     ``audit_departments`` are the offices that must take part in an audit, ``audit_department_aliases`` the
     other names under which each may be filed; a talk, notice or plan is never judged here but by the gates
     and rules.
@@ -496,6 +509,7 @@ class CaseworkPack(_Header):
     kind: Literal["casework"]
     rules: Annotated[tuple[CaseRule, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
     due_soon_workdays: Annotated[int, Field(ge=0, le=60)]
+    known_share: Annotated[float, Field(ge=0, le=1, strict=False)] = 0.5
     audit_departments: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
     audit_department_aliases: dict[str, Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]] = {}
     min_representatives: Annotated[int, Field(ge=0)]
@@ -902,12 +916,26 @@ def _casework_faults(pack: CaseworkPack) -> list[Fault]:
         Fault(f"casework.yaml：rules[{kind}]", "写了两次", "每类案件一条规定", "删去多余的一条")
         for kind in twice
     ]
-    faults += _alias_faults(pack)
-    both = sorted(set(pack.calendar.days_off) & set(pack.calendar.workdays))
-    return faults + [
-        Fault(f"casework.yaml：calendar[{day}]", "既是休息日又是上班日", "二者之一", "按放假通知改正")
-        for day in both
-    ]
+    return faults + _alias_faults(pack) + _calendar_faults(pack.calendar)
+
+
+def _calendar_faults(calendar: WorkCalendar) -> list[Fault]:
+    """Return each day of the pack's calendar that cannot be as it is said to be."""
+    where, remedy = "casework.yaml：calendar", "按放假通知改正"
+    faults = []
+    if calendar.years and not calendar.source.strip():
+        faults.append(Fault(f"{where}.source", "没有填写", "放假通知的文号", "写明出处"))
+    worked = dict.fromkeys(calendar.days_off, False) | dict.fromkeys(calendar.workdays, True)
+    for day, is_worked in sorted(worked.items()):
+        late = day.month == 12 and day.day >= NEW_YEAR_WINDOW
+        if day.year not in calendar.years and not (late and day.year + 1 in calendar.years):
+            faults.append(Fault(f"{where}[{day}]", f"{day.year} 年", "years 所列年份的日期", remedy))
+        elif day in calendar.days_off and is_worked:
+            faults.append(Fault(f"{where}[{day}]", "既是休息日又是上班日", "二者之一", remedy))
+        elif (day.weekday() >= 5) is not is_worked:
+            allowed = "星期六或星期日" if is_worked else "星期一至星期五"
+            faults.append(Fault(f"{where}[{day}]", f"星期{'一二三四五六日'[day.weekday()]}", allowed, remedy))
+    return faults
 
 
 def _alias_faults(pack: CaseworkPack) -> list[Fault]:

@@ -24,7 +24,7 @@ import numpy.typing as npt
 import pandas as pd
 from chinese_calendar import constants
 
-from huanjie_lib.parameters import WorkCalendar
+from huanjie_lib.parameters import NEW_YEAR_WINDOW, WorkCalendar
 
 __all__ = ["PROVISIONAL", "Deadline", "Workdays"]
 
@@ -36,8 +36,6 @@ _SATURDAY: Final = 5
 _ORIGIN: Final = np.datetime64("1970-01-01", "D")
 _BY_LAW: Final = ((1, 1), (5, 1), (5, 2), (10, 1), (10, 2), (10, 3))
 _BY_LAW_UNTIL: Final = 2100
-_NEW_YEAR_WINDOW: Final = 25
-"""From this day of December on, the arrangement of the next year may have days off and make-up days."""
 _LIBRARY_YEARS: Final = frozenset(day.year for day in constants.holidays)
 _LIBRARY_OFF: Final = frozenset(constants.holidays)
 _LIBRARY_WORKED: Final = frozenset(constants.workdays)
@@ -119,7 +117,7 @@ class Workdays:
         >>> [known.is_settled(dt.date(*day)) for day in ((2030, 12, 24), (2030, 12, 25), (2031, 1, 4))]
         [True, False, False]
         """
-        late = date.month == 12 and date.day >= _NEW_YEAR_WINDOW
+        late = date.month == 12 and date.day >= NEW_YEAR_WINDOW
         return date.year in self.years and not (late and date.year + 1 not in self.years)
 
     def add(self, date: dt.date, n: int) -> Deadline:

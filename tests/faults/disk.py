@@ -177,14 +177,18 @@ class Disk:
         self._moves.append((operation, subject))
 
     def _sync_folder(self, folder: str) -> None:
-        left = []
-        for move in self._moves:
-            paths = [path for path in (move[0].path, move[0].other) if path]
-            if folder in map(_parent, paths):
-                _move(self._names, *move)
+        settled, left = [], []
+        needed: set[str] = set()  # names whose earlier changes a settled one builds on
+        for move in reversed(self._moves):
+            paths = {path for path in (move[0].path, move[0].other) if path}
+            if folder in map(_parent, paths) or paths & needed:
+                settled.append(move)
+                needed |= paths
             else:
                 left.append(move)
-        self._moves = left
+        for move in reversed(settled):
+            _move(self._names, *move)
+        self._moves = left[::-1]
 
     def after_a_cut(self, mode: str, rng: Random) -> dict[str, bytearray]:
         """Return files by name relative to the folder, as one power cut may leave them."""

@@ -124,6 +124,15 @@ def test_a_folder_that_was_not_synced_takes_its_files_with_it(shim: Path, tmp_pa
     assert names(outcomes(record(shim, tmp_path, code), "writes")) == {frozenset(), frozenset({"x/a"})}
 
 
+def test_a_synced_move_settles_what_it_builds_on(shim: Path, tmp_path: Path) -> None:
+    code = (
+        "os.mkdir(f'{root}/x')\n" + SYNC_FOLDER + WRITE + SYNC + "os.replace(f'{root}/a', f'{root}/x/b')\n"
+        "d = os.open(f'{root}/x', os.O_RDONLY)\nos.fsync(d)\n"
+    )
+    disk = record(shim, tmp_path, code)
+    assert [names(outcomes(disk, mode)) for mode in ("lost", "kept")] == [{frozenset({"x/b"})}] * 2
+
+
 def test_a_full_disk_writes_half_then_nothing_until_there_is_room(shim: Path, tmp_path: Path) -> None:
     code = (
         "shim = ctypes.CDLL(None)\n"

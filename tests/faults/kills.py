@@ -1,0 +1,345 @@
+"""Writers that are killed at any moment, and what the ledger must hold afterwards.
+
+``python -m tests.faults.kills --kills 10000`` lets eight processes append to cases of their own and to shared
+ones, kills one of them with SIGKILL at a random moment, starts it again, and so on. A started writer first
+sends the action that it had not seen acknowledged, with the same id, as a client does that lost its
+connection. In the end every acknowledged event must be there exactly once and the ledger must verify.
+
+``--postgres`` starts a PostgreSQL server and takes that; ``--server-faults N`` then also ends, kills and
+restarts the server's side that many times. ``--plant`` breaks a writer on purpose: the check must find it.
+Prints one line of JSON; the exit code is 1 if anything is wrong.
+"""
+
+from __future__ import annotations
+
+import os
+
+if __name__ == "__main__":  # before the libraries read it: a process with threads cannot be forked safely
+    os.environ.update(dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), "1"))
+
+import argparse
+import dataclasses
+import gc
+import json
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+from huanjie_lib.casework.cases import Case, cases_frame, replay
+from huanjie_lib.casework.events import Action
+from huanjie_lib.errors import EventClashError, LedgerError, StaleVersionError, TransitionError
+from huanjie_lib.store.ledger import Ledger, open_ledger, utc_now
+from tests.faults.histories import next_action
+from tests.postgres import PostgresServer
+
+PLANTS = ("acknowledge-first", "new-id")
+SHARED_CASES = 3
+ATTEMPTS = 200
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Where writers write, and how."""
+
+    url: str
+    folder: Path
+    seed: int
+    plant: str = ""
+
+    def open(self, *, create: bool = False) -> Ledger:
+        """Open the ledger, its evidence files beside the journals."""
+        return open_ledger(self.url, create=create, evidence=self.folder / "evidence")
+
+    def journal(self, writer: int) -> Path:
+        """The file in which a writer notes what it asks for and what was acknowledged."""
+        return self.folder / f"writer-{writer}.jsonl"
+
+
+@dataclass
+class Journal:
+    """What one writer intended and saw acknowledged; each line is one write, so none is torn by a kill."""
+
+    path: Path
+    intended: list[Action] = field(default_factory=list)
+    acknowledged: dict[str, int | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Read what earlier lives of the writer noted."""
+        if self.path.exists():
+            for line in self.path.read_text(encoding="utf-8").splitlines():
+                note = json.loads(line)
+                if "action" in note:
+                    self.intended.append(Action.from_json(note["action"]))
+                else:
+                    self.acknowledged[note["event_id"]] = note["sequence"]
+        self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+
+    def _note(self, **note: object) -> None:
+        os.write(self._descriptor, (json.dumps(note) + "\n").encode())
+
+    @property
+    def pending(self) -> Action | None:
+        """The last action asked for that was not acknowledged."""
+        last = self.intended[-1] if self.intended else None
+        return None if last is None or last.event_id in self.acknowledged else last
+
+    def intend(self, action: Action) -> None:
+        """Note an action before it is sent."""
+        self._note(action=action.to_json())
+        self.intended.append(action)
+
+    def acknowledge(self, event_id: str, sequence: int | None) -> None:
+        """Note that the ledger returned."""
+        self._note(event_id=event_id, sequence=sequence)
+        self.acknowledged[event_id] = sequence
+
+
+# ---------------------------------------------------------------- one writer
+
+
+def write(setting: Setting, number: int, *, only_pending: bool = False) -> None:
+    """Append events until killed; ``only_pending`` ends after the one that was not acknowledged."""
+    journal = Journal(setting.journal(number))
+    pending = journal.pending
+    if pending is None and only_pending:
+        return
+    ledger = connect(setting)
+    step = len({action.event_id for action in journal.intended})
+    while True:
+        if pending is not None:
+            if setting.plant == "new-id":
+                pending = dataclasses.replace(pending, event_id=f"{pending.event_id}_again")
+            append(ledger, journal, pending.event_id, pending.case_id, pending, setting.plant)
+        if only_pending:
+            return
+        pending = None
+        step += 1
+        rng = Random(f"{setting.seed} {number} {step}")
+        own = rng.random() < 0.5
+        case_id = f"own-{number}-{step // 40}" if own else f"shared-{rng.randrange(SHARED_CASES)}"
+        append(ledger, journal, f"w{number}-{step:06}", case_id, plant=setting.plant)
+
+
+def connect(setting: Setting) -> Ledger:
+    """Return the opened ledger, once the server answers."""
+    for _ in range(ATTEMPTS):
+        try:
+            return setting.open()
+        except LedgerError as error:
+            reason = error
+            time.sleep(0.05)
+    raise reason
+
+
+def append(
+    ledger: Ledger,
+    journal: Journal,
+    event_id: str,
+    case_id: str,
+    pending: Action | None = None,
+    plant: str = "",
+) -> None:
+    """Append one event, however often it takes, and note the acknowledgement only then."""
+
+    def make(case: Case | None) -> Action:
+        action = next_action(case, event_id=event_id, case_id=case_id, evidence=ledger.evidence)
+        journal.intend(action)
+        if plant == "acknowledge-first":
+            journal.acknowledge(event_id, None)
+        return action
+
+    for _ in range(ATTEMPTS):
+        try:
+            if pending is not None:
+                recorded = ledger.append(pending)
+            else:
+                recorded = ledger.append_retrying(make, case_id)
+            break
+        except (StaleVersionError, TransitionError):
+            pending = None  # somebody else was quicker: look at the case anew
+        except EventClashError:
+            raise
+        except LedgerError as error:
+            pending, reason = journal.pending, error  # it may be recorded or not: send the same again
+            time.sleep(0.02)
+    else:
+        raise reason
+    rng = Random(event_id)
+    if plant or rng.random() < 0.5:  # so that some kills strike between the commit and its acknowledgement
+        time.sleep(0.02 * rng.random())
+    journal.acknowledge(event_id, recorded.sequence)
+
+
+# ---------------------------------------------------------------- the supervisor
+
+
+class Child:
+    """A forked process that runs one function; forking spares each writer the time to import."""
+
+    def __init__(self, work: Callable[[], object]) -> None:
+        self.pid = os.fork()
+        if self.pid == 0:
+            code = 70
+            try:
+                work()
+                code = 0
+            except BaseException:  # noqa: BLE001 - told, and handed to the parent as an exit code
+                traceback.print_exc()
+            finally:
+                sys.stderr.flush()
+                os._exit(code)
+
+    def wait(self) -> int:
+        """Return the exit code; minus the signal's number if one ended it."""
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+    def kill(self) -> int:
+        """Kill the process and return how it ended."""
+        os.kill(self.pid, signal.SIGKILL)
+        return self.wait()
+
+
+def server_fault(server: PostgresServer, database: str, rng: Random) -> str:
+    """End a connection, kill a backend or crash the whole server and start it again; return which."""
+    fault = rng.choice(("terminate", "kill", "crash"))
+    if fault == "crash":
+        server.halt(immediate=True)
+        server.start()
+        return fault
+    with server.connect() as connection:
+        rows = connection.execute(
+            "SELECT pid FROM pg_stat_activity WHERE datname = %s", [database]
+        ).fetchall()
+        if rows:
+            (pid,) = rng.choice(rows)
+            if fault == "terminate":
+                connection.execute("SELECT pg_terminate_backend(%s)", [pid])
+            else:
+                os.kill(pid, signal.SIGKILL)
+    return fault
+
+
+def run(
+    setting: Setting,
+    *,
+    kills: int,
+    writers: int,
+    pause: float,
+    fault: Callable[[Random], str] | None = None,
+    faults: int = 0,
+) -> dict[str, object]:
+    """Let writers be killed and return figures and problems."""
+    started = time.monotonic()
+    problems: list[str] = []
+    struck: dict[str, str] = {}  # when an event that was not acknowledged was last cut off
+    figures: Counter[str] = Counter()
+    rng = Random(setting.seed)
+    if Child(lambda: setting.open(create=True)).wait() != 0:
+        raise SystemExit("the ledger could not be made")
+    gc.freeze()
+    children = {n: Child(lambda n=n: write(setting, n)) for n in range(writers)}
+    faults_at = set(rng.sample(range(kills), faults))
+    for kill in range(kills):
+        time.sleep(rng.uniform(0, 2 * pause))
+        if fault is not None and kill in faults_at:
+            figures[fault(rng)] += 1
+        number = rng.randrange(writers)
+        end = children[number].kill()
+        if end != -signal.SIGKILL:
+            problems.append(f"writer {number} ended by itself with {end}")
+            break
+        pending = Journal(setting.journal(number)).pending
+        if pending is not None:
+            struck[pending.event_id] = utc_now().isoformat(timespec="milliseconds")
+            figures["struck while appending"] += 1
+        children[number] = Child(lambda n=number: write(setting, n))
+    for number, child in children.items():
+        if (end := child.kill()) != -signal.SIGKILL:
+            problems.append(f"writer {number} ended by itself with {end}")
+    for number in range(writers):
+        if Child(lambda n=number: write(setting, n, only_pending=True)).wait() != 0:
+            problems.append(f"writer {number} could not end its work")
+    problems += check(setting, writers, struck, figures)
+    seconds = round(time.monotonic() - started, 1)
+    return {"kills": kills, "writers": writers, **figures, "seconds": seconds, "problems": problems}
+
+
+# ---------------------------------------------------------------- the check
+
+
+def check(setting: Setting, writers: int, struck: dict[str, str], figures: Counter[str]) -> list[str]:
+    """Return everything that is not as acknowledged."""
+    problems: list[str] = []
+    ledger = setting.open()
+    events = ledger.events()
+    there = dict(zip(events["event_id"], events["sequence"], strict=True))
+    journals = [Journal(setting.journal(n)) for n in range(writers)]
+    acknowledged = {key: value for journal in journals for key, value in journal.acknowledged.items()}
+    intended = {action.event_id for journal in journals for action in journal.intended}
+
+    lost = [event_id for event_id in acknowledged if event_id not in there]
+    moved = [key for key, at in acknowledged.items() if at is not None and there.get(key, at) != at]
+    strangers = [event_id for event_id in there if event_id.partition("_")[0] not in intended]
+    asked = Counter(event_id.partition("_")[0] for event_id in events["event_id"])
+    doubled = [event_id for event_id, times in asked.items() if times > 1]
+    for what, ids in {"lost": lost, "moved": moved, "strange": strangers, "doubled": doubled}.items():
+        if ids:
+            problems.append(f"{len(ids)} events {what}: {ids[:5]}")
+    if events["sequence"].tolist() != list(range(1, len(events) + 1)):
+        problems.append("the sequence has gaps")
+
+    problems += [str(fault) for fault in ledger.verify()]
+    replayed = cases_frame(replay(events)).sort_values("case_id", ignore_index=True)
+    if not ledger.cases().sort_values("case_id", ignore_index=True).equals(replayed):
+        problems.append("the derived state is not what a replay gives")
+    recorded_at = dict(zip(events["event_id"], events["recorded_at"], strict=True))
+    figures["struck after the commit"] = sum(recorded_at.get(e, at) < at for e, at in struck.items())
+    figures.update({"events": len(events), "cases": len(replayed), "acknowledged": len(acknowledged)})
+    return problems
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run once with the asked number of kills, print a line of JSON and return 1 if anything is wrong."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--writers", type=int, default=8)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--pause", type=float, default=0.05, help="seconds between kills, on average")
+    parser.add_argument("--postgres", action="store_true")
+    parser.add_argument("--server-faults", type=int, default=0)
+    parser.add_argument("--plant", choices=PLANTS, default="")
+    asked = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory(prefix="huanjie-kills-") as name:
+        folder = Path(name)
+        times = {"kills": asked.kills, "writers": asked.writers, "pause": asked.pause}
+        if not asked.postgres:
+            setting = Setting(f"sqlite:///{folder / 'ledger.db'}", folder, asked.seed, asked.plant)
+            found = run(setting, **times)
+        else:
+            server = PostgresServer()
+            try:
+                server.start()
+                url = server.new_database()
+                setting = Setting(url, folder, asked.seed, asked.plant)
+                database = url.partition("@/")[2].partition("?")[0]
+                found = run(
+                    setting,
+                    fault=lambda rng: server_fault(server, database, rng),
+                    faults=asked.server_faults,
+                    **times,
+                )
+            finally:
+                server.stop()
+    sys.stdout.write(json.dumps(found, ensure_ascii=False) + "\n")
+    return 1 if found["problems"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,57 @@
+"""Eight writers under random SIGKILL: every acknowledged event is there, none twice, the ledger verifies.
+
+Ten thousand kills: ``python -m tests.faults.kills --kills 10000``.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.postgres import PostgresServer
+
+ROOT = Path(__file__).resolve().parents[2]
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="writers are forked")
+
+
+def killed(*options: object) -> dict[str, Any]:
+    """Run once, in a process of its own that can be forked, and return figures and problems."""
+    command = [sys.executable, "-m", "tests.faults.kills", *map(str, options)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=540)
+    assert done.stdout, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    assert done.returncode == (1 if found["problems"] else 0), done.stderr
+    return found
+
+
+def assert_unharmed(found: dict[str, Any], kills: int) -> None:
+    assert found["problems"] == []
+    assert (found["kills"], found["writers"]) == (kills, 8)
+    assert found["acknowledged"] == found["events"] > kills
+    assert found["struck while appending"] > kills / 2
+    assert found["struck after the commit"] > 0
+
+
+def test_sqlite_survives_two_hundred_kills() -> None:
+    assert_unharmed(killed("--kills", 200), 200)
+
+
+def test_postgresql_survives_kills_of_writers_backends_and_the_server(
+    postgres_server: PostgresServer,
+) -> None:
+    del postgres_server  # asked for so that a machine without PostgreSQL skips; the run starts its own
+    found = killed("--kills", 60, "--postgres", "--server-faults", 12)
+    assert_unharmed(found, 60)
+    assert all(found[fault] > 0 for fault in ("terminate", "kill", "crash"))
+
+
+@pytest.mark.parametrize(("plant", "told"), [("acknowledge-first", "lost"), ("new-id", "doubled")])
+def test_a_writer_that_breaks_the_rules_is_found(plant: str, told: str) -> None:
+    found = killed("--kills", 40, "--plant", plant)
+    assert any(told in problem for problem in found["problems"])

@@ -32,6 +32,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
+from sqlalchemy import Engine, event
+
 from huanjie_lib.casework.cases import Case, cases_frame, replay
 from huanjie_lib.casework.events import Action
 from huanjie_lib.errors import EventClashError, LedgerError, StaleVersionError, TransitionError
@@ -39,9 +41,9 @@ from huanjie_lib.store.ledger import Ledger, open_ledger, utc_now
 from tests.faults.histories import next_action
 from tests.postgres import PostgresServer
 
-PLANTS = ("acknowledge-first", "new-id")
+PLANTS = ("acknowledge-first", "new-id", "lazy-commit")
 SHARED_CASES = 3
-ATTEMPTS = 200
+PATIENCE = 60.0  # seconds that a writer waits for a server to come back
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,8 @@ def write(setting: Setting, number: int, *, only_pending: bool = False) -> None:
     pending = journal.pending
     if pending is None and only_pending:
         return
+    if setting.plant == "lazy-commit":
+        commit_lazily()
     ledger = connect(setting)
     step = len({action.event_id for action in journal.intended})
     while True:
@@ -127,15 +131,26 @@ def write(setting: Setting, number: int, *, only_pending: bool = False) -> None:
         append(ledger, journal, f"w{number}-{step:06}", case_id, plant=setting.plant)
 
 
+def commit_lazily() -> None:
+    """Let PostgreSQL acknowledge commits whose log is not on the disk yet."""
+
+    @event.listens_for(Engine, "before_cursor_execute", retval=True)
+    def lazily(
+        _connection: object, _cursor: object, statement: str, parameters: object, *_: object
+    ) -> tuple[str, object]:
+        return statement.replace("synchronous_commit = on", "synchronous_commit = off"), parameters
+
+
 def connect(setting: Setting) -> Ledger:
     """Return the opened ledger, once the server answers."""
-    for _ in range(ATTEMPTS):
+    until = time.monotonic() + PATIENCE
+    while True:
         try:
             return setting.open()
-        except LedgerError as error:
-            reason = error
+        except LedgerError:
+            if time.monotonic() > until:
+                raise
             time.sleep(0.05)
-    raise reason
 
 
 def append(
@@ -155,7 +170,8 @@ def append(
             journal.acknowledge(event_id, None)
         return action
 
-    for _ in range(ATTEMPTS):
+    until = time.monotonic() + PATIENCE
+    while True:
         try:
             if pending is not None:
                 recorded = ledger.append(pending)
@@ -166,11 +182,11 @@ def append(
             pending = None  # somebody else was quicker: look at the case anew
         except EventClashError:
             raise
-        except LedgerError as error:
-            pending, reason = journal.pending, error  # it may be recorded or not: send the same again
+        except LedgerError:
+            if time.monotonic() > until:
+                raise
+            pending = journal.pending  # it may be recorded or not: send the same again
             time.sleep(0.02)
-    else:
-        raise reason
     rng = Random(event_id)
     if plant or rng.random() < 0.5:  # so that some kills strike between the commit and its acknowledgement
         time.sleep(0.02 * rng.random())
@@ -213,7 +229,7 @@ def server_fault(server: PostgresServer, database: str, rng: Random) -> str:
         server.halt(immediate=True)
         server.start()
         return fault
-    with server.connect() as connection:
+    with server.connect(patience=PATIENCE) as connection:
         rows = connection.execute(
             "SELECT pid FROM pg_stat_activity WHERE datname = %s", [database]
         ).fetchall()

@@ -34,12 +34,13 @@ def assert_unharmed(found: dict[str, Any], kills: int) -> None:
     assert found["problems"] == []
     assert (found["kills"], found["writers"]) == (kills, 8)
     assert found["acknowledged"] == found["events"] > kills
-    assert found["struck while appending"] > kills / 2
-    assert found["struck after the commit"] > 0
+    assert found["struck while appending"] > kills / 3
 
 
 def test_sqlite_survives_two_hundred_kills() -> None:
-    assert_unharmed(killed("--kills", 200), 200)
+    found = killed("--kills", 200)
+    assert_unharmed(found, 200)
+    assert found["struck after the commit"] > 0  # sent again though it was recorded
 
 
 def test_postgresql_survives_kills_of_writers_backends_and_the_server(
@@ -55,3 +56,9 @@ def test_postgresql_survives_kills_of_writers_backends_and_the_server(
 def test_a_writer_that_breaks_the_rules_is_found(plant: str, told: str) -> None:
     found = killed("--kills", 40, "--plant", plant)
     assert any(told in problem for problem in found["problems"])
+
+
+def test_a_postgresql_that_acknowledges_too_early_is_found(postgres_server: PostgresServer) -> None:
+    del postgres_server
+    found = killed("--kills", 12, "--postgres", "--server-faults", 8, "--plant", "lazy-commit")
+    assert any("lost" in problem for problem in found["problems"])

@@ -32,6 +32,7 @@ __all__ = [
     "audit_concluded_on",
     "current_projects",
     "item_state",
+    "items_due",
     "member_state",
     "notice_state",
     "objections_pending",
@@ -47,7 +48,7 @@ class NoticeStanding(Word):
 
     COUNTS = "counts", "有效"
     OTHER_AUDIT = "other_audit", "不属于本次审计"
-    UNFINISHED = "unfinished", "审计尚未全部作出结论"
+    UNFINISHED = "unfinished", "张贴时审计尚未全部作出结论"
     EARLY = "early", "早于审计结论"
     RUNNING = "running", "尚未期满"
     SHORT = "short", "天数不足"
@@ -78,8 +79,7 @@ def current_projects(at: Moment) -> tuple[Ints, Bools] | None:
     projects = at.inherited("audit_projects")
     if projects is None:
         return None
-    started = projects.day("started_on")
-    began = np.where(started <= at.day, started, projects.day("plan_on"))
+    began = _began(at, projects)
     number = projects.frame["project_id"].astype("str").rank(method="first").to_numpy()
     order = np.lexsort((number, began))
     since = at.prepared.merged_on(at.day)[projects.unit]
@@ -89,6 +89,20 @@ def current_projects(at: Moment) -> tuple[Ints, Bools] | None:
     counts = np.zeros(len(projects), dtype=bool)
     counts[row[row >= 0]] = True
     return row, counts
+
+
+def _began(at: Moment, projects: Rows) -> Ints:
+    """Return the day on which each project began: fieldwork, or the plan where fieldwork has not."""
+    started = projects.day("started_on")
+    return np.where(started <= at.day, started, projects.day("plan_on"))
+
+
+def _begun_on(at: Moment) -> Ints:
+    """Return by unit the day on which the audit that counts began; ``NEVER`` where there is none."""
+    projects, current = at.inherited("audit_projects"), current_projects(at)
+    if projects is None or current is None:
+        return np.full(at.size, NEVER)
+    return np.append(_began(at, projects), NEVER)[current[0]]
 
 
 def of_current_project(at: Moment, rows: Rows) -> Bools:
@@ -122,22 +136,28 @@ class ItemState:
     last: Ints
 
 
+def items_due(at: Moment) -> Bools:
+    """Return where each item of the checklist is due, shape (items, units), in the order of ``AuditItem``."""
+    kinds = at.prepared.units["unit_kind"].to_numpy()
+    lists = {kind.value: AuditItem.required(kind) for kind in UnitKind}
+    return np.array(
+        [np.isin(kinds, [kind for kind, items in lists.items() if item in items]) for item in AuditItem]
+    )
+
+
 def item_state(at: Moment) -> ItemState | None:
     """Return what the audit that counts has concluded on items; ``None`` where there is no audit ledger."""
     if current_projects(at) is None:
         return None
     items = at.inherited("audit_items")
-    kinds = at.prepared.units["unit_kind"].to_numpy()
-    due, done, unclear = (np.zeros((len(AuditItem), at.size), dtype=bool) for _ in range(3))
+    due = items_due(at)
+    done, unclear = np.zeros_like(due), np.zeros_like(due)
     last = np.full(at.size, -NEVER)
     stated = None
     if items is not None:
         stated = of_current_project(at, items) & (items.day("concluded_on") <= at.day)
         stated &= items.equals("outcome", *CONCLUDED)
     for nth, item in enumerate(AuditItem):
-        for kind in UnitKind:
-            if item in AuditItem.required(kind):
-                due[nth] |= kinds == kind.value
         if items is not None and stated is not None:
             mine = stated & items.equals("item", item.value) & due[nth][items.unit]
             done[nth, items.unit[mine]] = True
@@ -294,6 +314,8 @@ class NoticeState:
         The notices.
     mine
         Which of them are of the audit that counts, and posted by the day.
+    told
+        Those, and any posted under another audit's number since the audit that counts began.
     standing
         :class:`NoticeStanding` of each posted row; ``None`` of one not posted by the day.
     days
@@ -304,6 +326,7 @@ class NoticeState:
 
     rows: Rows
     mine: Bools
+    told: Bools
     standing: npt.NDArray[np.object_]
     days: Ints
     counted: Floats
@@ -356,6 +379,7 @@ def notice_state(at: Moment, min_days: int, min_gap_days: int) -> NoticeState | 
     return NoticeState(
         rows=notices,
         mine=mine,
+        told=mine | (posted & (start >= _begun_on(at)[notices.unit])),
         standing=standing,
         days=days,
         counted=at.count(notices, counts),

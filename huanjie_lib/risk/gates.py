@@ -135,7 +135,7 @@ def _audit_notices(at: Moment, options: Mapping[str, Any]) -> Verdicts:
     if state is None:
         return _everywhere(at, UNKNOWN, "没有公示台账，无法判断")
     wasted = {
-        standing: at.count(state.rows, state.mine & (state.standing == standing.value)).astype(np.int64)
+        standing: at.count(state.rows, state.told & (state.standing == standing.value)).astype(np.int64)
         for standing in NoticeStanding
         if standing is not NoticeStanding.COUNTS
     }

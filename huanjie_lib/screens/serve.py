@@ -6,6 +6,7 @@ import errno
 import os
 import secrets
 import shutil
+import signal
 import socket
 import sys
 import tempfile
@@ -19,6 +20,7 @@ from huanjie_lib.store.run_folder import read_manifest
 
 __all__ = [
     "DEFAULT_PORT",
+    "ENDING",
     "LOOPBACK",
     "PROPOSALS_VARIABLE",
     "RUN_VARIABLE",
@@ -31,6 +33,9 @@ RUN_VARIABLE: Final = "HUANJIE_RUN"
 """Environment variable that tells a screen's kernel which run folder to read."""
 PROPOSALS_VARIABLE: Final = "HUANJIE_PROPOSALS"
 """Environment variable that tells a screen's kernel the one folder it may write proposals into."""
+
+ENDING: Final = tuple(getattr(signal, n) for n in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, n))
+"""Signals that end a server; Windows has no SIGHUP."""
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 """Hosts that only this machine reaches."""
@@ -83,11 +88,12 @@ def serve(
     proposals: Path | None = None,
     announce: Callable[[str], None] | None = None,
 ) -> None:
-    """Serve a screen over one run folder until Ctrl-C or SIGTERM.
+    """Serve a screen over one run folder until Ctrl-C, SIGTERM or SIGHUP.
 
     The notebook is copied into a private folder that holds nothing else, and kernels are started ahead, so
     that the next viewer need not wait for one. Kernels end with the page, with the server, or after ten
-    minutes without a page.
+    minutes without a page. A signal ends everything in order, whenever it comes; further ones change nothing,
+    and those three stay ignored afterwards: serving is the last thing a process does.
 
     Parameters
     ----------
@@ -127,7 +133,7 @@ def serve(
             "访问口令不能为空",
             [Fault("--token", "空", "8 位以上的字母和数字", "去掉 --token，由程序随机生成")],
         )
-    with _listen(host, port) as listener, _private_folder() as folder:
+    with _signals_noted() as noted, _listen(host, port) as listener, _private_folder() as folder:
         copy = shutil.copy(notebook, folder / notebook.name)
         environment = {
             RUN_VARIABLE: str(run.resolve()),
@@ -156,6 +162,8 @@ def serve(
             try:
                 server.listener, server.announce = listener, announce
                 server.initialize([])
+                if noted:
+                    server.signalled.set()
                 server.start()
             finally:
                 ScreenServer.clear_instance()
@@ -208,6 +216,19 @@ def _listen(host: str, port: int) -> socket.socket:
         ) from error
     listener.setblocking(False)
     return listener
+
+
+@contextmanager
+def _signals_noted() -> Iterator[list[int]]:
+    """Note signals that would end the process; after an error they do so again, else the server has them."""
+    noted: list[int] = []
+    before = {one: signal.signal(one, lambda number, _: noted.append(number)) for one in ENDING}
+    try:
+        yield noted
+    except BaseException:
+        for one, handler in before.items():
+            signal.signal(one, handler or signal.SIG_DFL)
+        raise
 
 
 @contextmanager

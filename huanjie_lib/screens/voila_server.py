@@ -8,12 +8,16 @@ and answers a request without the token with a page that says what to do.
 from __future__ import annotations
 
 import asyncio
+import logging
 import shutil
 import signal
 import sys
+import textwrap
 import threading
+import warnings
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from socket import socket
 from typing import Any, Final
@@ -24,6 +28,7 @@ from jupyter_client.kernelspec import NATIVE_KERNEL_NAME, KernelSpec, KernelSpec
 from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.auth.identity import IdentityProvider
 from jupyter_server.base.handlers import JupyterHandler
+from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
 from tornado.web import HTTPError
@@ -32,9 +37,17 @@ from voila.app import Voila
 from voila.request_info_handler import RequestInfoSocketHandler
 from voila.tornado.handler import TornadoVoilaHandler
 
-from huanjie_lib.screens.serve import LOOPBACK
+from huanjie_lib.screens.serve import ENDING, LOOPBACK
 
-__all__ = ["TEMPLATE", "TEMPLATE_ROOT", "ScreenServer", "server_config", "url_host"]
+__all__ = [
+    "TEMPLATE",
+    "TEMPLATE_ROOT",
+    "ScreenKernels",
+    "ScreenServer",
+    "cut_off_in_one_line",
+    "server_config",
+    "url_host",
+]
 
 TEMPLATE_ROOT: Final = Path(__file__).parent / "jupyter"
 TEMPLATE: Final = "huanjie"
@@ -69,6 +82,11 @@ _QUIET_FOR_S: Final = 120
 """Voilà writes a script into a page it has kept waiting longer than this; ours allows none and needs none."""
 _CULL_AFTER_S: Final = 600
 _CULL_EVERY_S: Final = 60
+_SETTLED_AFTER_S: Final = 15.0
+"""No kernel takes longer to come up as a process or to go; after that the stop goes on all the same."""
+_CANCELLED_AGAIN_AFTER_S: Final = 0.1
+_SAID_OF_AN_ERROR: Final = 100
+"""Characters in the one line that a stop leaves of an error."""
 _LONGEST_SOCKET_PATH: Final = 103
 """Bytes of a Unix socket's path on the strictest system (macOS)."""
 _KERNEL_SOCKET_NAME: Final = len("/voila_xxxxxxxx/kernel-01234567-0123-0123-0123-0123456789ab-ipc-5")
@@ -117,6 +135,51 @@ class OwnKernel(KernelSpecManager):
         )
 
 
+class ScreenKernels(AsyncMappingKernelManager):
+    """Kernels that can all be ended, whatever they are at."""
+
+    ending = False
+
+    async def start_kernel(self, **options: Any) -> str:  # type: ignore[override]
+        """Start a kernel; whoever still wants one when all are being ended is cancelled."""
+        if self.ending:
+            raise asyncio.CancelledError
+        return str(await super().start_kernel(**options))
+
+    async def settle(self) -> None:
+        """Start no more kernels, and wait until each has come up or gone: none can be lost sight of then."""
+        self.ending = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_SETTLED_AFTER_S):
+                while changing := self._changing():
+                    await asyncio.wait(changing)
+
+    def _changing(self) -> list[asyncio.Future[Any]]:
+        kernels = [self.get_kernel(kernel_id) for kernel_id in self.list_kernel_ids()]
+        for kernel in kernels:
+            kernel.stop_restarter()
+        changes = [*self._pending_kernels.values(), *(kernel.ready for kernel in kernels)]
+        return [change for change in changes if not change.done()]
+
+    async def end(self) -> None:
+        """Kill every kernel; one that cannot be ended keeps no other.
+
+        A kernel that is asked while it runs a cell is interrupted in it all the same, and says so with
+        tracebacks of its own. What a cell writes for good, a proposal, is there as a whole or not at all.
+        """
+        ends = (self._kill(kernel_id) for kernel_id in self.list_kernel_ids())
+        for outcome in await asyncio.gather(*ends, return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
+
+    async def _kill(self, kernel_id: str) -> None:
+        process = self.get_kernel(kernel_id).provisioner
+        if process is not None and process.has_process:
+            await process.kill()
+            await process.wait()
+        await super().shutdown_kernel(kernel_id, now=True)  # type: ignore[no-untyped-call]
+
+
 class ScreenServer(Voila):  # type: ignore[misc]
     """Voilà on a given socket with every way in but the page closed.
 
@@ -126,9 +189,12 @@ class ScreenServer(Voila):  # type: ignore[misc]
         Listening socket, bound before the server is built, so that a port in use is found first.
     announce
         Called once with the address when the server is ready for a viewer.
+    signalled
+        Set when a signal has come, upon which the server ends.
     """
 
     listener: socket
+    signalled: asyncio.Event
     announce: Callable[[str], None] | None = None
 
     def init_settings(self) -> dict[str, Any]:
@@ -153,24 +219,33 @@ class ScreenServer(Voila):  # type: ignore[misc]
         return f"http://{url_host(self.ip)}:{self.port}/?token={self.identity_provider.token}"
 
     def initialize(self, argv: list[str] | None = None) -> None:
-        """Build the server; from here on a signal ends it in order."""
+        """Build the server; from here on a signal ends it in order, and any further one changes nothing."""
         self.ioloop = IOLoop.current()
+        self.signalled = asyncio.Event()
         super().initialize(argv)
-        for name in ("SIGINT", "SIGHUP"):  # SIGTERM is Voilà's already; Windows has no SIGHUP
-            if hasattr(signal, name):
-                signal.signal(getattr(signal, name), self._handle_signal_stop)
+        for number in ENDING:
+            signal.signal(number, self._handle_signal_stop)
+
+    def _handle_signal_stop(self, sig: int, frame: object) -> None:  # noqa: ARG002
+        self.ioloop.add_callback_from_signal(self.signalled.set)
 
     def listen(self) -> None:
-        """Serve on the given socket until a signal comes."""
+        """Serve on the given socket until a signal comes; all signals are ignored afterwards."""
+        self.ioloop.run_sync(self._serve)
+        for number in ENDING:  # what is left takes a moment, and nothing in it could be ended in order
+            signal.signal(number, signal.SIG_IGN)
+
+    async def _serve(self) -> None:
         server = HTTPServer(self.app)
         server.add_socket(self.listener)
         self.ioloop.add_callback(self._tell)
-        try:
-            self.ioloop.start()
-        finally:
-            signal.signal(signal.SIGINT, signal.default_int_handler)  # a second Ctrl-C need not wait
-            server.stop()
-            self.stop()
+        await self.signalled.wait()
+        server.stop()
+        with cut_off_in_one_line():
+            await self.kernel_manager.settle()
+            await _cancel_the_rest()
+            await self.kernel_manager.end()
+            shutil.rmtree(self.connection_dir, ignore_errors=True)
 
     async def _tell(self) -> None:
         """Tell the address, and open it, once the first kernel is on its way: a viewer then gets that one."""
@@ -190,10 +265,39 @@ class ScreenServer(Voila):  # type: ignore[misc]
         page.write_text(f'<meta http-equiv="refresh" content="0;url={self.token_url}">', encoding="utf-8")
         threading.Thread(target=webbrowser.open, args=(page.as_uri(),), daemon=True).start()
 
-    def stop(self) -> None:
-        """End every kernel, pooled ones included, then remove their connection files."""
-        self.ioloop.run_sync(self.kernel_manager.shutdown_all)
-        shutil.rmtree(self.connection_dir, ignore_errors=True)
+
+async def _cancel_the_rest() -> None:
+    """Cancel every other task until it has ended: one that runs a cell takes the first for a dead kernel."""
+    while rest := asyncio.all_tasks() - {asyncio.current_task()}:
+        for task in rest:
+            task.cancel()
+        for task in (await asyncio.wait(rest, timeout=_CANCELLED_AGAIN_AFTER_S))[0]:
+            if not task.cancelled() and (error := task.exception()) is not None:
+                logging.getLogger(__name__).error("%s", task.get_name(), exc_info=error)
+
+
+@contextmanager
+def cut_off_in_one_line() -> Iterator[None]:
+    """Tell each error in one line without traceback: what is being cut off fails, and that is no defect."""
+    whole = logging.getLogRecordFactory()
+
+    def in_one_line(*args: Any, **named: Any) -> logging.LogRecord:
+        record = whole(*args, **named)
+        if record.levelno >= logging.ERROR:
+            error = record.exc_info[1] if record.exc_info else None
+            text = record.getMessage() if error is None else f"{type(error).__name__}: {error}"
+            said = textwrap.shorten(text, _SAID_OF_AN_ERROR, placeholder="…")
+            record.msg, record.args, record.exc_info = f"停止服务时中断：{said}", (), None
+        return record
+
+    logging.setLogRecordFactory(in_one_line)
+    try:
+        with warnings.catch_warnings():
+            # Voilà makes the coroutine that fills its pool before the wait after which it would run
+            warnings.filterwarnings("ignore", r"coroutine .*_initialize' was never awaited", RuntimeWarning)
+            yield
+    finally:
+        logging.setLogRecordFactory(whole)
 
 
 def url_host(host: str) -> str:
@@ -270,7 +374,7 @@ def server_config(
         preheat_kernel=pool_size > 0,
         default_pool_size=pool_size,
         kernel_spec_manager_class=OwnKernel,
-        multi_kernel_manager_class="jupyter_server.services.kernels.kernelmanager.AsyncMappingKernelManager",
+        multi_kernel_manager_class=ScreenKernels,
     )
     config.IdentityProvider.cookie_options = cookie
     config.MappingKernelManager = Config(

@@ -240,39 +240,6 @@ class TestPage:
         assert "没有访问权限" in text
 
 
-def kernels_of(server: int) -> list[int]:
-    """Return the kernel processes that a server has started."""
-    listed = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], check=True, capture_output=True, text=True)
-    rows = (line.split(None, 2) for line in listed.stdout.splitlines())
-    return [int(pid) for pid, parent, args in rows if int(parent) == server and "ipykernel" in args]
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="signals and ps are POSIX")
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
-def test_a_signal_ends_server_and_kernels(
-    small_run: Run, tmp_path: Path, new_screen: Callable[[Path, Path], Any], name: str
-) -> None:
-    assert small_run.path is not None
-    screen = new_screen(small_run.path, tmp_path)
-    until = time.monotonic() + 60
-    while not (kernels := kernels_of(screen.process.pid)) and time.monotonic() < until:
-        time.sleep(0.1)
-    assert kernels
-    folders = {
-        Path(argument).parents[1]
-        for kernel in kernels
-        for argument in Path(f"/proc/{kernel}/cmdline").read_text().split("\0")
-        if argument.endswith(".json")
-    }
-    assert all(folder.stat().st_mode & 0o077 == 0 for folder in folders)
-    screen.process.send_signal(getattr(signal, name))
-    assert screen.process.wait(60) == 0
-    assert "Traceback" not in screen.log.read_text(encoding="utf-8")
-    assert [kernel for kernel in kernels if Path(f"/proc/{kernel}").exists()] == []
-    assert [folder for folder in folders if folder.exists()] == []
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="the stand-in for a browser is a shell script")
 def test_the_browser_is_opened_on_a_page_that_leads_in(small_run: Run, tmp_path: Path) -> None:
     assert small_run.path is not None

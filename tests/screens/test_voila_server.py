@@ -1,8 +1,9 @@
-"""The server's settings: what they close, and that nothing on the machine can open it again."""
+"""The server's settings: what they close, and that nothing on the machine can open it again; how it ends."""
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -11,10 +12,12 @@ from typing import Any
 
 import pytest
 
+from huanjie_lib.screens.voila_server import cut_off_in_one_line
+
 CODE = """
 import json, sys
 from pathlib import Path
-from huanjie_lib.screens.voila_server import OwnKernel, ScreenServer, TEMPLATE, TokenOnly, server_config
+from huanjie_lib.screens.voila_server import OwnKernel, ScreenKernels, ScreenServer, TokenOnly, server_config
 notebook, runtime, host, pool = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])
 config = server_config(
     notebook, host=host, port=8866, token="secret", pool_size=pool, open_browser=False, runtime=runtime
@@ -36,7 +39,7 @@ print(json.dumps({
     "identity": server.identity_provider_class is TokenOnly,
     "kernels": OwnKernel().find_kernel_specs(),
     "argv": kernel.argv,
-    "manager": server.voila_configuration.multi_kernel_manager_class.__name__,
+    "ends_all": server.voila_configuration.multi_kernel_manager_class is ScreenKernels,
     "ip": server.ip,
     "root": server.root_dir,
 }))
@@ -101,7 +104,7 @@ def test_kernels_are_this_interpreter_whatever_is_registered(usual: dict[str, An
     assert list(usual["kernels"]) == ["python3"]
     assert usual["argv"][:3] == [sys.executable, "-m", "ipykernel_launcher"]
     assert "--HistoryManager.enabled=False" in usual["argv"]
-    assert "Mapping" in usual["manager"]
+    assert usual["ends_all"] is True
 
 
 def test_a_kernel_is_kept_ready(usual: dict[str, Any], tmp_path: Path) -> None:
@@ -135,3 +138,23 @@ def test_content_comes_from_this_server_only(usual: dict[str, Any]) -> None:
 
 def test_behind_a_proxy_other_host_names_are_the_proxys_matter(tmp_path: Path) -> None:
     assert settings(tmp_path, host="192.0.2.7")["tornado"]["allow_remote_access"] is True
+
+
+def test_errors_are_one_line_each_only_while_a_server_ends(caplog: pytest.LogCaptureFixture) -> None:
+    def fail() -> str:
+        caplog.clear()
+        try:
+            raise RuntimeError("Kernel died\nbefore replying")
+        except RuntimeError:
+            logging.getLogger("voila").exception("Error in cell %s", "1\n2")
+        return caplog.text
+
+    with cut_off_in_one_line():
+        ending = fail()
+        logging.getLogger("voila").warning("Two\nlines")
+        assert caplog.records[-1].getMessage() == "Two\nlines"
+    assert ending.endswith("停止服务时中断：RuntimeError: Kernel died before replying\n")
+    assert ending.count("\n") == 1
+    serving = fail()
+    assert "Error in cell 1\n2" in serving
+    assert "Traceback" in serving

@@ -94,7 +94,7 @@ class PostgresServer:
         command += [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         setpriv = shutil.which("setpriv")
         if setpriv is not None:  # the kernel then stops the server when this process ends in any way
-            command = [setpriv, "--pdeathsig", "INT", *command]
+            command = [setpriv, "--pdeathsig", "QUIT", *command]
         with self.log.open("ab") as log:
             self._server = subprocess.Popen(  # type: ignore[call-overload]
                 command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **self._account
@@ -119,7 +119,7 @@ class PostgresServer:
 
     def stop(self) -> None:
         """Stop the server and remove its folder."""
-        self.halt()
+        self.halt(immediate=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def connect(self, database: str = "postgres", *, patience: float = 0.0) -> psycopg.Connection:
@@ -134,9 +134,15 @@ class PostgresServer:
                     raise
                 time.sleep(0.05)
 
-    def new_database(self) -> str:
-        """Return the SQLAlchemy address of a fresh, empty database."""
+    def new_database(self, *, on: Path | None = None) -> str:
+        """Return the SQLAlchemy address of a fresh, empty database, its tables in the folder ``on``."""
         name = f"test_{next(self._numbers)}"
         with self.connect() as connection:
-            connection.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload]
+            where = ""
+            if on is not None:
+                if self._account:
+                    shutil.chown(on, OWNER, OWNER)
+                connection.execute(f"CREATE TABLESPACE {name} LOCATION '{on}'")  # type: ignore[call-overload]
+                where = f"TABLESPACE {name}"
+            connection.execute(f"CREATE DATABASE {name} {where}")  # type: ignore[call-overload]
         return f"postgresql+psycopg://{OWNER}@/{name}?host={self.folder}"

@@ -13,7 +13,7 @@ from huanjie_lib.casework.events import Action, Actor
 from huanjie_lib.store.evidence import EvidenceFolder
 from huanjie_lib.vocabulary import CaseEvent, CaseKind, CaseState, Role
 
-__all__ = ["OFFICE", "OPENED_ON", "OWNER", "next_action", "opening"]
+__all__ = ["OFFICE", "OPENED_ON", "OWNER", "dispatch", "next_action", "opening"]
 
 OPENED_ON = dt.date(2026, 9, 1)
 DUE_ON = dt.date(2026, 9, 30)
@@ -47,6 +47,12 @@ def opening(event_id: str, case_id: str, *, happened_on: dt.date = OPENED_ON) ->
         "run": "",
     }
     return _action(event_id, case_id, CaseEvent.OPEN, OFFICE, 0, payload, happened_on)
+
+
+def dispatch(event_id: str, case_id: str, version: int, note: str = "") -> Action:
+    """Return the action that hands a case of that version to its owner."""
+    payload = {"note": note, "owner": OWNER.office, "due_on": DUE_ON.isoformat()}
+    return _action(event_id, case_id, CaseEvent.DISPATCH, OFFICE, version, payload, OPENED_ON)
 
 
 def next_action(

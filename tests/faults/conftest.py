@@ -1,0 +1,42 @@
+"""A fresh ledger on each database, for faults that both must bear."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from huanjie_lib.store.ledger import Ledger, open_ledger
+from tests.faults.disk import build_shim
+
+
+@pytest.fixture(scope="session")
+def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The library that watches a disk and lets it fail."""
+    return build_shim(tmp_path_factory.mktemp("shim"))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Address of a place for a ledger, on SQLite and on PostgreSQL."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'ledger.db'}"
+    found: str = request.getfixturevalue("postgres_url")
+    return found
+
+
+@pytest.fixture
+def opened(url: str, tmp_path: Path) -> Iterator[Callable[..., Ledger]]:
+    """Return a function that opens the ledger, with its evidence files in the test's folder."""
+    ledgers: list[Ledger] = []
+
+    def open_(**options: Any) -> Ledger:
+        ledgers.append(open_ledger(url, evidence=tmp_path / "evidence", **options))
+        return ledgers[-1]
+
+    open_(create=True)
+    yield open_
+    for ledger in ledgers:
+        ledger.close()

@@ -13,6 +13,7 @@ import pandas as pd
 from huanjie_lib.contracts import TABLES
 from huanjie_lib.errors import DataError, Fault
 from huanjie_lib.findings import Findings, Published, find
+from huanjie_lib.ledgers import Casework, Ledgers, draw_up, lay_over, standing
 from huanjie_lib.parameters import Indicator, ParameterSet
 from huanjie_lib.risk.classification import classify, to_verify
 from huanjie_lib.risk.gates import evaluate_gates
@@ -74,6 +75,7 @@ class RiskResult:
     freshness: pd.DataFrame
     units: pd.DataFrame
     findings: Findings
+    ledgers: Ledgers
 
     def __repr__(self) -> str:
         """Return number of units, as-of date and parameter version."""
@@ -154,6 +156,7 @@ def run_risk(
     as_of: dt.date,
     neighbours: pd.DataFrame | None = None,
     published: Published | None = None,
+    casework: Casework | None = None,
     progress: Progress | None = None,
 ) -> RiskResult:
     """Compute index, points lost, colours and gates on a date, and the history that leads to it.
@@ -170,6 +173,9 @@ def run_risk(
         Pairs of neighbours (``unit_code``, ``neighbour_code``, ``link``); without them no cluster is found.
     published
         The last published run, to account for what has changed since.
+    casework
+        The ledger of cases: the facts that cases closed by the date have changed are laid over the tables
+        before anything is computed.
     progress
         Called with a Chinese label, the step reached and the number of steps.
 
@@ -195,9 +201,14 @@ def run_risk(
     >>> result.index[["level", "to_verify"]].values.tolist()
     [['unknown', True]]
     """
-    prepared = prepare(tables)
-    if not prepared.in_force(day_number(as_of)).any():
-        raise _no_units(prepared, as_of)
+    reported = prepare(tables)
+    if not reported.in_force(day_number(as_of)).any():
+        raise _no_units(reported, as_of)
+    amended = lay_over(tables, reported, casework, as_of)
+    prepared = reported
+    if amended is not None:
+        tables = amended.tables
+        prepared = prepare(tables)
     dates = snapshot_dates(tables, as_of)
     previous: pd.Series[str] | None = None
     history = []
@@ -229,6 +240,23 @@ def run_risk(
         published=published,
     )
     index = history[-1][["unit_code", "as_of", "index", "index_low", "index_high", "level", "to_verify"]]
+    units = _unit_frame(tables, values)
+    moved = amended is not None and len(amended.applied) > 0
+    ledgers = draw_up(
+        tables,
+        prepared,
+        parameters,
+        as_of,
+        index=index,
+        history=past,
+        gates=gates,
+        units=units,
+        signals=findings.signals,
+        since=None if published is None else published.as_of,
+        amended=amended,
+        before=standing(reported, parameters, as_of, previous) if moved else None,
+        after=standing(prepared, parameters, as_of, previous) if moved else None,
+    )
     return RiskResult(
         as_of=as_of,
         parameters=parameters,
@@ -238,8 +266,9 @@ def run_risk(
         indicators=_indicator_frame(prepared, values, scores, parameters),
         history=past,
         freshness=freshness(prepared, parameters, as_of),
-        units=_unit_frame(tables, values),
+        units=units,
         findings=findings,
+        ledgers=ledgers,
     )
 
 

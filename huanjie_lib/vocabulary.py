@@ -184,6 +184,7 @@ class Topic(Word):
     TREND = "trend", "走势"
     CLUSTER = "cluster", "周边情况"
     REMEDY = "remedy", "转色路径"
+    REGAINED = "regained", "整改成效"
 
 
 class Severity(Word):

@@ -16,7 +16,8 @@ import pandas as pd
 
 from huanjie_lib import __version__, findings
 from huanjie_lib.contracts import TABLES
-from huanjie_lib.errors import DataError, Fault, UsageError
+from huanjie_lib.errors import DataError, Fault, LedgerError, UsageError
+from huanjie_lib.ledgers import Casework, Ledgers
 from huanjie_lib.parameters import Framework, ParameterSet, load_parameters
 from huanjie_lib.pipeline import RiskResult, run_risk
 from huanjie_lib.risk.judgments import GroupJudgments
@@ -36,6 +37,7 @@ from huanjie_lib.risk.weighting import (
 )
 from huanjie_lib.store.packs import write_pack
 from huanjie_lib.store.run_folder import Run, read_run, write_run
+from huanjie_lib.vocabulary import Topic
 
 if TYPE_CHECKING:
     from huanjie_lib.intake import Intake
@@ -50,6 +52,7 @@ __all__ = [
     "judgments_for",
     "open_data",
     "propose_weights",
+    "read_casework",
     "weight_effect",
     "write_assessment",
     "write_proposal",
@@ -96,6 +99,7 @@ def assess(
     *,
     as_of: str | dt.date,
     parameters: ParameterSet | None = None,
+    casework: Casework | None = None,
     progress: Progress | None = None,
 ) -> Run:
     """Compute a run from data already read, without writing anything.
@@ -120,6 +124,7 @@ def assess(
         parameters or load_parameters(),
         as_of=date,
         neighbours=_neighbours(intake, date),
+        casework=casework,
         progress=progress,
     )
     return _as_run(result)
@@ -144,9 +149,51 @@ def _as_run(result: RiskResult) -> Run:
         clusters=found["clusters"],
         remedies=found["remedies"],
         remedy_steps=found["remedy_steps"],
-        readings=found["readings"],
+        readings=_with_regained(found["readings"], result.ledgers),
         manifest={},
     )
+
+
+def read_casework(store: str | Path) -> Casework:
+    """Read the ledger of cases as it stands at one moment.
+
+    Parameters
+    ----------
+    store
+        Path or address of the ledger.
+
+    Raises
+    ------
+    LedgerError
+        If there is no ledger, it cannot be read, or its chain of events is broken.
+    """
+    from huanjie_lib.casework.events import check_chain
+    from huanjie_lib.store.ledger import open_ledger  # a database that only runs with casework need
+
+    ledger = open_ledger(store, read_only=True)
+    try:
+        with ledger.snapshot() as moment:
+            head, events = moment.head(), moment.events()
+    finally:
+        ledger.close()
+    broken = check_chain(events)
+    if broken:
+        raise LedgerError("案件台账的事件链不完整，不能据以评估", [b.fault for b in broken])
+    return Casework(events, head.sequence, head.hash)
+
+
+def _with_regained(readings: pd.DataFrame, ledgers: Ledgers) -> pd.DataFrame:
+    """Return the sentences of a run with those on what closed cases have regained."""
+    units = ledgers.to_frame().index
+    told = pd.DataFrame(
+        {
+            "unit_code": units.astype("str"),
+            "topic": Topic.REGAINED.value,
+            "text": [ledgers.explain(unit) for unit in units],
+        }
+    ).astype(readings.dtypes.to_dict())
+    whole = pd.concat([readings, told], ignore_index=True)
+    return whole.sort_values("unit_code", kind="stable", ignore_index=True)
 
 
 WEIGHT_METHODS: tuple[Method, ...] = ("equal", "ahp", "entropy", "critic", "sd", "combined")
@@ -287,6 +334,7 @@ def write_assessment(
     as_of: dt.date,
     parameters: ParameterSet,
     previous: Path | None = None,
+    casework: Casework | None = None,
     progress: Progress | None = None,
 ) -> Assessment:
     """Read a data folder, compute the run and write its folder, with the intake report beside it.
@@ -299,6 +347,8 @@ def write_assessment(
         Date and parameters of the run.
     previous
         Run folder of an earlier date; the run then accounts for what has changed since, by cause.
+    casework
+        The ledger of cases, whose closed cases change the facts.
     progress
         Called with a Chinese label, the step reached and the number of steps.
 
@@ -326,6 +376,7 @@ def write_assessment(
         as_of=as_of,
         neighbours=_neighbours(intake, as_of),
         published=None if earlier is None else _published(earlier),
+        casework=casework,
         progress=progress,
     )
     if progress is not None:
@@ -336,6 +387,8 @@ def write_assessment(
         out,
         boundaries=_boundaries(intake, result),
         signals=result.findings.signals.to_frame(),
+        ledgers=result.ledgers,
+        casework=casework,
         inputs=intake.digests(),
         code_version=__version__,
         intake=intake.totals() | {f"{level.value}s": intake.number(level) for level in IssueLevel},

@@ -23,7 +23,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("parameters",),
     ("risk", "talent"),  # the pure core
     ("casework",),  # pure too: events, states, alerts and ledgers
-    ("findings",),
+    ("findings", "ledgers"),
     ("pipeline",),
     ("intake", "store", "access", "sample"),  # effects
     ("views",),
@@ -50,7 +50,7 @@ PURE_MAY_IMPORT = {
         "fractions",
     ),
     *("functools", "hashlib", "heapq", "itertools", "json", "math", "operator", "re", "statistics", "string"),
-    *("types", "typing"),
+    *("types", "typing", "unicodedata"),
     # arrays, tables, methods, working days
     *(
         "chinese_calendar",

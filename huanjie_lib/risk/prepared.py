@@ -38,6 +38,14 @@ Bools: TypeAlias = npt.NDArray[np.bool_]
 NEVER = np.int64(1 << 40)
 """Day number of a missing date: later than any real day."""
 
+_MISSING_AS: Mapping[str, Any] = {
+    "string": "str",
+    "word": "str",
+    "integer": "Int64",
+    "number": "Float64",
+    "date": "datetime64[us]",
+    "boolean": "boolean",
+}
 _EPOCH = dt.date(1970, 1, 1)
 _STRIDE = np.int64(1 << 23)
 _ORIGIN = np.int64((_EPOCH - dt.date.min).days)
@@ -62,7 +70,7 @@ class Rows:
     Parameters
     ----------
     frame
-        The rows, with a fresh index 0..n-1.
+        The rows, with a fresh index 0..n-1 and every column of the contract.
     unit
         Position of each row's unit, shape (n,).
     days
@@ -329,11 +337,13 @@ def _unique(table: str, frame: pd.DataFrame, column: str) -> pd.Index[Any]:
 
 def _rows(contract: Table, frame: pd.DataFrame, unit: Ints) -> Rows:
     """Lay out the columns of a contract; one that the frame lacks, or that holds no value, is all missing."""
+    lacking = [c for c in contract.columns if c.kind != "geometry" and c.name not in frame]
+    frame = frame.assign(**{c.name: pd.Series(pd.NA, frame.index, _MISSING_AS[c.kind]) for c in lacking})
     days: dict[str, Ints] = {}
     numbers: dict[str, Floats] = {}
     texts: dict[str, tuple[Ints, Mapping[str, int]]] = {}
     for name, kind in ((c.name, c.kind) for c in contract.columns if c.kind != "geometry"):
-        column = frame[name] if name in frame else pd.Series([None] * len(frame), dtype=object)
+        column = frame[name]
         if kind == "date":
             days[name] = _days(column)
         elif kind in {"number", "integer", "boolean"}:

@@ -30,8 +30,12 @@ Layout (all tables Parquet, all text UTF-8, no clock time anywhere, so that equa
     without neighbours, the remedies without measures.
 ``readings``
     unit_code, topic, text: what the findings say, in sentences.
-``restricted/signals``
-    leads of the anomaly checks (:class:`huanjie_lib.risk.signals.Signals`); no screen of leaders reads them.
+``ledgers/``
+    the tables of :data:`huanjie_lib.ledgers.LEDGER_TABLES`: alerts, what can be put right, amendments of
+    closed cases and what they regained, the audit and the conflict ledger.
+``restricted/``
+    the ledgers by person or of talks (:data:`huanjie_lib.ledgers.RESTRICTED_LEDGERS`), and ``signals``: leads
+    of the anomaly checks (:class:`huanjie_lib.risk.signals.Signals`); no screen of leaders reads them.
 ``boundaries``
     unit_code, geometry (GeoParquet, EPSG:4490).
 ``parameters.json``, ``manifest.json``
@@ -53,6 +57,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from huanjie_lib.errors import DataError, Fault
+from huanjie_lib.ledgers import LEDGER_TABLES, RESTRICTED_LEDGERS, Casework, Ledgers
 from huanjie_lib.parameters import ParameterSet
 
 if TYPE_CHECKING:
@@ -63,13 +68,14 @@ __all__ = [
     "RUN_TABLES",
     "Run",
     "file_digest",
+    "read_ledgers",
     "read_manifest",
     "read_run",
     "read_signals",
     "write_run",
 ]
 
-MANIFEST_FORMAT = "huanjie-run/2"
+MANIFEST_FORMAT = "huanjie-run/3"
 RUN_TABLES: tuple[str, ...] = (
     "index",
     "points_lost",
@@ -87,7 +93,8 @@ RUN_TABLES: tuple[str, ...] = (
     "remedy_steps",
     "readings",
 )
-SIGNALS = Path("restricted") / "signals.parquet"
+OPEN_LEDGERS, RESTRICTED = Path("ledgers"), Path("restricted")
+SIGNALS = RESTRICTED / "signals.parquet"
 
 
 @dataclass(frozen=True)
@@ -202,6 +209,8 @@ def write_run(
     *,
     boundaries: gpd.GeoDataFrame | None,
     signals: pd.DataFrame | None,
+    ledgers: Ledgers | None = None,
+    casework: Casework | None = None,
     inputs: list[dict[str, Any]],
     code_version: str,
     intake: Mapping[str, Any],
@@ -219,6 +228,10 @@ def write_run(
         unit_code and geometry in EPSG:4490, or ``None`` where there are none.
     signals
         Leads of the anomaly checks, or ``None`` where there are none; kept apart from the other tables.
+    ledgers
+        Alerts and ledgers of the run, or ``None`` where there are none.
+    casework
+        State of the ledger of cases whose amendments the run took, named in the manifest.
     inputs
         One entry per input file: path relative to the data folder, sha256, bytes.
     code_version
@@ -246,12 +259,7 @@ def write_run(
     if boundaries is not None:
         boundaries.sort_values("unit_code").to_parquet(geometry, index=False, compression="zstd")
         outputs[geometry.name] = {"rows": len(boundaries), "sha256": file_digest(geometry)}
-    restricted = out / SIGNALS
-    restricted.unlink(missing_ok=True)
-    if signals is not None:
-        restricted.parent.mkdir(exist_ok=True)
-        signals.to_parquet(restricted, index=False, compression="zstd")
-        outputs[SIGNALS.as_posix()] = {"rows": len(signals), "sha256": file_digest(restricted)}
+    outputs |= _write_apart(out, signals, ledgers)
     parameters = out / "parameters.json"
     parameters.write_text(run.parameters.canonical_json() + "\n", encoding="utf-8")
     outputs[parameters.name] = {"rows": None, "sha256": file_digest(parameters)}
@@ -270,6 +278,14 @@ def write_run(
             "as_of": previous.as_of.isoformat(),
             "manifest_sha256": file_digest(previous.path / "manifest.json"),
         },
+        "casework": None
+        if casework is None
+        else {
+            "sequence": casework.sequence,
+            "head": casework.head,
+            "amendments": 0 if ledgers is None else len(ledgers.frames["amendments"]),
+            "unplaced": 0 if ledgers is None else len(ledgers.frames["unplaced"]),
+        },
         "intake": dict(intake),
         "counts": {
             "units": len(run.index),
@@ -282,6 +298,25 @@ def write_run(
     text = json.dumps(manifest, ensure_ascii=False, indent=2, sort_keys=True)
     (out / "manifest.json").write_text(text + "\n", encoding="utf-8")
     return manifest
+
+
+def _write_apart(
+    out: Path, signals: pd.DataFrame | None, ledgers: Ledgers | None
+) -> dict[str, dict[str, Any]]:
+    """Write the tables that have folders of their own, in place of those of an earlier run."""
+    frames = {} if signals is None else {SIGNALS: signals}
+    for name, frame in {} if ledgers is None else ledgers.frames.items():
+        frames[(RESTRICTED if name in RESTRICTED_LEDGERS else OPEN_LEDGERS) / f"{name}.parquet"] = frame
+    for folder in (OPEN_LEDGERS, RESTRICTED):
+        for left in (out / folder).glob("*.parquet"):
+            left.unlink()
+    outputs = {}
+    for place, frame in frames.items():
+        path = out / place
+        path.parent.mkdir(exist_ok=True)
+        frame.to_parquet(path, index=False, compression="zstd")
+        outputs[place.as_posix()] = {"rows": len(frame), "sha256": file_digest(path)}
+    return outputs
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
@@ -337,6 +372,35 @@ def read_signals(path: Path) -> pd.DataFrame:
         fault = Fault(str(path), found, "含线索表的评估文件夹", "重新运行 huanjie run，或向有权限的人员索取")
         raise DataError("没有线索数据", [fault])
     return pd.read_parquet(path / SIGNALS)
+
+
+def read_ledgers(path: Path, *, restricted: bool = False) -> dict[str, pd.DataFrame]:
+    """Read alerts and ledgers of a run folder.
+
+    Parameters
+    ----------
+    path
+        The run folder.
+    restricted
+        Whether to read the ledgers by person and of talks too, for roles that may see them.
+
+    Raises
+    ------
+    DataError
+        If the run was written without them.
+    """
+    names = {name: OPEN_LEDGERS / f"{name}.parquet" for name in LEDGER_TABLES}
+    if restricted:
+        names |= {name: RESTRICTED / f"{name}.parquet" for name in RESTRICTED_LEDGERS}
+    remedy = "重新运行 huanjie run，或向有权限的人员索取"
+    faults = [
+        Fault(str(path), f"缺少 {place.as_posix()}", "含台账的评估文件夹", remedy)
+        for place in names.values()
+        if not (path / place).exists()
+    ]
+    if faults:
+        raise DataError("没有台账数据", faults)
+    return {name: pd.read_parquet(path / place) for name, place in names.items()}
 
 
 def read_run(path: Path) -> Run:

@@ -32,6 +32,9 @@ __all__ = [
     "Placement",
     "Screened",
     "conflict_ledger",
+    "disputes_text",
+    "leavers_text",
+    "talks_text",
     "unit_plan_state",
 ]
 
@@ -253,8 +256,8 @@ class ConflictLedger:
             If no such unit is in force.
         """
         row: dict[str, Any] = dict(self.units.iloc[self._place[unit_code]])
-        parts = (_screening_text(row, self.limit), _disputes_text(row), _plan_text(row), _talks_text(row))
-        text = f"截至{date_text(self.as_of)}，{unit_code}{'；'.join(parts)}；{_leavers_text(row)}。"
+        parts = (_screening_text(row, self.limit), disputes_text(row), _plan_text(row), talks_text(row))
+        text = f"截至{date_text(self.as_of)}，{unit_code}{'；'.join(parts)}；{leavers_text(row)}。"
         twice = self.disputes[
             (self.disputes["unit_code"] == unit_code) & self.disputes["twice"] & self.disputes["open"]
         ]
@@ -765,7 +768,8 @@ def _screening_text(row: Mapping[str, Any], limit: int | None) -> str:
     return f"最近一次矛盾摸排在{date_text(row['screened_on'])}（{'，'.join(how)}），{standing}"
 
 
-def _disputes_text(row: Mapping[str, Any]) -> str:
+def disputes_text(row: Mapping[Any, Any]) -> str:
+    """Return in Chinese a unit's open incidents, from its row of :attr:`ConflictLedger.units`."""
     count = row["disputes_open"]
     if pd.isna(count):
         return "没有摸排或没有矛盾台账，矛盾情况不明"
@@ -789,13 +793,15 @@ def _plan_text(row: Mapping[str, Any]) -> str:
     return f"一村一策缺{row['plan_lacking']}"
 
 
-def _talks_text(row: Mapping[str, Any]) -> str:
+def talks_text(row: Mapping[Any, Any]) -> str:
+    """Return in Chinese how many talks a unit has held, from its row of :attr:`ConflictLedger.units`."""
     if pd.isna(row["talks_due"]):
         return "没有谈心谈话统计"
     return f"谈心谈话应谈{row['talks_due']}人、已谈{row['talks_done']}人（{date_text(row['talks_on'])}统计）"
 
 
-def _leavers_text(row: Mapping[str, Any]) -> str:
+def leavers_text(row: Mapping[Any, Any]) -> str:
+    """Return in Chinese whether leavers are placed, from the unit's row of :attr:`ConflictLedger.units`."""
     if pd.isna(row["leavers"]):
         return "没有离任人员台账"
     if not row["leavers"]:

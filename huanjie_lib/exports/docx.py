@@ -39,7 +39,7 @@ TITLE_FONT, TEXT_FONT = "方正小标宋简体", "仿宋_GB2312"
 HEADING_FONT, SUBHEADING_FONT, NUMBER_FONT = "黑体", "楷体_GB2312", "宋体"
 LATIN_FONT: Final = "Times New Roman"
 _STAND_INS: Final = {TITLE_FONT: "宋体", TEXT_FONT: "仿宋", SUBHEADING_FONT: "楷体"}
-_ERHAO, _SANHAO, _SIHAO, _XIAOSI, _WUHAO = 22.0, 16.0, 14.0, 12.0, 10.5
+_ERHAO, _SANHAO, _SIHAO, _XIAOSI, _XIAOWU = 22.0, 16.0, 14.0, 12.0, 9.0
 _LINE, _TABLE_LINE = 28.0, 18.0
 _DIGITS: Final = "零一二三四五六七八九"
 _UNSAFE: Final = re.compile('[<>:"/\\\\|?*\x00-\x1f\x7f\ud800-\udfff]+')
@@ -127,16 +127,20 @@ class OfficialDocument:
         self._heading(f"（{numeral(self._headings[1])}）{text}", SUBHEADING_FONT)
 
     def text(self, text: str, *, lead: str = "", indent: bool = True) -> None:
-        """Add a paragraph, its first words in bold where a ``lead`` is given."""
+        """Add a paragraph, its first words in bold where a ``lead`` is given.
+
+        One that ends with a colon stays with what follows.
+        """
         paragraph = self._paragraph("", indent=indent)
+        paragraph.paragraph_format.keep_with_next = text.endswith("：")
         if lead:
             self._run(paragraph, lead, TEXT_FONT, _SANHAO).bold = True
         self._run(paragraph, text, TEXT_FONT, _SANHAO)
 
     def items(self, texts: Sequence[str]) -> None:
-        """Add paragraphs numbered 1., 2., …."""
+        """Add paragraphs numbered 1., 2. and so on, with a wide stop that reads as none of a decimal."""
         for number, text in enumerate(texts, start=1):
-            self.text(f"{number}.{text}")
+            self.text(f"{number}．{text}")
 
     def table(
         self,
@@ -167,6 +171,8 @@ class OfficialDocument:
         sizes = {len(headings), len(widths), *(len(row) for row in rows)}
         if len(sizes) != 1 or sum(widths) > TEXT_WIDTH_MM:
             raise ValueError(f"the table does not fit: columns {sorted(sizes)}, width {sum(widths)} mm")
+        before = self._document.paragraphs[-1].paragraph_format
+        before.space_after = Pt(_TABLE_LINE / 3)
         body = self._document.element.body
         table = OxmlElement("w:tbl")
         table.append(_table_properties(sum(widths)))
@@ -225,7 +231,7 @@ class OfficialDocument:
         for head in (section.header, section.even_page_header):
             line = head.paragraphs[0]
             line.alignment = WD_ALIGN_PARAGRAPH.RIGHT
-            self._run(line, header, TEXT_FONT, _WUHAO)
+            self._run(line, header, TEXT_FONT, _XIAOWU)
         self._page_number(section.footer, right=True)
         self._page_number(section.even_page_footer, right=False)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
     from matplotlib.figure import Figure
 
-__all__ = ["EXPORT_FORMAT", "FORMATS", "earlier_export", "export_run", "put_files"]
+__all__ = ["EXPORT_FORMAT", "FORMATS", "earlier_export", "export_run", "is_as_left", "put_files"]
 
 EXPORT_FORMAT: Final = "huanjie-export/1"
 
@@ -203,7 +203,7 @@ def earlier_export(out: Path, names: Iterable[str], *, kind: str = EXPORT_FORMAT
             str(out / name), "文件已被改动或不是导出的", "上次导出的原样文件", "先移走该文件，或换一个文件夹"
         )
         for name in names
-        if (out / name).exists() and not _is_as_left(out / name, manifest)
+        if (out / name).exists() and not is_as_left(out / name, manifest)
     ]
     if faults:
         raise UsageError("不覆盖被改动过的文件", faults)
@@ -218,7 +218,8 @@ def _read_manifest(path: Path) -> dict[str, Any]:
     return manifest if isinstance(manifest, dict) else {}
 
 
-def _is_as_left(path: Path, manifest: Mapping[str, Any]) -> bool:
+def is_as_left(path: Path, manifest: Mapping[str, Any]) -> bool:
+    """Tell whether a file is as the export of a manifest left it."""
     entry = manifest.get("outputs", {}).get(path.name)
     return entry is not None and path.is_file() and file_digest(path) == entry["sha256"]
 
@@ -228,7 +229,7 @@ def _stale(out: Path, earlier: Mapping[str, Any], manifest: Mapping[str, Any]) -
     if earlier.get("as_of") != manifest["as_of"]:
         return []
     rest = [out / name for name in earlier["outputs"] if name not in manifest["outputs"]]
-    return [path for path in rest if _is_as_left(path, earlier)]
+    return [path for path in rest if is_as_left(path, earlier)]
 
 
 def put_files(out: Path, files: Mapping[str, bytes], stale: Sequence[Path]) -> None:

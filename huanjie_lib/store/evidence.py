@@ -176,13 +176,17 @@ class EvidenceFolder:
 
 
 def made_private(folder: Path) -> None:
-    """Make a folder that its owner alone may enter, where there is none, and let that stand on the disk."""
-    if folder.is_dir():
-        return
-    made_private_parent = folder.parent
-    made_private_parent.mkdir(parents=True, exist_ok=True)
-    folder.mkdir(mode=0o700, exist_ok=True)
-    flush_folder(made_private_parent)
+    """Make a folder that its owner alone may enter, where there is none; its name then stands on the disk.
+
+    The name of a folder that is there is flushed too: whoever made it may have been killed before he could.
+    """
+    missing = [part for part in (folder, *folder.parents) if not part.is_dir()]
+    for part in reversed(missing):
+        part.mkdir(mode=0o700 if part == folder else 0o777, exist_ok=True)
+        flush_folder(part.parent)
+    # Where this account may not write, none of its processes has made the folder.
+    if not missing and os.access(folder.parent, os.R_OK | os.W_OK):
+        flush_folder(folder.parent)
 
 
 def flush_folder(folder: Path) -> None:

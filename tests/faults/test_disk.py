@@ -11,12 +11,7 @@ from random import Random
 
 import pytest
 
-from tests.faults.disk import MODES, Disk, build_shim, read_log, watched
-
-
-@pytest.fixture(scope="module")
-def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_shim(tmp_path_factory.mktemp("shim"))
+from tests.faults.disk import MODES, Disk, read_log, watched
 
 
 def run(shim: Path, root: Path, code: str, log: Path | None = None) -> str:

@@ -8,6 +8,7 @@ noticed is shown by recordings with weaker settings, which must lose something.
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from huanjie_lib.casework.events import Action
 from huanjie_lib.errors import HuanjieError
 from huanjie_lib.store.ledger import open_ledger
 from huanjie_lib.vocabulary import CaseEvent
-from tests.faults.disk import MODES, Disk, Operation, build_shim, read_log, watched
+from tests.faults.disk import MODES, Disk, Operation, read_log, watched
 
 ROOT = Path(__file__).resolve().parents[2]
 EVENTS = 160  # enough for SQLite to fill its log, fold it into the file and begin it anew
@@ -42,11 +43,6 @@ class Recording:
         asked = [action for place, action in self.intended if place <= at]
         pending = asked[-1] if asked and asked[-1].event_id not in acknowledged else None
         return acknowledged, pending
-
-
-@pytest.fixture(scope="module")
-def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_shim(tmp_path_factory.mktemp("shim"))
 
 
 def record(shim: Path, folder: Path, *, events: int = EVENTS, weakness: str = "") -> Recording:
@@ -134,6 +130,7 @@ def cut_off(recording: Recording, folder: Path, *, tries: int, seed: int) -> dic
         except (HuanjieError, OSError) as error:
             what = "lost: everything" if recording.known(at)[0] else "cannot be made anew"
             found = [f"{what}: {type(error).__name__}: {error}"]
+        shutil.rmtree(place)
         if found:
             wrong[at] = found
     return wrong

@@ -464,8 +464,7 @@ def _member_columns(at: Moment, state: MemberState | None, members: pd.DataFrame
     if history is not None:
         size = history.latest(at.size, at.day)[0]
     if state is None:
-        due = concluded = unclear = np.full(at.size, np.nan)
-        unlisted = gone = due
+        due = concluded = unclear = unlisted = gone = serving = np.full(at.size, np.nan)
     else:
         nobody = state.due == 0
         due, concluded, unclear = (
@@ -473,6 +472,8 @@ def _member_columns(at: Moment, state: MemberState | None, members: pd.DataFrame
         )
         listed = at.count(state.rows, state.listed)
         unlisted = np.where(nobody, np.nan, state.due - listed)
+        in_office = state.listed & (state.rows.day("term_to") > at.day)
+        serving = np.where(nobody, np.nan, at.count(state.rows, in_office))
         gone = np.where(nobody, np.nan, 0.0)
         left = members[members["left"]].groupby("unit_code").size()
         codes = at.prepared.units["unit_code"].astype("str")
@@ -485,6 +486,7 @@ def _member_columns(at: Moment, state: MemberState | None, members: pd.DataFrame
             "members_left": as_numbers(gone),
             "members_unlisted": as_numbers(unlisted),
             "_committee": size,
+            "_serving": serving,
         }
     )
 
@@ -612,6 +614,8 @@ def _to_check(units: pd.DataFrame, notices: pd.DataFrame) -> pd.Series[Any]:
             said += _takers_part({str(name): value for name, value in row.items()})
             if pd.isna(row["members_due"]):
                 said.append("没有审计对象名单")
+            elif row["_committee"] > row["_serving"]:
+                said.append(f"班子实有{row['_committee']:.0f}人，名单上在任只有{row['_serving']:.0f}人")
         if row["unit_code"] in adjoining:
             said.append("两次公示首尾相接，请核对是否同一次")
         for column, words in _OPEN_ENDS.items():

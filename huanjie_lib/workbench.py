@@ -46,9 +46,11 @@ if TYPE_CHECKING:
 __all__ = [
     "WEIGHT_METHODS",
     "Assessment",
+    "as_run",
     "assess",
     "backtest_city",
     "backtest_panel",
+    "compute",
     "judgments_for",
     "open_data",
     "propose_weights",
@@ -94,15 +96,15 @@ def open_data(
     return read_folder(Path(data), parameters or load_parameters(), progress=progress)
 
 
-def assess(
+def compute(
     intake: Intake,
     *,
     as_of: str | dt.date,
     parameters: ParameterSet | None = None,
     casework: Casework | None = None,
     progress: Progress | None = None,
-) -> Run:
-    """Compute a run from data already read, without writing anything.
+) -> RiskResult:
+    """Compute index, gates, findings, alerts and ledgers from data already read, without writing anything.
 
     Parameters
     ----------
@@ -112,14 +114,13 @@ def assess(
         Date the run describes, as a date or ``YYYY-MM-DD``.
     parameters
         The default pack when omitted.
-
-    Returns
-    -------
-    Run
-        A run without a folder: views and charts take it as they take one that was read back.
+    casework
+        The ledger of cases, whose closed cases change the facts.
+    progress
+        Called with a Chinese label, the step reached and the number of steps.
     """
     date = dt.date.fromisoformat(as_of) if isinstance(as_of, str) else as_of
-    result = run_risk(
+    return run_risk(
         intake.tables,
         parameters or load_parameters(),
         as_of=date,
@@ -127,10 +128,28 @@ def assess(
         casework=casework,
         progress=progress,
     )
-    return _as_run(result)
 
 
-def _as_run(result: RiskResult) -> Run:
+def assess(
+    intake: Intake,
+    *,
+    as_of: str | dt.date,
+    parameters: ParameterSet | None = None,
+    casework: Casework | None = None,
+    progress: Progress | None = None,
+) -> Run:
+    """Compute a run from data already read, as :func:`compute` does, in the form that views take.
+
+    Returns
+    -------
+    Run
+        A run without a folder: views and charts take it as they take one that was read back.
+    """
+    return as_run(compute(intake, as_of=as_of, parameters=parameters, casework=casework, progress=progress))
+
+
+def as_run(result: RiskResult) -> Run:
+    """Return a result in the form that views and run folders take; its ledgers stay apart."""
     found = findings.tables(result.findings)
     return Run(
         as_of=result.as_of,
@@ -383,7 +402,7 @@ def write_assessment(
         progress("写出评估文件夹", 0, 1)
     write_report(intake, out / "intake")
     manifest = write_run(
-        _as_run(result),
+        as_run(result),
         out,
         boundaries=_boundaries(intake, result),
         signals=result.findings.signals.to_frame(),

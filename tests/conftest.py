@@ -299,7 +299,7 @@ def start_screen(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    until = time.monotonic() + 90
+    until = time.monotonic() + 180
     while time.monotonic() < until and process.poll() is None:
         told = re.search(r"http://\S+", log.read_text(encoding="utf-8"))
         if told:
@@ -314,7 +314,7 @@ def stop_screen(screen: ServedScreen) -> int:
     if screen.process.poll() is None:
         screen.process.send_signal(signal.SIGINT)
     try:
-        return screen.process.wait(30)
+        return screen.process.wait(60)
     except subprocess.TimeoutExpired:
         os.killpg(screen.process.pid, signal.SIGKILL)
         return screen.process.wait(30)

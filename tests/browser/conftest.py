@@ -20,7 +20,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, WebSocket, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, WebSocket, expect, sync_playwright
 
 from huanjie_lib import screens
 
@@ -47,8 +47,12 @@ CHROMIUM_ARGUMENTS = [
     "--no-first-run",
     "--disable-quic",
 ]
-START_SECONDS = 60.0
-STOP_SECONDS = 20.0
+START_SECONDS = 120.0
+STOP_SECONDS = 60.0
+PATIENCE_MS = 60_000
+"""How long a page may take for what is expected of it; Playwright's five seconds are few for a busy one."""
+
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @dataclass
@@ -105,6 +109,7 @@ def browser() -> Iterator[Browser]:
 def watching(browser: Browser) -> Iterator[WatchedPage]:
     """Open a fresh page and record it; fail at the end if it asked anything of another host."""
     context = browser.new_context(viewport={"width": 1366, "height": 768}, locale="zh-CN")
+    context.set_default_timeout(PATIENCE_MS)
     watched = WatchedPage(context.new_page())
 
     def on_request(request: Request) -> None:

@@ -20,6 +20,7 @@ import shapely
 from playwright.sync_api import Page, expect
 
 from huanjie_lib.vocabulary import Level
+from tests.browser.waiting import at_rest, settled, wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -141,6 +142,7 @@ def map_page(village_page: Any) -> Page:
     page.get_by_role("button", name="全图").click()
     page.mouse.move(5, 5)
     page.wait_for_timeout(SETTLED_MS)
+    settled(page)
     return page
 
 
@@ -148,7 +150,7 @@ def zoom_in(page: Page, *, times: int) -> None:
     """Press 放大, each time until the view has come to rest."""
     for _ in range(times):
         page.get_by_role("button", name="放大").click()
-        page.wait_for_timeout(400)
+        settled(page)
 
 
 def pick(page: Page, unit: int) -> None:
@@ -156,7 +158,7 @@ def pick(page: Page, unit: int) -> None:
     page.locator(".pick input").fill(str(unit))
     page.locator(".pick input").press("Enter")
     expect(page.locator(".told-selected")).to_have_text(str(unit))
-    page.wait_for_timeout(600)
+    settled(page)
 
 
 @pytest.fixture(scope="module")
@@ -258,22 +260,27 @@ def test_pixels_show_the_colours_of_the_vocabulary(map_page: Page, shapes: Any) 
     places = clear_places(View(map_page), shapes, wanted=20, seed=5)
     colours = {level.code: level.colour for level in Level}
     for step in range(2):
-        right = [map_page.evaluate(PIXEL, [x, y]) == colours[(unit + step) % 3 + 1] for x, y, unit in places]
-        assert sum(right) >= 16  # the others lie under a character
+        wanted = [(x, y, colours[(unit + step) % 3 + 1]) for x, y, unit in places]
+
+        def painted(wanted: list[tuple[float, float, str]] = wanted) -> bool:
+            right = [map_page.evaluate(PIXEL, [x, y]) == colour for x, y, colour in wanted]
+            return sum(right) >= 16  # the others lie under a character
+
+        wait_until(map_page, "each unit in its colour", painted)
         map_page.locator(".press-all").click()
-        map_page.wait_for_timeout(SETTLED_MS)
 
 
 def test_colours_at_rest_look_as_if_painted_from_scratch(map_page: Page) -> None:
-    picture = "() => document.querySelector('.hj-map-units-fills').toDataURL()"
-    first = map_page.evaluate(picture)
+    def picture() -> str:
+        return str(map_page.evaluate("document.querySelector('.hj-map-units-fills').toDataURL()"))
+
+    first = picture()
     seen = []
     for presses in (4, 2):  # the colours go round in threes
         for _ in range(presses):
             map_page.locator(".press-all").click()
             map_page.wait_for_timeout(150)
-        map_page.wait_for_timeout(2 * SETTLED_MS)
-        seen.append(map_page.evaluate(picture) == first)
+        seen.append(at_rest(map_page, picture, times=2, every_ms=2 * SETTLED_MS) == first)
     assert seen == [False, True]
 
 
@@ -318,11 +325,11 @@ def test_keys_pan_and_zoom_and_the_whole_city_comes_back(map_page: Page, shapes:
     whole = view()
     surface.focus()
     map_page.keyboard.press("ArrowRight")
-    map_page.wait_for_timeout(500)
-    assert view()[0] > whole[0]
+    wait_until(map_page, "a view further east", lambda: view()[0] > whole[0])
+    settled(map_page)
     map_page.keyboard.press("+")
-    map_page.wait_for_timeout(500)
-    assert view()[2] > whole[2]
+    wait_until(map_page, "a closer view", lambda: view()[2] > whole[2])
+    settled(map_page)
     map_page.get_by_role("button", name="全图").click()
     assert view() == pytest.approx(whole)
 
@@ -330,7 +337,7 @@ def test_keys_pan_and_zoom_and_the_whole_city_comes_back(map_page: Page, shapes:
     try:
         for width, height in ((900, 700), (1366, 768)):  # the whole city stays whole
             map_page.set_viewport_size({"width": width, "height": height})
-            map_page.wait_for_timeout(500)
+            settled(map_page)
             frame = View(map_page)
             (left, bottom), (right, top) = frame.pixel(west, south), frame.pixel(east, north)
             assert frame.left <= left < right <= frame.left + frame.width

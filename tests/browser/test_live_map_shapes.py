@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from huanjie_lib.vocabulary import Level
+from tests.browser.waiting import wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -101,11 +102,13 @@ def test_recolouring_what_surrounds_an_enclave_leaves_it_on_top(shapes_page: Pag
     assert pixel("fills", 0.8, 0.8) == Level.GREEN.colour
     shapes_page.locator(".press-recolour").click()
     expect(shapes_page.locator(".hj-map-legend").first).to_contain_text("其中待核实1")
-    shapes_page.wait_for_timeout(100)  # before everything is painted afresh
+
+    def hatched() -> bool:
+        strip = {pixel("fills", 0.8 + step / 1000, 0.8) for step in range(0, 40, 2)}
+        return Level.GREEN.colour in strip and len(strip) >= 3  # the hatch crosses the colour
+
+    wait_until(shapes_page, "the hatch", hatched)
     assert pixel("fills", 0.45, 0.45) == Level.RED.colour
-    strip = {pixel("fills", 0.8 + step / 1000, 0.8) for step in range(0, 40, 2)}
-    assert Level.GREEN.colour in strip
-    assert len(strip) >= 3  # the hatch crosses the colour
     assert pixel("markers", 0.2, 0.2) == Level.RED.colour
     assert pixel("markers", 0.8, 0.8) == ""
 

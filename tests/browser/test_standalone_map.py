@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import partial
 from pathlib import Path
 
 import geopandas as gpd
@@ -10,12 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from playwright.sync_api import Page
+from playwright.sync_api import Locator, Page, expect
 
 from huanjie_lib.store.run_folder import Run
 from huanjie_lib.views.folium_map import folium_map, levels_map, standalone_html
 from huanjie_lib.views.tables import hover_lines
 from huanjie_lib.vocabulary import Level
+from tests.browser.waiting import at_rest, wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -39,13 +41,18 @@ def open_file(watched: object, text: str, folder: Path) -> Page:
 
 
 def spot(page: Page, latitude: float, longitude: float) -> tuple[float, float]:
-    """Return where a place lies in the window."""
-    at = page.evaluate(
-        "([y, x]) => { const p = map_levels.latLngToContainerPoint([y, x]);"
-        " const b = map_levels.getContainer().getBoundingClientRect(); return [p.x + b.x, p.y + b.y]; }",
-        [latitude, longitude],
-    )
-    return float(at[0]), float(at[1])
+    """Return where a place lies in the window, once the map has come to rest."""
+
+    def look() -> str:
+        at = page.evaluate(
+            "([y, x]) => { const p = map_levels.latLngToContainerPoint([y, x]);"
+            " const b = map_levels.getContainer().getBoundingClientRect(); return [p.x + b.x, p.y + b.y]; }",
+            [latitude, longitude],
+        )
+        return f"{at[0]} {at[1]}"
+
+    x, y = at_rest(page, look).split()
+    return float(x), float(y)
 
 
 def picture(page: Page) -> Image.Image:
@@ -99,16 +106,19 @@ def test_every_unit_is_painted_in_its_colour(opened: Page, small_run: Run) -> No
     )
 
 
+def tells(places: Locator, lines: list[str]) -> bool:
+    return places.all_inner_texts() == lines
+
+
 def test_hover_and_click_say_what_the_run_says(opened: Page, small_run: Run) -> None:
     for (code, latitude, longitude), lines in zip(places(small_run), hover_lines(small_run), strict=True):
         if code == "990102001202":  # without a polygon: its mark is smaller than the shift
             latitude, longitude = latitude + 0.006, longitude + 0.006
         opened.mouse.move(*spot(opened, latitude, longitude))
-        assert opened.locator(".leaflet-tooltip p").all_inner_texts() == list(lines)
+        wait_until(opened, code, partial(tells, opened.locator(".leaflet-tooltip p"), list(lines)))
         opened.mouse.click(*spot(opened, latitude, longitude))
-        opened.wait_for_timeout(50)
-        said = opened.locator(".leaflet-popup-content p").last.inner_text()
-        assert said == f"统计用区划代码 {code}"
+        said = opened.locator(".leaflet-popup-content p").last
+        expect(said).to_have_text(f"统计用区划代码 {code}")
         opened.keyboard.press("Escape")
     assert opened.locator("img").count() == 0
 
@@ -129,11 +139,9 @@ def test_legend_hides_and_shows_a_colour(opened: Page, small_run: Run) -> None:
     at = spot(opened, latitude, longitude)
     box = opened.locator(".hj-legend label", has_text="红色").locator("input")
     box.uncheck()
-    opened.wait_for_timeout(100)
-    assert colour(Level.RED) not in patch(picture(opened), at)
+    wait_until(opened, "no red", lambda: colour(Level.RED) not in patch(picture(opened), at))
     box.check()
-    opened.wait_for_timeout(100)
-    assert colour(Level.RED) in patch(picture(opened), at)
+    wait_until(opened, "red again", lambda: colour(Level.RED) in patch(picture(opened), at))
     assert code
 
 

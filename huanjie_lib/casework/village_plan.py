@@ -1,7 +1,9 @@
 """What stands in a unit's plan (一村一策): facts, colour and why, open matters, measures, duties, timetable.
 
 Plain frozen structures from the tables of a run and of the ledgers; :mod:`huanjie_lib.exports.village_plan`
-sets them as a document. Nothing restricted goes in: no leads, no names of those talked with or leaving.
+sets them as a document, which the unit's own secretary signs too. Nothing restricted goes in: no signals, no
+leads and no figure drawn from them (a report is never disclosed to those it concerns, 信访工作条例 art. 30),
+nothing of those talked with or leaving but their number.
 """
 
 from __future__ import annotations
@@ -43,6 +45,7 @@ __all__ = [
 
 MOST_REASONS: Final = 3
 _ENDED: Final = (CaseState.CLOSED.value, CaseState.CANCELLED.value)
+_UNTOLD: Final = ("leads",)
 _IN_LEDGERS: Final = (CaseKind.PROBLEM.value, CaseKind.DISPUTE.value)
 _Row: TypeAlias = dict[Hashable, Any]
 _Rows: TypeAlias = list[_Row]
@@ -160,7 +163,7 @@ class VillagePlan:
     index, level, to_verify
         Index (missing where nothing was reported), colour, and whether missing data leave it open.
     reasons
-        The indicators that cost most, largest first, at most three.
+        The indicators that cost most, largest first, at most three; none that is drawn from leads.
     conditions
         Gates that do not pass, in the order of the pack; ``None`` where the pack has none.
     problems, disputes, cases
@@ -330,7 +333,8 @@ def village_plans(
     ...     index=row(index=46.2, level="red", to_verify=False),
     ...     units=row(unit_name="上云村", unit_kind="village", voter_mode="villagers", township_name="云溪镇",
     ...               county_name="东岭县"),
-    ...     indicators=row(indicator="screening_age_days", points=1.5, reason="已有300天未做矛盾摸排"),
+    ...     indicators=row(indicator="screening_age_days", points=1.5, reason="已有300天未做矛盾摸排",
+    ...                    source_table="screenings"),
     ...     gates=row(gate="screening", status="fail", reason="没有矛盾摸排记录"))
     >>> plans = village_plans(run, {})
     >>> plans.explain("990101101201")
@@ -391,7 +395,11 @@ class _Maker:
         return self.ledgers[name].get(code, []) if name in self.ledgers else None
 
     def _reasons(self, code: str) -> tuple[Reason, ...]:
-        lost = [row for row in self.rows["indicators"].get(code, []) if row["points"] > 0]
+        lost = [
+            row
+            for row in self.rows["indicators"].get(code, [])
+            if row["points"] > 0 and row["source_table"] not in _UNTOLD
+        ]
         lost.sort(key=lambda row: -round(float(row["points"]), 9))
         framework = self.parameters.framework
         return tuple(

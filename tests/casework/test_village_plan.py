@@ -198,8 +198,15 @@ def test_duties_and_what_lacks(plan: VillagePlan) -> None:
     assert plan.lacking == ("化解方案",)
 
 
-def test_nothing_restricted_goes_in(plan: VillagePlan) -> None:
+def test_nothing_restricted_goes_in(small_run: Run, plan: VillagePlan) -> None:
     assert "委托投票" not in str(plan)
+    indicators = small_run.indicators.copy()
+    leads = (indicators["indicator"] == "leads_rate") & (indicators["unit_code"] == RED)
+    indicators.loc[leads, ["points", "source_table"]] = [99.0, "leads"]
+    worst = village_plans(dataclasses.replace(small_run, indicators=indicators), {}, [RED]).plans[RED]
+    assert worst.reasons
+    assert "举报" not in str(worst.reasons)
+    assert max(reason.points for reason in worst.reasons) < 99.0
 
 
 def test_steps_are_those_of_the_way_and_dated_by_working_days(small_run: Run) -> None:

@@ -13,7 +13,7 @@ from huanjie_lib.casework.events import Action, Actor
 from huanjie_lib.store.evidence import EvidenceFolder
 from huanjie_lib.vocabulary import CaseEvent, CaseKind, CaseState, Role
 
-__all__ = ["OFFICE", "OPENED_ON", "OWNER", "dispatch", "next_action", "opening"]
+__all__ = ["DUE_ON", "OFFICE", "OPENED_ON", "OWNER", "dispatch", "next_action", "opening"]
 
 OPENED_ON = dt.date(2026, 9, 1)
 DUE_ON = dt.date(2026, 9, 30)

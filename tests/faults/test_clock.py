@@ -5,13 +5,18 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 
+import pandas as pd
 import pytest
 
 from huanjie_lib.casework.cases import Case, cases_frame, replay
 from huanjie_lib.casework.events import Action, Head
+from huanjie_lib.casework.figures import Standing, deadlines, loop_figures
+from huanjie_lib.casework.workdays import Workdays
 from huanjie_lib.errors import TransitionError
+from huanjie_lib.parameters import WorkCalendar
 from huanjie_lib.store.ledger import Ledger
-from tests.faults.histories import next_action
+from huanjie_lib.vocabulary import CaseState
+from tests.faults.histories import DUE_ON, next_action
 
 EVENTS, CASES = 30, 3
 BACK_AT = 30  # readings of the clock: half of them
@@ -74,6 +79,20 @@ def test_a_head_kept_before_the_step_still_finds_what_was_cut_off(told: tuple[Le
     ledger, heads = told
     longer = Head(EVENTS + 1, "0" * 64, heads[-1].runs, heads[-1].runs_hash)
     assert [fault.kind for fault in ledger.verify(longer)] == ["truncated"]
+
+
+def test_deadlines_and_figures_do_not_believe_the_clock(told: tuple[Ledger, list[Head]]) -> None:
+    ledger, _ = told
+    cases, events, workdays = ledger.cases(), ledger.events(), Workdays(WorkCalendar())
+    running = int((cases["state"].ne(CaseState.CLOSED.value) & cases["due_on"].notna()).sum())
+    assert running > 0
+    for as_of, late in ((DUE_ON, 0), (DUE_ON + dt.timedelta(days=60), running)):
+        assert (deadlines(cases, as_of, workdays, 3)["standing"] == Standing.OVERDUE.value).sum() == late
+    figures = loop_figures(cases, events, DUE_ON, workdays, due_soon=3)
+    assert figures.cases["state"].tolist() == cases.sort_values("case_id")["state"].tolist()
+    stages = [f"{stage}_days" for stage in ("dispatch", "rectify", "review", "cycle")]
+    assert (figures.cases[stages] >= 0).all(axis=None)
+    assert figures.table.iloc[0]["cases"] == CASES
 
 
 def test_an_event_dated_before_its_case_is_refused_by_name(opened: Callable[..., Ledger]) -> None:

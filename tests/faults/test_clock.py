@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 
-import pandas as pd
 import pytest
 
 from huanjie_lib.casework.cases import Case, cases_frame, replay

@@ -117,12 +117,11 @@ def history(actions: Sequence[Action]) -> Case:
     return case
 
 
-def events_frame(
-    actions: Sequence[Action], recorded_at: str = "2026-11-02T01:00:00.000+00:00"
-) -> pd.DataFrame:
+def events_frame(actions: Sequence[Action], recorded_at: Sequence[str] | None = None) -> pd.DataFrame:
     """Return events as a ledger holds them, chained, with ISO dates; made without the ledger."""
     rows, previous = [], GENESIS
-    for sequence, action in enumerate(actions, start=1):
+    times = recorded_at or ["2026-11-02T01:00:00.000+00:00"] * len(actions)
+    for sequence, (action, time) in enumerate(zip(actions, times, strict=True), start=1):
         told = {
             "event_id": action.event_id,
             "case_id": action.case_id,
@@ -132,7 +131,7 @@ def events_frame(
             "office": action.actor.office,
             "role": action.actor.role.value,
             "happened_on": action.happened_on.isoformat(),
-            "recorded_at": recorded_at,
+            "recorded_at": time,
             "payload": canonical(dict(action.payload)),
         }
         link = chain_hash(previous, event_body(**told))  # type: ignore[arg-type]

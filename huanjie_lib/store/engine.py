@@ -121,9 +121,13 @@ class Store(ABC):
         LedgerError
             If the ledger cannot be read.
         """
-        with self._told("read"), self.engine("read").connect() as connection, connection.begin():
-            connection.exec_driver_sql(self._first_read)
-            yield connection
+        with self._told("read"), self.engine("read").connect() as connection:
+            transaction = connection.begin()
+            try:
+                connection.exec_driver_sql(self._first_read)
+                yield connection
+            finally:
+                transaction.rollback()  # there is nothing to commit, and a damaged file refuses to
 
     _first_read: str
     """A statement that fixes what a transaction sees from then on."""
@@ -175,11 +179,10 @@ class Store(ABC):
     def _tell(self, error: DBAPIError) -> LedgerError | None: ...
 
     def close(self) -> None:
-        """Close the connections of this process."""
+        """Close the connections of this process; the writer's last, since a reader cannot fold the log."""
         if self._pid == os.getpid():
-            for engine in self._engines.values():
-                engine.dispose()
-            self._engines = {}
+            for purpose in sorted(self._engines):
+                self._engines.pop(purpose).dispose()
 
 
 def os_error(summary: str, where: str, error: OSError) -> LedgerError:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from huanjie_lib.casework.events import ChainFault
 from huanjie_lib.errors import Fault, LedgerError, LedgerFullError
@@ -84,7 +84,7 @@ class EvidenceFolder:
         """Return the path."""
         return f"EvidenceFolder({str(self.path)!r})"
 
-    def put(self, stream: BinaryIO, *, name: str, media_type: str) -> Evidence:
+    def put(self, stream: IO[bytes], *, name: str, media_type: str) -> Evidence:
         """Keep what a stream holds; it stands on the disk when this returns.
 
         Raises
@@ -100,7 +100,7 @@ class EvidenceFolder:
         except OSError as error:
             raise _cannot_write(self.path, error) from error
 
-    def _put(self, stream: BinaryIO, name: str, media_type: str) -> Evidence:
+    def _put(self, stream: IO[bytes], name: str, media_type: str) -> Evidence:
         made_private(self.path)
         handle, draft = tempfile.mkstemp(suffix=".part", dir=self.path)  # readable by its owner alone
         try:

@@ -12,10 +12,10 @@ import json
 import random
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import pandas as pd
 import sqlalchemy as sa
@@ -164,6 +164,14 @@ class Ledger:
     def close(self) -> None:
         """Close the connections of this process."""
         self._store.close()
+
+    def __enter__(self) -> Self:
+        """Return the ledger, to be closed at the end of the block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the ledger."""
+        self.close()
 
     # ------------------------------------------------------------ reading
 
@@ -679,19 +687,19 @@ def open_ledger(
     --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as place:
-    ...     ledger = open_ledger(Path(place) / "store", create=True)
-    ...     print(ledger.head().sequence, ledger.verify())
-    ...     ledger.close()
+    ...     with open_ledger(Path(place) / "store", create=True) as ledger:
+    ...         print(ledger.head().sequence, ledger.verify())
     0 []
     """
     store = connect(url, read_only=read_only, timeout=timeout)
-    if create:
-        store.create()
-        with store.writing() as connection:
-            store.hold(connection)
-            schema.upgrade(connection)
-    with store.reading() as connection:
-        schema.check_revision(connection)
+    with _closed_on_failure(store):
+        if create:
+            store.create()
+            with store.writing() as connection:
+                store.hold(connection)
+                schema.upgrade(connection)
+        with store.reading() as connection:
+            schema.check_revision(connection)
     if evidence is None and isinstance(store, SqliteStore):
         evidence = store.file.parent / "evidence"
     return Ledger(store, evidence=evidence, clock=clock)
@@ -706,9 +714,17 @@ def upgrade_ledger(url: str | Path, *, timeout: float = 10.0) -> None:
         If there is no ledger, or a newer program has changed it.
     """
     store = connect(url, timeout=timeout)
-    with store.writing() as connection:
+    with closing(store), store.writing() as connection:
         store.hold(connection)
         if not schema.standing(connection):
             schema.check_revision(connection)
         schema.upgrade(connection)
-    store.close()
+
+
+@contextmanager
+def _closed_on_failure(store: Store) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        store.close()
+        raise

@@ -8,6 +8,7 @@ read byte by byte, so that no damage hides behind an unreadable character.
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from typing import Any
 
 import pandas as pd
 import sqlalchemy as sa
+from sqlalchemy.exc import DatabaseError
 
 from huanjie_lib.casework.cases import Case, action_of, advance
 from huanjie_lib.casework.events import (
@@ -46,14 +48,21 @@ def verify(connection: sa.Connection, evidence: EvidenceFolder | None, head: Hea
     head
         A head kept elsewhere.
     """
-    faults = _file_faults(connection) if connection.dialect.name == "sqlite" else []
-    with _bytes_kept(connection):
-        events = _all(connection, schema.case_events, EVENT_COLUMNS)
-        tables = {
-            table.name: _all(connection, table, table.columns.keys())
-            for table in (schema.cases, schema.evidence, schema.runs, schema.run_units, schema.run_causes)
-        }
-    faults += _guard_faults(connection)
+    faults: list[ChainFault] = []
+    try:
+        if connection.dialect.name == "sqlite":
+            faults += _file_faults(connection)
+        with _bytes_kept(connection):
+            events = _all(connection, schema.case_events, EVENT_COLUMNS)
+            tables = {
+                table.name: _all(connection, table, table.columns.keys())
+                for table in (schema.cases, schema.evidence, schema.runs, schema.run_units, schema.run_causes)
+            }
+        faults += _guard_faults(connection)
+    except DatabaseError as error:
+        if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_CORRUPT:
+            raise
+        return [*faults, _damage(str(error.orig))]  # nothing more can be read
     chain = check_chain(events, head)
     faults += chain
     broken = {fault.sequence for fault in chain}
@@ -90,10 +99,15 @@ def _rows(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:
 
 
 def _file_faults(connection: sa.Connection) -> list[ChainFault]:
-    found = [str(text) for (text,) in connection.exec_driver_sql("PRAGMA integrity_check(20)")]
-    if found == ["ok"]:
-        return []
-    return [ChainFault(0, "file", "台账文件", text, "完好的数据库文件") for text in found]
+    try:
+        found = [str(text) for (text,) in connection.exec_driver_sql("PRAGMA integrity_check(20)")]
+    except DatabaseError as error:
+        return [_damage(str(error.orig))]
+    return [] if found == ["ok"] else [_damage(text) for text in found]
+
+
+def _damage(found: str) -> ChainFault:
+    return ChainFault(0, "file", "台账文件", f"文件损坏（{found}）", "完好的数据库文件")
 
 
 def _state_faults(events: pd.DataFrame, cases: pd.DataFrame, broken: set[int]) -> list[ChainFault]:

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from huanjie_lib import findings
 from huanjie_lib.parameters import Framework, ParameterSet, load_parameters
@@ -35,9 +35,10 @@ from huanjie_lib.store.run_folder import Run, read_run, write_run
 from huanjie_lib.vocabulary import GateStatus, ValueStatus
 from tests.postgres import PostgresServer, PostgresUnavailableError
 
-# Shared machines stall: a test case may take its time. CI draws the same cases every time.
-settings.register_profile("local", deadline=None)
-settings.register_profile("ci", deadline=None, derandomize=True)
+# Shared machines stall: a test case, and drawing it, may take its time. CI draws the same cases every time.
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("local", PATIENT)
+settings.register_profile("ci", PATIENT, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 AS_OF = dt.date(2026, 10, 31)

@@ -26,6 +26,7 @@ from playwright.sync_api import Dialog, Locator, Page, WebSocket, expect
 from huanjie_lib.store.run_folder import Run
 from huanjie_lib.views.words import date_text, number_text
 from huanjie_lib.vocabulary import Level
+from tests.browser.waiting import settled, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -151,15 +152,6 @@ def hostile_run(sample_run: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     units.loc[renamed, ["township_name", "county_name"]] = f"乡{HOSTILE}"
     units.to_parquet(run / "units.parquet", index=False)
     return run
-
-
-def settled(page: Page) -> list[float]:
-    """Return longitude, latitude and zoom of the map once it has come to rest."""
-    views: list[object] = []
-    while len(views) < 3 or len(set(views[-3:])) > 1:
-        views.append(page.locator(".hj-map-surface").get_attribute("data-view"))
-        page.wait_for_timeout(200)
-    return [float(part) for part in str(views[-1]).split()]
 
 
 def test_all_units_are_painted_and_counts_equal_the_index(screen: Screen) -> None:
@@ -363,10 +355,7 @@ def test_a_viewer_costs_little_memory_and_nothing_after_leaving(
         assert before
         assert max(before.values()) <= MOST_MB
         watched.page.goto("about:blank")
-        until = time.monotonic() + 30
-        while set(before) <= set(kernels()) and time.monotonic() < until:
-            watched.page.wait_for_timeout(200)
-        assert not set(before) <= set(kernels())
+        wait_until(watched.page, "the kernel has ended", lambda: not set(before) <= set(kernels()))
 
 
 def test_a_page_whose_server_has_gone_says_so(
@@ -416,7 +405,7 @@ def test_a_hostile_name_is_text_everywhere(
 
         page.locator(f'.hj-listing [data-value="{code}"]').click()
         expect(page.locator(".hj-profile h2")).to_have_text(HOSTILE)
-        page.wait_for_timeout(700)  # the map moves to the unit
+        settled(page)  # the map moves to the unit
         spot = gpd.read_parquet(hostile_run / "boundaries.parquet").set_index("unit_code").geometry[code]
         page.mouse.move(*screen.pixel(*spot.representative_point().coords[0]))
         expect(page.locator(".hj-map-tooltip")).to_contain_text(HOSTILE)

@@ -28,6 +28,7 @@ from huanjie_lib.parameters import load_parameters
 from huanjie_lib.risk.rescoring import ColourChanges, colour_changes, dimension_losses, rescore
 from huanjie_lib.store.run_folder import read_run
 from huanjie_lib.vocabulary import Level
+from tests.browser.waiting import settled, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -214,16 +215,20 @@ def test_pixels_show_the_new_colour(screen: WhatIf) -> None:
     colours = {level.value: level.colour for level in Level}
     page = screen.page
     shapes = gpd.read_parquet(screen.run / "boundaries.parquet").set_index("unit_code").geometry
-    seen = 0
-    for row in page.locator(".hj-changes .hj-listing button").all()[:6]:
+    rows = page.locator(".hj-changes .hj-listing button").all()[:6]
+    assert len(rows) == 6
+    for row in rows:
         code = str(row.get_attribute("data-value"))
         row.click()
-        page.wait_for_timeout(800)
+        settled(page)
         spot = shapes[code].representative_point()
-        nearby = page.evaluate(PIXEL, list(pixel(page, spot.x, spot.y)))
-        seen += colours[frame.loc[code, "proposed_level"]] in nearby
-        assert colours[frame.loc[code, "level"]] not in nearby
-    assert seen == 6
+        proposed, adopted = (colours[frame.loc[code, level]] for level in ("proposed_level", "level"))
+
+        def shown(spot: Any = spot, proposed: str = proposed, adopted: str = adopted) -> bool:
+            nearby = page.evaluate(PIXEL, list(pixel(page, spot.x, spot.y)))
+            return proposed in nearby and adopted not in nearby
+
+        wait_until(page, f"{code} in its new colour", shown)
     page.get_by_role("button", name="关闭").click()
 
 

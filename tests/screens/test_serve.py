@@ -244,7 +244,8 @@ class TestPage:
 def test_the_browser_is_opened_on_a_page_that_leads_in(small_run: Run, tmp_path: Path) -> None:
     assert small_run.path is not None
     browser = tmp_path / "browser"
-    browser.write_text(f'#!/bin/sh\necho "$1" > {tmp_path}/asked\ncp "${{1#file://}}" {tmp_path}/page\n')
+    script = f'echo "$1" > {tmp_path}/asked\ncp "${{1#file://}}" {tmp_path}/page\ntouch {tmp_path}/done\n'
+    browser.write_text(f"#!/bin/sh\n{script}")
     browser.chmod(0o700)
     code = (
         "import sys, pathlib; from huanjie_lib.screens.serve import serve\n"
@@ -254,10 +255,9 @@ def test_the_browser_is_opened_on_a_page_that_leads_in(small_run: Run, tmp_path:
         [sys.executable, "-c", code, str(small_run.path)], env={**os.environ, "BROWSER": str(browser)}
     )
     try:
-        until = time.monotonic() + 60
-        while not (tmp_path / "page").exists() and time.monotonic() < until:
+        until = time.monotonic() + 120
+        while not (tmp_path / "done").exists() and time.monotonic() < until:
             time.sleep(0.1)
-        time.sleep(0.2)
         assert "sesame-1" not in (tmp_path / "asked").read_text()
         assert re.search(r"url=http://127\.0\.0\.1:\d+/\?token=sesame-1\"", (tmp_path / "page").read_text())
     finally:

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import ipywidgets
 
-__all__ = ["open_overview", "open_what_if"]
+__all__ = ["open_casework", "open_overview", "open_what_if"]
+
+
+def open_casework(run: Path | None = None) -> ipywidgets.DOMWidget:
+    """Return the screen of the closed loop; see :func:`huanjie_lib.screens.casework.open_casework`."""
+    from huanjie_lib.screens.casework import open_casework as build  # the command line needs no widgets
+
+    return build(run)
 
 
 def open_overview(run: Path | None = None) -> ipywidgets.DOMWidget:

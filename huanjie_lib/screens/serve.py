@@ -12,18 +12,27 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from huanjie_lib.casework.events import Actor, canonical
 from huanjie_lib.errors import Fault, UsageError
 from huanjie_lib.store.run_folder import read_manifest
+from huanjie_lib.vocabulary import Role
+
+if TYPE_CHECKING:
+    from huanjie_lib.screens.writer_link import Place, WriterLink
 
 __all__ = [
+    "ACTOR_VARIABLE",
     "DEFAULT_PORT",
     "ENDING",
     "LOOPBACK",
     "PROPOSALS_VARIABLE",
     "RUN_VARIABLE",
+    "STORE_VARIABLE",
+    "Desk",
     "notebook_path",
     "serve",
 ]
@@ -33,6 +42,13 @@ RUN_VARIABLE: Final = "HUANJIE_RUN"
 """Environment variable that tells a screen's kernel which run folder to read."""
 PROPOSALS_VARIABLE: Final = "HUANJIE_PROPOSALS"
 """Environment variable that tells a screen's kernel the one folder it may write proposals into."""
+STORE_VARIABLE: Final = "HUANJIE_STORE"
+"""Environment variable that tells the casework kernel which ledger to read."""
+ACTOR_VARIABLE: Final = "HUANJIE_ACTOR"
+"""Environment variable that tells the casework kernel who looks: JSON of account, office, role and scope.
+
+It bounds what is shown and is no credential: whoever writes is known to the server alone.
+"""
 
 ENDING: Final = tuple(getattr(signal, n) for n in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, n))
 """Signals that end a server; Windows has no SIGHUP."""
@@ -45,7 +61,10 @@ _LEAN: Final = {
     "MALLOC_TRIM_THRESHOLD_": "131072",
 }
 """Memory a kernel has done with goes back to the system: it saves a viewer some 60 MB."""
+_SECRETS: Final = ("PGPASSWORD", "PGPASSFILE", "PGSERVICE", "PGSERVICEFILE")
+"""What may open a ledger on a server is the writer's; kernels get it empty."""
 _HIGHEST_PORT: Final = 65535
+_CODE_DIGITS: Final = 12
 _SCREENS: Final = Path(__file__).parent
 
 
@@ -76,6 +95,29 @@ def notebook_path(name: str) -> Path:
     )
 
 
+@dataclass(frozen=True)
+class Desk:
+    """Where a screen's events go, and on whose behalf.
+
+    Parameters
+    ----------
+    store
+        Path or address of the ledger.
+    actor
+        Account, office, role and scope: the screen shows what this account may see, and records in its name.
+    evidence
+        Folder of the evidence files; by default beside a SQLite ledger.
+    reader
+        For a ledger on a server, the address of an account there that may only read: the kernels get this
+        one.
+    """
+
+    store: str
+    actor: Actor
+    evidence: Path | None = None
+    reader: str | None = None
+
+
 def serve(
     run: Path,
     *,
@@ -86,6 +128,7 @@ def serve(
     pool_size: int = 1,
     screen: str = "overview",
     proposals: Path | None = None,
+    desk: Desk | None = None,
     announce: Callable[[str], None] | None = None,
 ) -> None:
     """Serve a screen over one run folder until Ctrl-C, SIGTERM or SIGHUP.
@@ -114,6 +157,9 @@ def serve(
     proposals
         Folder that the ``what_if`` screen may write proposals into, made if it is not there; by default none
         may be written. Whoever views the page may then write there, so the host must be this machine itself.
+    desk
+        Ledger and account of the ``casework`` screen: a writer is started for it, and ends with the server.
+        The kernels read the ledger and hold nothing that could write.
     announce
         Called once with the address, token included, when the server is up.
 
@@ -123,7 +169,10 @@ def serve(
         The folder is not a run folder.
     UsageError
         The port is taken, forbidden or out of range, the host is not of this machine, the token is empty,
-        or proposals may not be written: another screen, a host that others reach, a folder inside the run.
+        or proposals may not be written: another screen, a host that others reach, a folder inside the run;
+        or ledger and account do not fit the screen.
+    LedgerError
+        The ledger cannot be opened.
     """
     read_manifest(run)
     notebook = notebook_path(screen)
@@ -133,11 +182,20 @@ def serve(
             "访问口令不能为空",
             [Fault("--token", "空", "8 位以上的字母和数字", "去掉 --token，由程序随机生成")],
         )
-    with _signals_noted() as noted, _listen(host, port) as listener, _private_folder() as folder:
+    place = _desk_place(desk, screen)
+    with (
+        _signals_noted() as noted,
+        _listen(host, port) as listener,
+        _private_folder() as folder,
+        _writer(place, desk, folder) as writer,
+    ):
         copy = shutil.copy(notebook, folder / notebook.name)
         environment = {
             RUN_VARIABLE: str(run.resolve()),
             PROPOSALS_VARIABLE: allowed,
+            STORE_VARIABLE: "" if place is None else place.reader,
+            ACTOR_VARIABLE: "" if desk is None else _actor_json(desk.actor),
+            **dict.fromkeys(_SECRETS, ""),
             "JUPYTER_PATH": os.pathsep.join(
                 filter(None, [str(_SCREENS / "jupyter"), os.environ.get("JUPYTER_PATH", "")])
             ),
@@ -160,13 +218,81 @@ def serve(
             )
             server = ScreenServer.instance(config=config)
             try:
-                server.listener, server.announce = listener, announce
+                server.listener, server.announce, server.writer = listener, announce, writer
                 server.initialize([])
                 if noted:
                     server.signalled.set()
                 server.start()
             finally:
                 ScreenServer.clear_instance()
+
+
+def _desk_place(desk: Desk | None, screen: str) -> Place | None:
+    """Return where the ledger of a screen lies, after checking that ledger and account can serve it."""
+    if screen != "casework":
+        if desk is None:
+            return None
+        remedy = "加上 --app casework，或去掉 --store"
+        raise UsageError("界面不用台账", [Fault("--store", f"界面 {screen}", "只用于 casework 界面", remedy)])
+    if desk is None:
+        raise UsageError(
+            "没有指定案件台账",
+            [Fault("--store", "没有给出", "案件台账的位置", "补充 --store、--account、--office、--role")],
+        )
+    actor, faults = desk.actor, []
+    if actor.role is Role.SYSTEM:
+        faults.append(Fault("--role", actor.role.value, "某个单位的角色，如 city、township", "改正 --role"))
+    for option, value in (("--account", actor.account), ("--office", actor.office)):
+        if not value.strip():
+            faults.append(Fault(option, "空", "账号和单位的名称", f"补充 {option}"))
+    for code in actor.scope:
+        if not (code.isascii() and code.isdigit() and len(code) <= _CODE_DIGITS):
+            faults.append(Fault("--scope", code, "区划代码的前几位数字，如 990101", "改正 --scope"))
+    if faults:
+        raise UsageError("不能打开整改闭环", faults)
+    return _place(desk)
+
+
+def _place(desk: Desk) -> Place:
+    from huanjie_lib.screens.writer_link import Place  # a screen without a ledger needs no database
+    from huanjie_lib.store.engine import SqliteStore, connect
+
+    store = connect(desk.store)
+    if isinstance(store, SqliteStore):
+        home = store.file.resolve().parent
+        evidence = (desk.evidence or home / "evidence").resolve()
+        return Place(str(store.file.resolve()), str(evidence), str(home / "heads"), str(store.file.resolve()))
+    faults = []
+    if desk.reader is None:
+        remedy = "请数据库管理员建一个只读账号，用 --reader 写明它的地址"
+        faults.append(Fault("--reader", "没有给出", "只读账号的台账地址", remedy))
+    if desk.evidence is None:
+        faults.append(Fault("--evidence", "没有给出", "存放佐证材料的文件夹", "用 --evidence 写明文件夹"))
+    if desk.reader is None or desk.evidence is None:
+        raise UsageError("服务器上的台账还缺参数", faults)
+    evidence = desk.evidence.resolve()
+    return Place(desk.store, str(evidence), str(evidence.parent / "heads"), desk.reader)
+
+
+@contextmanager
+def _writer(place: Place | None, desk: Desk | None, folder: Path) -> Iterator[WriterLink | None]:
+    """Run a writer for a while, where a screen has a ledger."""
+    if place is None or desk is None:
+        yield None
+        return
+    from huanjie_lib.screens.writer_link import WriterLink
+
+    link = WriterLink(place, desk.actor, folder)
+    try:
+        link.start()
+        yield link
+    finally:
+        link.stop()
+
+
+def _actor_json(actor: Actor) -> str:
+    who = {"account": actor.account, "office": actor.office, "role": actor.role.value}
+    return canonical({**who, "scope": list(actor.scope)})
 
 
 def _proposals_folder(proposals: Path | None, *, run: Path, screen: str, host: str) -> str:

@@ -32,7 +32,7 @@ function render({ model, el }) {
 
     box.addEventListener('click', ({ target }) => {
         const part = target.closest('[data-action]');
-        if (!part || part.tagName === 'INPUT') return;
+        if (!part || part.matches('input, select')) return;
         const field = fieldOf(part);
         if (field) field.value = '';
         tell(part.dataset.action, part.dataset.value ?? '');

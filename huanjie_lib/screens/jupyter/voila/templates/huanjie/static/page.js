@@ -8,14 +8,14 @@ window.voila_heartbeat = () => {};
 window.voila_process = () => {};
 window.voila_finish = () => {};
 
-// The loading line goes when a screen, or its picture of itself, is there; the picture when the widgets are.
+// The loading line goes when a screen, or its picture of itself, is there; the picture when the widgets are: a map,
+// or what the picture waits for instead.
 const screens = document.getElementsByClassName('hj-screen');
-const canvases = document.getElementsByTagName('canvas');
 const arrival = new MutationObserver(() => {
     if (!screens.length) return;
     document.getElementById('loading')?.remove();
     const preview = document.querySelector('.hj-preview');
-    if (preview && !canvases.length) return;
+    if (preview && !document.querySelector(preview.dataset.until ?? 'canvas')) return;
     preview?.remove();
     arrival.disconnect();
 });

@@ -1,0 +1,829 @@
+"""The closed loop (整改闭环) on a screen: what it knows, what it shows, and its door.
+
+:class:`CaseworkModel` is the state: plain values over a run and the ledger, which it opens for reading only.
+:class:`CaseworkView` draws it. What an office does goes from the page to the server, which knows who is
+logged in; the page then tells the kernel to look again. A message of the page is never taken for more than
+a wish to see something: what it may see follows from the account that the server was started for.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import ipywidgets
+import pandas as pd
+import traitlets
+from markupsafe import Markup
+
+from huanjie_lib.casework.cases import CASE_COLUMNS, Case
+from huanjie_lib.casework.effect import rectification_effect
+from huanjie_lib.casework.events import Actor, Head
+from huanjie_lib.casework.figures import LoopFigures, loop_figures
+from huanjie_lib.casework.workdays import PROVISIONAL, Workdays
+from huanjie_lib.contracts import TABLES
+from huanjie_lib.errors import Fault, LedgerError, UsageError
+from huanjie_lib.parameters import UNIT_OFFICE, CaseworkPack
+from huanjie_lib.screens import sheets
+from huanjie_lib.screens.board import (
+    KIND_MARKS,
+    OPEN_STATES,
+    OWN,
+    PAGE,
+    SEES_RESTRICTED,
+    CaseBook,
+    CaseFile,
+    Choice,
+    forms,
+    rows_of,
+    timeline,
+    value_label,
+)
+from huanjie_lib.screens.page import RunModel, Screen, guarded, open_screen
+from huanjie_lib.screens.panel import STYLE, Panel, render
+from huanjie_lib.screens.serve import ACTOR_VARIABLE, STORE_VARIABLE
+from huanjie_lib.store.ledger import Ledger, open_ledger
+from huanjie_lib.store.media import MEDIA_TYPES, MOST_BYTES
+from huanjie_lib.store.run_folder import Run, read_ledgers
+from huanjie_lib.views import tables
+from huanjie_lib.views.words import count_text, date_text, number_text, percent_text, present
+from huanjie_lib.vocabulary import CaseKind, CaseState, Level, Role
+
+__all__ = ["CaseworkModel", "CaseworkView", "Desk", "Moved", "open_casework"]
+
+TITLE: Final = "整改闭环"
+TABS: Final = {
+    "board": "看板",
+    "due": "逾期与将到期",
+    "audit": "审计台账",
+    "conflict": "矛盾台账",
+    "effect": "成效",
+}
+WITH_CASES: Final = frozenset({"board", "due"})
+"""Tabs that the filters by kind and owner work on."""
+FILTERS: Final = ("township", "kind", "owner", "overdue")
+MOST_LISTED: Final = 2000
+LONGEST_QUERY: Final = 60
+CASEWORK_STYLE: Final = STYLE.with_name("casework.css")
+EFFECT_SEED: Final = 20261031
+NEXT_RUN: Final = "更正的事实将在下一次评估中计入指数。"
+WORDS: Final = {
+    "number": number_text,
+    "count": count_text,
+    "date": date_text,
+    "Level": Level,
+    "CaseKind": CaseKind,
+    "CaseState": CaseState,
+    "kind_marks": KIND_MARKS,
+}
+
+XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+DOCX: Final = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+
+_DUE: Final = ("workdays_left", "standing", "provisional")
+_NOTES: Final = ("median_note", "reopen_note")
+_LEVELS: Final = Level.lookup()
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What a closed case has moved: sentences, facts old and new, and the index of its unit over the runs."""
+
+    sentences: tuple[str, ...]
+    facts: tuple[dict[str, str], ...]
+    history: tuple[dict[str, Any], ...]
+
+
+class CaseworkModel(RunModel):
+    """What the viewer has chosen, and what of the ledger the account may see.
+
+    Parameters
+    ----------
+    run
+        The run on view.
+    ledger
+        The ledger, open for reading.
+    actor
+        Account that the server was started for.
+    today
+        Date from which deadlines are reckoned.
+    ledgers
+        The ledgers of the run by name.
+
+    Attributes
+    ----------
+    tab : str
+        A key of ``TABLES``.
+    township, kind, owner, query : str
+        Filters; empty for all. ``owner`` may be :data:`~huanjie_lib.screens.board.OWN`.
+    overdue : bool
+        Only what is overdue.
+    unfolded : bool
+        Whether cancelled cases are listed.
+    listed : dict
+        How many cases a column lists, by state, where it is more than the first page.
+    case : str
+        Number of the case that is open; empty for none.
+
+    Raises
+    ------
+    UsageError
+        If the parameters of the run say nothing about cases.
+    """
+
+    tab = traitlets.Enum(tuple(TABS), "board")
+    township = traitlets.Unicode("")
+    kind = traitlets.Enum(("", *CaseKind.labels()), "")
+    owner = traitlets.Unicode("")
+    overdue = traitlets.Bool(False)
+    query = traitlets.Unicode("")
+    unfolded = traitlets.Bool(False)
+    listed = traitlets.Dict()
+    case = traitlets.Unicode("")
+
+    def __init__(
+        self,
+        run: Run,
+        ledger: Ledger,
+        *,
+        actor: Actor,
+        today: dt.date,
+        ledgers: Mapping[str, pd.DataFrame],
+    ) -> None:
+        pack = run.parameters.casework
+        if pack is None:
+            raise UsageError(
+                "所用参数包没有案件规则，不能打开整改闭环",
+                [
+                    Fault(
+                        "参数包",
+                        "缺少 casework.yaml",
+                        "立案规则和期限",
+                        "加入 casework.yaml 后重新运行 huanjie run",
+                    )
+                ],
+            )
+        self.pack: CaseworkPack = pack
+        self.actor, self.today, self.ledgers = actor, today, ledgers
+        self._ledger = ledger
+        self._head: Head | None = None
+        self._course: pd.DataFrame | None = None
+        self._measured = -1
+        units = run.units[[actor.covers(code) for code in run.units["unit_code"]]]
+        self.townships = dict(zip(units["township_code"], units["township_name"], strict=True))
+        self._opened = False
+        self.look()
+        super().__init__(run)
+        self._opened = True
+
+    def look(self) -> bool:
+        """Read the ledger again if it has grown since; return whether it had.
+
+        One snapshot is read, so that what is shown belongs together.
+        """
+        with self._ledger.snapshot() as moment:
+            head = moment.head()
+            if head == self._head:
+                return False
+            runs = moment.runs()
+            alerted = moment.alerted(str(runs["run_id"].iloc[-1])) if len(runs) else None
+            self.book = CaseBook(
+                moment.cases(),
+                actor=self.actor,
+                pack=self.pack,
+                today=self.today,
+                alerted=alerted,
+            )
+        self._head = head
+        if self._opened and self.case not in self.book.ids:
+            self.case = ""  # no longer for this account
+        return True
+
+    @property
+    def choice(self) -> Choice:
+        """The filters."""
+        with_cases = self.tab in WITH_CASES
+        return Choice(
+            self.township,
+            self.kind if with_cases else "",
+            self.owner if with_cases else "",
+            self.overdue and with_cases,
+            self.query,
+        )
+
+    def reset(self) -> None:
+        """Go back to how the screen opens."""
+        self.set_state({name: trait.default() for name, trait in self.traits().items()})
+
+    def more(self, state: str) -> None:
+        """List another page of a column.
+
+        Raises
+        ------
+        traitlets.TraitError
+            If there is no such column.
+        """
+        if state not in CaseState.labels():
+            raise traitlets.TraitError("no such column")
+        self.listed = {**self.listed, state: min(self.listed.get(state, PAGE) + PAGE, MOST_LISTED)}
+
+    def file(self) -> CaseFile | None:
+        """Return the case that is open, with its history; ``None`` for none."""
+        if self.case not in self.book.ids:
+            return None
+        with self._ledger.snapshot() as moment:
+            case = moment.case(self.case)
+            return CaseFile(case, moment.events(self.case), moment.unit_history(case.unit_code))
+
+    def evidence(self, digest: str) -> tuple[str, str, bytes]:
+        """Return name, media type and bytes of a file of the open case.
+
+        Raises
+        ------
+        traitlets.TraitError
+            If the open case has no such file.
+        LedgerError
+            If the file is not what was recorded, or no folder of files is known here.
+        """
+        file = self.file()
+        if file is None or digest not in file.evidence:
+            raise traitlets.TraitError("no such file in this case")
+        told = file.evidence[digest]
+        with self._ledger.evidence.open(digest) as stream:
+            content = stream.read()
+        if hashlib.sha256(content).hexdigest() != digest:
+            fault = Fault(
+                str(told["name"]), "与登记的摘要不同", "登记时的文件", "用 huanjie check --ledger 核验台账"
+            )
+            raise LedgerError("佐证材料被改动或损坏", [fault])
+        return str(told["name"]), str(told["media_type"]), content
+
+    def task(self, file: CaseFile) -> dict[str, Any]:
+        """Return what may be done with a case, as the page draws it."""
+        case = file.case
+        owner, due_on, hint = self._suggested(case)
+        offices = [case.township_name, *(rule.owner for rule in self.pack.rules), *self.book.owners]
+        return {
+            "case": case.case_id,
+            "version": case.version,
+            "today": self.today.isoformat(),
+            "opened_on": case.opened_on.isoformat(),
+            "most_bytes": MOST_BYTES,
+            "endings": list(MEDIA_TYPES),
+            "nothing": "本账号只能查看，不能办理。",
+            "forms": forms(
+                case,
+                self.actor,
+                owner=owner,
+                due_on=due_on,
+                due_hint=hint,
+                offices=[office for office in dict.fromkeys(offices) if office != UNIT_OFFICE],
+                rows=rows_of(case, self.ledgers["rectifiable"]),
+            ),
+        }
+
+    def _suggested(self, case: Case) -> tuple[str, dt.date, str]:
+        """Return the office and the deadline that run or pack suggest, and where the deadline is from."""
+        rule = self.pack.rule(case.kind)
+        owner = case.township_name if rule.owner == UNIT_OFFICE else rule.owner
+        alerts = self.ledgers["alerts"]
+        told = alerts[alerts["cause"] == case.cause]
+        if len(told):
+            row = told.iloc[0]
+            owner = str(row["owner"]) if present(row["owner"]) else owner
+            if present(row["due_on"]) and row["due_on"].date() >= self.today:
+                return owner, row["due_on"].date(), "评估时建议的期限"
+        deadline = self.workdays.add(self.today, rule.due_workdays)
+        hint = f"从今天起{rule.due_workdays}个工作日"
+        return owner, deadline.date, "，".join(filter(None, (hint, deadline.note)))
+
+    def _effect_sheets(self) -> list[sheets.Sheet]:
+        return sheets.flow_sheets(self._flow(self.book.chosen(self.choice), self._ledger.events()))
+
+    def compared(self) -> str:
+        """Return whether units with a case closed since the snapshot before improved more than similar ones.
+
+        Only for an account that sees the whole city; empty for others.
+        """
+        before = tables.previous_snapshot(self.run)
+        if self.actor.scope or before.empty:
+            return ""
+        since = before["as_of"].iloc[0]
+        closed = self.book.cases[self.book.cases["state"] == CaseState.CLOSED.value]
+        spell = (closed["closed_on"] > since) & (closed["closed_on"] <= pd.Timestamp(self.run.as_of))
+        units = self.run.units[["unit_code", "unit_kind", "township_code"]]
+        return rectification_effect(
+            before.merge(units, on="unit_code"),
+            self.run.index,
+            set(closed.loc[spell, "unit_code"]),
+            seed=EFFECT_SEED,
+            before_as_of=since.date(),
+            after_as_of=self.run.as_of,
+            version=self.run.parameters.version,
+        ).summary()
+
+    def moved(self, file: CaseFile) -> Moved | None:
+        """Return what a closed case has moved; ``None`` while it is not closed."""
+        case = file.case
+        if case.state is not CaseState.CLOSED:
+            return None
+        applied = self.ledgers["amendments"]
+        applied = applied[applied["case_id"] == case.case_id]
+        facts = [
+            {
+                "label": f"{TABLES[row['table']].label}：{TABLES[row['table']].column(row['column']).label}",
+                "before": value_label(row["table"], row["column"], row["before"]),
+                "after": value_label(row["table"], row["column"], row["after"]),
+            }
+            for row in applied.to_dict("records")
+        ]
+        return Moved(tuple(self._moved_sentences(file, bool(facts))), tuple(facts), self._indexes(file))
+
+    def _moved_sentences(self, file: CaseFile, counted: bool) -> list[str]:
+        if not file.amendments:
+            return ["本案没有登记更正的事实；指数按下一次评估时各单位报送的数据计算。"]
+        closed_on = file.case.closed_on
+        if not counted:
+            if closed_on is not None and closed_on > self.run.as_of:
+                return [f"已于{date_text(closed_on)}销号，{NEXT_RUN}"]
+            return [f"本次评估还没有计入本案更正的事实。{NEXT_RUN}"]
+        unit = file.case.unit_code
+        regained = self.ledgers["regained"]
+        regained = regained[regained["unit_code"] == unit]
+        labels = {i.id: i.label for i in self.run.parameters.framework.indicators}
+        parts = [
+            f"“{labels[row['indicator']]}”由扣{row['points_before']:.1f}分变为扣{row['points_after']:.1f}分"
+            for row in regained.to_dict("records")
+        ]
+        sentences = ["更正的事实已计入本次评估。"]
+        if parts:
+            sentences.append(f"与不计入相比：{'，'.join(parts)}。")
+        units = self.ledgers["regained_units"]
+        for row in units[units["unit_code"] == unit].to_dict("records"):
+            sentences.append(_unit_moved(row))
+        return sentences
+
+    def _indexes(self, file: CaseFile) -> tuple[dict[str, Any], ...]:
+        """Return the index of the unit at each published run, and at the one on view."""
+        rows = [
+            {
+                "as_of": row["as_of"].date(),
+                "index": row["index"],
+                "level": _LEVELS[row["level"]],
+                "shown": False,
+            }
+            for row in file.history.to_dict("records")
+        ]
+        here = self.standing(file.case.unit_code)
+        if here is not None:
+            shown = {"as_of": self.run.as_of, "index": here[0], "level": here[1], "shown": True}
+            same = [row for row in rows if row["as_of"] == self.run.as_of and row["index"] == here[0]]
+            if same:
+                same[-1]["shown"] = True
+            else:
+                rows.append(shown)
+        return tuple(sorted(rows, key=lambda row: row["as_of"]))
+
+    @cached_property
+    def _levels(self) -> pd.Series[str]:
+        return self.run.index.set_index("unit_code")["level"]
+
+    def standing(self, unit_code: str) -> tuple[float, Level] | None:
+        """Return index and level of a unit in the run on view; ``None`` where it has none."""
+        rows = self.run.index[self.run.index["unit_code"] == unit_code]
+        if rows.empty:
+            return None
+        return float(rows["index"].iloc[0]), _LEVELS[rows["level"].iloc[0]]
+
+    def workbook(self) -> bytes:
+        """Return the ledgers as an XLSX file: what the account may see, whatever the filters."""
+        from huanjie_lib.exports.ledgers import ledger_workbook  # wanted now and then
+
+        with self._ledger.snapshot() as moment:
+            head, events = moment.head(), moment.events()
+        cases = self.book.cases[list(CASE_COLUMNS)]
+        return ledger_workbook(
+            cases=cases,
+            events=events,
+            due=self.book.cases[["case_id", *_DUE]],
+            loop=self._flow(cases, events),
+            ledgers=self.scoped,
+            units=self.run.units,
+            as_of=self.run.as_of,
+            version=self.run.parameters.version,
+            head=head,
+            restricted=self.actor.role in SEES_RESTRICTED,
+        )
+
+    def plan(self, unit_code: str) -> tuple[str, bytes]:
+        """Return name and content of the plan (一村一策) of a red unit.
+
+        Raises
+        ------
+        traitlets.TraitError
+            If there is no such unit, it is not red, or the account may not see it.
+        """
+        standing = self.standing(unit_code)
+        if standing is None or standing[1] is not Level.RED or not self.actor.covers(unit_code):
+            raise traitlets.TraitError("no plan of this unit for this account")
+        from huanjie_lib.casework.village_plan import village_plans  # wanted now and then
+        from huanjie_lib.exports.docx import file_name
+        from huanjie_lib.exports.village_plan import village_plan_document
+
+        cases = self.book.cases[list(CASE_COLUMNS)]
+        plan = village_plans(self.run, {**self.ledgers, "cases": cases}, [unit_code]).plans[unit_code]
+        return file_name(unit_code, plan.unit_name), village_plan_document(plan)
+
+    def facts(self, file: CaseFile) -> dict[str, str]:
+        """Return what is known of a case, heading to words."""
+        case = file.case
+        found = {
+            "类型": case.kind.label,
+            "立案日期": date_text(case.opened_on),
+            "责任单位": case.owner or "尚未派单",
+            "整改期限": date_text(case.due_on) if case.due_on else "派单时确定",
+            "佐证材料": f"{len(case.evidence)} 份" if case.evidence else "还没有",
+        }
+        if case.subject:
+            table, _, key = case.subject.partition("/")
+            found["台账"] = f"{TABLES[table].label} {key}" if table in TABLES else case.subject
+        return found
+
+    def figures(self) -> dict[str, Any]:
+        """Return what the tiles tell; how long cases took is told once it has been measured."""
+        counts = self.book.counts
+        told = {
+            **counts,
+            "longest": self.book.longest,
+            "closed_share": percent_text(counts["closed"], counts["total"]),
+        }
+        if self._course is None:
+            return told | dict.fromkeys(("median", "reopen_rate"), "…") | dict.fromkeys(_NOTES, "正在统计")
+        closed = self._course[self._course["state"] == CaseState.CLOSED.value]
+        ever = self._course["closures"] > 0
+        again = int((self._course["reopened"] > 0).sum())
+        return told | {
+            "median": f"{closed['cycle_days'].median():g}" if len(closed) else "—",
+            "median_note": "个工作日，中位数" if len(closed) else "还没有销号",
+            "reopen_rate": percent_text(again, int(ever.sum())),
+            "reopen_note": f"{again} 件重开" if ever.any() else "还没有销号",
+        }
+
+    def measure(self) -> bool:
+        """Read from the log how long cases took, as far as it has grown since; return whether it had.
+
+        The whole log is read once; after that only the cases to which something has happened.
+        """
+        with self._ledger.snapshot() as moment:
+            head = moment.head().sequence
+            if head == self._measured:
+                return False
+            grown = moment.events(after=self._measured) if self._course is not None else moment.events()
+            cases = self.book.cases
+            if self._course is not None:
+                moved = cases[cases["case_id"].isin(grown["case_id"])]
+                grown = pd.concat([moment.events(case) for case in moved["case_id"]]) if len(moved) else grown
+                course = self._flow(moved, grown).cases
+                left = self._course[self._course["case_id"].isin(self.book.ids - set(moved["case_id"]))]
+                self._course = pd.concat([left, course], ignore_index=True)
+            else:
+                self._course = self._flow(cases, grown).cases
+        self._measured = head
+        return True
+
+    def _flow(self, cases: pd.DataFrame, events: pd.DataFrame) -> LoopFigures:
+        soon, version = self.pack.due_soon_workdays, self.run.parameters.version
+        return loop_figures(cases, events, self.today, self.workdays, due_soon=soon, version=version)
+
+    @property
+    def provisional(self) -> bool:
+        """Whether a deadline still running lies where the holiday arrangement is not known yet."""
+        cases = self.book.cases
+        running = cases.loc[cases["state"].isin([state.value for state in OPEN_STATES]), "due_on"].dropna()
+        return any(not self.workdays.is_settled(day.date()) for day in running.unique())
+
+    @cached_property
+    def workdays(self) -> Workdays:
+        """Working days by the calendar of the pack."""
+        return Workdays(self.pack.calendar)
+
+    @cached_property
+    def scoped(self) -> Mapping[str, pd.DataFrame]:
+        """Ledgers of the run, those rows only whose unit the account may see, with the names of places."""
+        return sheets.scoped(self.ledgers, self.run.units, self.actor)
+
+    def sheets(self) -> list[sheets.Sheet]:
+        """Return the tables of the tab.
+
+        Raises
+        ------
+        KeyError
+            On the board, which is no table.
+        """
+        make = {
+            "due": lambda: [sheets.urgent_sheet(self.book, self.choice)],
+            "audit": lambda: sheets.audit_sheets(self.scoped, self.choice),
+            "conflict": lambda: sheets.conflict_sheets(self.scoped, self.choice, self._levels),
+            "effect": lambda: sheets.flow_sheets(
+                self._flow(self.book.chosen(self.choice), self._ledger.events())
+            ),
+        }
+        return make[self.tab]()
+
+    @traitlets.validate("township")
+    def _check_township(self, proposal: dict[str, Any]) -> str:
+        if proposal["value"] and proposal["value"] not in self.townships:
+            raise traitlets.TraitError("no such township")
+        return str(proposal["value"])
+
+    @traitlets.validate("owner")
+    def _check_owner(self, proposal: dict[str, Any]) -> str:
+        if proposal["value"] not in ("", OWN, *self.book.owners):
+            raise traitlets.TraitError("no such owner")
+        return str(proposal["value"])
+
+    @traitlets.validate("case")
+    def _check_case(self, proposal: dict[str, Any]) -> str:
+        if proposal["value"] and proposal["value"] not in self.book.ids:
+            raise traitlets.TraitError("no such case, or not for this account")
+        return str(proposal["value"])
+
+    @traitlets.validate("query")
+    def _check_query(self, proposal: dict[str, Any]) -> str:
+        if len(proposal["value"]) > LONGEST_QUERY:
+            raise traitlets.TraitError("query too long")
+        return str(proposal["value"])
+
+
+class Desk(Panel):
+    """Forms of what may be done with the open case; see ``js/src/board.js``.
+
+    Attributes
+    ----------
+    task : dict
+        The case, its version and the forms; empty when no case is open.
+    """
+
+    _esm = STYLE.with_name("board.js")
+    _css = CASEWORK_STYLE
+
+    task = traitlets.Dict(read_only=True).tag(sync=True)
+
+    def __init__(self) -> None:
+        super().__init__("desk")
+
+    def show(self, task: Mapping[str, Any]) -> None:
+        """Show what may be done."""
+        self.set_trait("task", dict(task))
+
+    def save(self, name: str, media_type: str, content: bytes) -> None:
+        """Hand a file to the browser, which saves it under a name."""
+        self.send({"save": name, "media_type": media_type}, buffers=[content])
+
+
+class CaseworkView:
+    """The screen: figures, tabs and filters, the board or a table, and the case that is open.
+
+    Attributes
+    ----------
+    widget
+        What a notebook displays.
+    """
+
+    def __init__(self, model: CaseworkModel) -> None:
+        self.model = model
+        self._head = Panel("head", html=self._head_html())
+        self._tiles = Panel("tiles", label="总数", html=self._tiles_html())
+        self._filters = Panel("filters", html=self._filters_html())
+        self._work = Panel("work", label="案件和台账", html=self._work_html())
+        self._case = Panel("case", label="案件")
+        self._desk = Desk()
+        self._history = Panel("history", label="办理经过")
+        self._drawer = ipywidgets.Box([self._case, self._desk, self._history])
+        self._drawer.add_class("hj-drawer")
+        panels = [self._head, self._tiles, self._filters, self._work]
+        for panel in (*panels, *self._drawer.children):
+            panel.on_action(self._act)
+        self.widget = Screen([*panels, self._drawer], preview=self._preview_html())
+        self.widget.add_class("hj-screen")
+        self.widget.add_class("hj-casework")
+        model.observe(self._draw_work, ["tab", *FILTERS, "query", "unfolded", "listed", "case"])
+        model.observe(self._draw_tiles, ["overdue"])
+        model.observe(self._draw_filters, ["tab", *FILTERS])
+        model.observe(self._draw_case, ["case"])
+
+    def _act(self, action: str, value: str) -> None:
+        """Do what a control asks; what the model refuses has no effect."""
+        model = self.model
+        actions: dict[str, Callable[[str], object]] = {
+            "tab": lambda v: model.set_state({"tab": v, "listed": {}}),
+            "township": lambda v: model.set_state({"township": v, "listed": {}}),
+            "kind": lambda v: model.set_state({"kind": v, "listed": {}}),
+            "owner": lambda v: model.set_state({"owner": v, "listed": {}}),
+            "search": lambda v: model.set_state({"query": v, "listed": {}}),
+            "overdue": lambda _: model.set_state({"overdue": not model.overdue, "listed": {}}),
+            "cancelled": lambda _: model.set_state({"unfolded": not model.unfolded}),
+            "more": model.more,
+            "case": lambda v: model.set_state({"case": v}),
+            "close": lambda _: model.set_state({"case": ""}),
+            "look": lambda _: self.refresh(),
+            "written": lambda _: self.refresh(),
+            "export": lambda _: self._export(),
+            "plan": self._plan,
+            "evidence": lambda v: self._desk.save(*model.evidence(v)),
+        }
+        with guarded(self._case if model.case else self._work):
+            try:
+                if action not in actions:
+                    raise traitlets.TraitError("no such action")
+                actions[action](value)
+            except traitlets.TraitError:
+                logger.warning("a message of the page was refused: %s", action)
+
+    def refresh(self) -> None:
+        """Look whether the ledger has grown, and draw anew what follows from it."""
+        if self.model.look():
+            self._head.html = str(self._head_html())
+            for draw in (self._draw_tiles, self._draw_filters, self._draw_work, self._draw_case):
+                draw(None)
+        if self.model.measure():
+            self._draw_tiles(None)
+
+    def _draw_tiles(self, _: object) -> None:
+        self._tiles.html = str(self._tiles_html())
+
+    def _draw_filters(self, _: object) -> None:
+        self._filters.html = str(self._filters_html())
+
+    def _draw_work(self, _: object) -> None:
+        self._work.html = str(self._work_html())
+
+    def _draw_case(self, _: object) -> None:
+        file = self.model.file()
+        (self._drawer.add_class if file else self._drawer.remove_class)("hj-open")
+        self._case.html = "" if file is None else str(self._case_html(file))
+        self._history.html = "" if file is None else str(self._history_html(file))
+        self._desk.show({} if file is None else self.model.task(file))
+
+    def _export(self) -> None:
+        model = self.model
+        name = f"整改台账-{model.run.as_of:%Y%m%d}.xlsx"
+        self._desk.save(name, XLSX, model.workbook())
+
+    def _plan(self, unit_code: str) -> None:
+        name, content = self.model.plan(unit_code)
+        self._desk.save(name, DOCX, content)
+
+    def _head_html(self) -> Markup:
+        model = self.model
+        return render(
+            "casework_head.html.j2",
+            title=TITLE,
+            run=model.run,
+            today=model.today,
+            actor=model.actor,
+            provisional=f"部分期限所在年份{PROVISIONAL}" if model.provisional else "",
+            levels=tuple(Level),
+            date=date_text,
+        )
+
+    def _tiles_html(self) -> Markup:
+        model = self.model
+        return render(
+            "casework_tiles.html.j2",
+            figures=model.figures(),
+            overdue=model.overdue,
+            due_soon=model.pack.due_soon_workdays,
+            count=count_text,
+        )
+
+    def _filters_html(self) -> Markup:
+        model = self.model
+        return render(
+            "casework_filters.html.j2",
+            model=model,
+            tabs=TABS,
+            cases_shown=model.tab in WITH_CASES,
+            townships={"": "全部", **model.townships},
+            kinds={"": "全部", **CaseKind.labels()},
+            owners={"": "全部", OWN: "本单位", **{owner: owner for owner in model.book.owners}},
+        )
+
+    def _work_html(self) -> Markup:
+        model = self.model
+        if model.tab == "board":
+            return render(
+                "casework_board.html.j2",
+                columns=model.book.columns(model.choice, model.listed, unfolded=model.unfolded),
+                chosen=model.case,
+                **WORDS,
+            )
+        lead = model.compared() if model.tab == "effect" else ""
+        return render("casework_sheets.html.j2", lead=lead, sheets=model.sheets(), **WORDS)
+
+    def _case_html(self, file: CaseFile) -> Markup:
+        model, case = self.model, file.case
+        index, level = model.standing(case.unit_code) or (None, None)
+        return render(
+            "casework_case.html.j2",
+            case=model.book.card(case.case_id),
+            facts=model.facts(file),
+            moved=model.moved(file),
+            index=index,
+            level=level,
+            plan=case.unit_code if level is Level.RED else "",
+            **WORDS,
+        )
+
+    def _history_html(self, file: CaseFile) -> Markup:
+        return render("casework_history.html.j2", timeline=timeline(file.events), **WORDS)
+
+    def _preview_html(self) -> Markup:
+        css = "".join(path.read_text(encoding="utf-8") for path in (STYLE, CASEWORK_STYLE))
+        return render(
+            "casework_preview.html.j2",
+            css=Markup(css),
+            head=Markup(self._head.html),
+            tiles=Markup(self._tiles.html),
+            filters=Markup(self._filters.html),
+            work=Markup(self._work.html),
+        )
+
+
+def open_casework(run: Path | None = None) -> ipywidgets.DOMWidget:
+    """Return the case screen of a run folder and a ledger, or an alert.
+
+    The ledger and the account are named by the environment of the server; see
+    :func:`~huanjie_lib.screens.page.open_screen`.
+    """
+    return open_screen(_build, run)
+
+
+def _build(run: Run) -> ipywidgets.DOMWidget:
+    if run.path is None:
+        raise ValueError("a run that was not read from a folder has no ledgers")
+    actor = _actor(_from_environment(ACTOR_VARIABLE, "登录账号"))
+    model = CaseworkModel(
+        run,
+        open_ledger(_from_environment(STORE_VARIABLE, "案件台账"), read_only=True),
+        actor=actor,
+        today=max(dt.date.today(), run.as_of),  # a clock set back does not undo the run
+        ledgers=read_ledgers(run.path, restricted=actor.role in SEES_RESTRICTED),
+    )
+    return CaseworkView(model).widget
+
+
+def _from_environment(name: str, what: str) -> str:
+    value = os.environ.get(name, "")
+    if not value:
+        remedy = "用 huanjie serve --app casework 打开，写明 --run、--store、--account、--office、--role"
+        raise UsageError(f"没有指定{what}", [Fault(f"环境变量 {name}", "未设置", what, remedy)])
+    return value
+
+
+def _actor(text: str) -> Actor:
+    """Return the account that the server was started for.
+
+    Examples
+    --------
+    >>> _actor('{"account": "zhao", "office": "石桥镇", "role": "township", "scope": ["9901"]}').scope
+    ('9901',)
+    """
+    told = json.loads(text)
+    return Actor(told["account"], told["office"], Role.lookup()[told["role"]], tuple(told["scope"]))
+
+
+def _unit_moved(row: Mapping[Any, Any]) -> str:
+    """Return in a sentence where a unit stands with the amendments and where it would without.
+
+    Examples
+    --------
+    >>> _unit_moved({"index_before": 55.25, "index_after": 61.0, "level_before": "red",
+    ...              "level_after": "yellow", "blocked_before": 3, "blocked_after": 2})
+    '选情指数由55.2分升到61.0分，由红色变为黄色，未过的准入条件由3项减到2项。'
+    """
+    before, after = row["index_before"], row["index_after"]
+    old, new = number_text(before), number_text(after)
+    parts = [
+        f"选情指数由{old}分{'升到' if after > before else '降到'}{new}分"
+        if old != new
+        else f"选情指数仍为{new}分"
+    ]
+    if row["level_before"] != row["level_after"]:
+        parts.append(f"由{_LEVELS[row['level_before']].label}变为{_LEVELS[row['level_after']].label}")
+    blocked = int(row["blocked_before"]), int(row["blocked_after"])
+    if blocked[0] != blocked[1]:
+        parts.append(
+            f"未过的准入条件由{blocked[0]}项{'减' if blocked[1] < blocked[0] else '增'}到{blocked[1]}项"
+        )
+    return f"{'，'.join(parts)}。"

@@ -1,0 +1,77 @@
+// The way to the writer: same-origin requests, repeated with the same event id until it is known what became of them.
+
+const PAUSES = [800, 2500]; // ms before the second and the third attempt
+const UNSTATED = 'application/octet-stream';
+
+export const NO_NETWORK = {
+    ok: false,
+    code: 'network',
+    title: '网络不通，还不知道是否已经登记。填写的内容都还在，请稍后按“重试”：同一次操作不会重复登记。',
+    lines: [],
+};
+
+// Takes an action to the ledger. The same action may be sent again: the ledger knows it by its event id.
+export async function append(action) {
+    const body = JSON.stringify(action);
+    return persist(() => send('casework/append', body, { 'Content-Type': 'application/json' }));
+}
+
+// Takes a file to the evidence folder, which knows it by its digest.
+export async function upload(file) {
+    const headers = { 'X-File-Name': encodeURIComponent(file.name), 'Content-Type': file.type || UNSTATED };
+    return persist(() => send('casework/evidence', file, headers));
+}
+
+async function persist(attempt) {
+    let reply = null;
+    for (const pause of [...PAUSES, null]) {
+        reply = await attempt();
+        if (reply && reply.code !== 'busy') return reply;
+        if (pause !== null) await new Promise((done) => setTimeout(done, pause));
+    }
+    return reply ?? NO_NETWORK;
+}
+
+// The server's reply, or null where it is not known whether the request arrived.
+async function send(path, body, headers) {
+    let response;
+    try {
+        response = await fetch(base() + path, {
+            method: 'POST',
+            credentials: 'same-origin',
+            cache: 'no-store',
+            headers: { 'X-XSRFToken': cookie('_xsrf'), ...headers },
+            body,
+        });
+    } catch {
+        return null;
+    }
+    let reply;
+    try {
+        reply = await response.json();
+    } catch {
+        reply = null;
+    }
+    if (typeof reply?.ok === 'boolean') return reply;
+    if (response.status >= 502) return null;
+    return { ok: false, title: `服务没有受理（HTTP ${response.status}）。`, lines: ['请刷新页面后再试；仍不行时请告诉管理员。'] };
+}
+
+function base() {
+    const settings = document.getElementById('jupyter-config-data');
+    return settings ? JSON.parse(settings.textContent).baseUrl : '/';
+}
+
+function cookie(name) {
+    const found = document.cookie.split('; ').find((part) => part.startsWith(`${name}=`));
+    return found ? decodeURIComponent(found.slice(name.length + 1)) : '';
+}
+
+// A random identifier (UUID version 4); crypto.randomUUID is not there on plain http.
+export function uuid() {
+    const bytes = crypto.getRandomValues(new Uint8Array(16));
+    bytes[6] = (bytes[6] & 0x0f) | 0x40;
+    bytes[8] = (bytes[8] & 0x3f) | 0x80;
+    const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+    return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+}

@@ -1,0 +1,384 @@
+"""The closed loop, driven in Chromium over the servers and the writer that ``huanjie serve`` starts.
+
+One audit problem goes the whole way: the city dispatches it, the owner's office puts it right with a file,
+the city reviews and closes it, the next run is made, and the screen says by how much the index moved and why.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from playwright.sync_api import Locator, Page, Request, Route, expect
+
+from huanjie_lib.store.ledger import open_ledger
+from huanjie_lib.store.run_folder import read_run
+from huanjie_lib.views.words import number_text
+from huanjie_lib.vocabulary import CaseKind, CaseState
+from tests.browser.conftest import free_port
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+AS_OF = "2026-10-31"
+CITY = ("chen", "市换届办", "city")
+INDICATOR = "audit_problems_open"
+LOOK_MS = 40_000
+SIZES = [(1366, 768), (1920, 1080)]
+Watch = Callable[[], AbstractContextManager[Any]]
+
+
+def huanjie(*arguments: str | Path) -> str:
+    """Run a command and return what it says."""
+    done = subprocess.run(
+        [sys.executable, "-m", "huanjie_lib", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@dataclass(frozen=True)
+class City:
+    """A published run over a ledger, and the audit problem that the test puts right."""
+
+    data: Path
+    run: Path
+    store: Path
+    case_id: str
+    unit_code: str
+    unit_name: str
+    owner: str
+    scope: str
+
+
+@pytest.fixture(scope="module")
+def city(small_city: Path, tmp_path_factory: pytest.TempPathFactory) -> City:
+    """A small city, assessed and published; its problem costs its unit points."""
+    folder = tmp_path_factory.mktemp("loop")
+    run, store = folder / "run", folder / "store"
+    huanjie("store", "init", "--store", store)
+    huanjie("run", "--data", small_city, "--as-of", AS_OF, "--out", run, "--store", store)
+    huanjie("publish", "--run", run, "--store", store, "--account", "chen")
+    ledger = open_ledger(store, read_only=True)
+    cases = ledger.cases(kinds=[CaseKind.PROBLEM], states=[CaseState.ALERT])
+    ledger.close()
+    points = read_run(run).indicators.query("indicator == @INDICATOR").set_index("unit_code")["points"]
+    cost = cases["unit_code"].map(points)
+    case = cases.loc[cost.idxmax()]
+    assert cost.max() > 0.5
+    return City(
+        small_city,
+        run,
+        store,
+        case["case_id"],
+        case["unit_code"],
+        case["unit_name"],
+        case["township_name"],
+        case["township_code"],
+    )
+
+
+@pytest.fixture(scope="module")
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., str]]:
+    """Return a function that serves the screen to an account and returns its address."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(run: Path, store: Path, account: str, office: str, role: str, scope: str = "") -> str:
+        log = tmp_path_factory.mktemp("serve") / "serve.log"
+        who = (
+            "--account",
+            account,
+            "--office",
+            office,
+            "--role",
+            role,
+            *(("--scope", scope) if scope else ()),
+        )
+        command = ("serve", "--app", "casework", "--run", run, "--store", store, *who, "--port", free_port())
+        with log.open("wb") as sink:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "huanjie_lib", *map(str, command)],
+                stdout=sink,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        started.append(process)
+        until = time.monotonic() + 90
+        while time.monotonic() < until and process.poll() is None:
+            told = re.search(r"http://\S+", log.read_text(encoding="utf-8"))
+            if told:
+                return told[0]
+            time.sleep(0.1)
+        pytest.fail(f"the screen was not served:\n{log.read_text(encoding='utf-8')}")
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+    for process in started:
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait(30)
+            pytest.fail("a server did not end")
+
+
+@dataclass
+class Board:
+    """An open screen."""
+
+    page: Page
+
+    @property
+    def drawer(self) -> Locator:
+        return self.page.locator(".hj-drawer")
+
+    def open(self, city: City) -> None:
+        """Find the case by its unit's name and open it."""
+        self.page.get_by_label("按村（社区）名称查找").fill(city.unit_name)
+        self.page.locator(f'[data-key="case-{city.case_id}"]').first.click()
+        expect(self.drawer.locator(".hj-case-head")).to_contain_text(city.case_id)
+
+    def choose(self, label: str) -> Locator:
+        """Choose what to do and return its form."""
+        self.drawer.get_by_role("group", name="可以办理的事项").get_by_role(
+            "button", name=label, exact=True
+        ).click()
+        form = self.drawer.locator("form")
+        expect(form).to_have_attribute("aria-label", label)
+        form.get_by_label("办理日期").fill(AS_OF)
+        return form
+
+    def confirm(self, form: Locator, label: str) -> None:
+        """Press the button and wait until the page says that it is recorded."""
+        form.get_by_role("button", name=f"确认{label}").click()
+        expect(self.drawer.get_by_role("status")).to_have_text(f"{label}已登记。", timeout=30_000)
+
+    def state(self) -> Locator:
+        return self.drawer.locator(".hj-state")
+
+    def index(self) -> str:
+        return self.drawer.locator('[data-figure="index"]').inner_text()
+
+
+@contextmanager
+def opened(watch: Watch, url: str) -> Iterator[Board]:
+    """Open a served screen; it must have caused no error when it is left."""
+    with watch() as watched:
+        watched.page.goto(url, timeout=120_000)
+        expect(watched.page.locator(".hj-casework:not(.hj-preview) .hj-column").first).to_be_visible(
+            timeout=120_000
+        )
+        yield Board(watched.page)
+        assert watched.page_errors == []
+        assert watched.console_errors == []
+
+
+def test_a_problem_put_right_moves_the_index_and_the_screen_says_why(
+    watch: Watch, serve: Callable[..., str], city: City, tmp_path: Path
+) -> None:
+    photo = tmp_path / "整改照片.jpg"
+    photo.write_bytes(b"\xff\xd8\xff" + b"photo" * 2000)
+    before = read_run(city.run).index.set_index("unit_code").loc[city.unit_code, "index"]
+    first = serve(city.run, city.store, *CITY)
+    office = serve(city.run, city.store, "zhao", city.owner, "township", city.scope)
+
+    with opened(watch, first) as board, opened(watch, office) as own:
+        board.open(city)
+        assert board.index() == number_text(before)
+        form = board.choose("派单")
+        expect(form.get_by_label("责任单位")).to_have_value(city.owner)
+        board.confirm(form, "派单")
+        expect(board.state()).to_have_text(CaseState.DISPATCHED.label)
+        expect(board.drawer).to_contain_text(f"登记整改：由责任单位{city.owner}办理")
+
+        own.page.reload()
+        expect(own.page.locator(".hj-casework:not(.hj-preview) .hj-column").first).to_be_visible(
+            timeout=120_000
+        )
+        own.open(city)
+        form = own.choose("登记整改")
+        form.get_by_label("整改情况").fill("已收回垫付款，账目已公开")
+        form.locator("input[type=file]").set_input_files(photo)
+        expect(form.locator(".hj-evidence")).to_contain_text("整改照片.jpg")
+        expect(form.locator(".hj-evidence")).to_contain_text("9.8 KB")
+        form.get_by_label("整改完成").fill(AS_OF)
+        own.confirm(form, "登记整改")
+        expect(own.drawer.locator(".hj-timeline")).to_contain_text("整改完成改为2026年10月31日")
+        own.confirm(own.choose("提交复核"), "提交复核")
+        expect(own.state()).to_have_text(CaseState.REVIEWING.label)
+        expect(own.drawer).to_contain_text("销号：由市、县换届办或审计单位办理")
+
+        # The city's page has not been touched: it looks again by itself.
+        expect(board.state()).to_have_text(CaseState.REVIEWING.label, timeout=LOOK_MS)
+        with board.page.expect_download() as download:
+            board.drawer.get_by_role("button", name="整改照片.jpg").click()
+        assert download.value.path().read_bytes() == photo.read_bytes()
+        board.confirm(board.choose("销号"), "销号")
+        expect(board.drawer.locator(".hj-moved")).to_contain_text("将在下一次评估中计入")
+
+    after_run = tmp_path / "after"
+    huanjie("run", "--data", city.data, "--as-of", AS_OF, "--out", after_run, "--store", city.store)
+    huanjie("publish", "--run", after_run, "--store", city.store, "--account", "chen")
+    after = read_run(after_run).index.set_index("unit_code").loc[city.unit_code, "index"]
+    assert after > before
+
+    with opened(watch, serve(after_run, city.store, *CITY)) as board:
+        board.open(city)
+        assert board.index() == number_text(after) != number_text(before)
+        moved = board.drawer.locator(".hj-moved")
+        expect(moved).to_contain_text(f"选情指数由{number_text(before)}分升到{number_text(after)}分")
+        expect(moved).to_contain_text("整改完成")
+        expect(moved).to_contain_text("2026年10月31日")
+        label = next(
+            i.label for i in read_run(after_run).parameters.framework.indicators if i.id == INDICATOR
+        )
+        expect(moved).to_contain_text(label)
+
+
+@pytest.fixture
+def waiting(city: City) -> City:
+    """The city with another case that waits to be dispatched."""
+    ledger = open_ledger(city.store, read_only=True)
+    cases = ledger.cases(states=[CaseState.ALERT], kinds=[CaseKind.PROBLEM, CaseKind.GATE])
+    ledger.close()
+    case = cases[cases["case_id"] != city.case_id].iloc[0]
+    told = {name: case[name] for name in ("case_id", "unit_code", "unit_name")}
+    return City(city.data, city.run, city.store, owner=case["township_name"], scope="", **told)
+
+
+def sent(page: Page) -> list[dict[str, Any]]:
+    """Return the list that every action the page sends is put into."""
+    actions: list[dict[str, Any]] = []
+
+    def note(request: Request) -> None:
+        if request.url.endswith("/casework/append"):
+            actions.append(json.loads(request.post_data or "{}"))
+
+    page.on("request", note)
+    return actions
+
+
+def test_a_lost_race_is_told_and_takes_nothing_that_was_typed(
+    watch: Watch, serve: Callable[..., str], waiting: City
+) -> None:
+    url = serve(waiting.run, waiting.store, *CITY)
+    with opened(watch, url) as board, opened(watch, url) as other:
+        board.open(waiting)
+        form = board.choose("派单")
+        form.get_by_label("要求").fill("十日内办结")
+        other.open(waiting)
+        other.confirm(other.choose("派单"), "派单")
+        board.page.locator(".hj-drawer form button[type=submit]").click()
+        expect(board.drawer.get_by_role("alert")).to_contain_text("别人刚刚更新了本案，请核对后再提交")
+        expect(board.state()).to_have_text(CaseState.DISPATCHED.label)
+        expect(board.drawer.locator("textarea")).to_have_value("十日内办结")
+
+
+def test_a_request_that_is_lost_is_repeated_as_the_same_action(
+    watch: Watch, serve: Callable[..., str], waiting: City
+) -> None:
+    """The server takes the action but its answers are lost; when the page asks again nothing is doubled."""
+    with opened(watch, serve(waiting.run, waiting.store, *CITY)) as board:
+        actions = sent(board.page)
+        lost: list[int] = []
+
+        def lose(route: Route) -> None:
+            lost.append(route.fetch().status)
+            route.abort()
+
+        board.open(waiting)
+        form = board.choose("撤销")
+        form.get_by_label("撤销理由").fill("重复立案")
+        board.page.route("**/casework/append", lose)
+        form.get_by_role("button", name="确认撤销").click()
+        retry = form.get_by_role("button", name="重试")
+        expect(retry).to_be_enabled(timeout=30_000)
+        expect(form.get_by_role("alert")).to_contain_text("网络不通")
+        expect(form.get_by_label("撤销理由")).to_have_value("重复立案")
+        board.page.unroute("**/casework/append")
+        retry.click()
+        expect(board.drawer.get_by_role("status")).to_have_text("撤销已登记。")
+        expect(board.state()).to_have_text(CaseState.CANCELLED.label)
+        assert lost == [200] * 3
+        assert len({action["event_id"] for action in actions}) == 1
+        ledger = open_ledger(waiting.store, read_only=True)
+        events = ledger.events(waiting.case_id)["event"].tolist()
+        ledger.close()
+        assert events.count("cancel") == 1
+
+
+CUT = """() => [...document.querySelectorAll('.hj-screen:not(.hj-preview) *')]
+    .filter((part) => part.clientWidth && part.scrollWidth > part.clientWidth + 1
+        && !part.closest('.hj-wide-table') && getComputedStyle(part).overflowX !== 'visible')
+    .map((part) => `${part.className}: ${part.textContent.trim().slice(0, 40)}`)"""
+EXTENT = "[document.scrollingElement.scrollWidth, document.scrollingElement.scrollHeight]"
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_nothing_is_cut_at_the_sizes_of_projectors(
+    watch: Watch,
+    serve: Callable[..., str],
+    city: City,
+    tmp_path_factory: pytest.TempPathFactory,
+    width: int,
+    height: int,
+) -> None:
+    pictures = tmp_path_factory.mktemp(f"casework-{width}x{height}")
+    with opened(watch, serve(city.run, city.store, *CITY)) as board:
+        page = board.page
+        page.set_viewport_size({"width": width, "height": height})
+        steps: dict[str, Callable[[], object]] = {
+            "board": lambda: None,
+            "case": lambda: page.locator(".hj-card").first.click(),
+            "due": lambda: (
+                page.keyboard.press("Escape"),
+                page.get_by_role("tab", name="逾期与将到期").click(),
+            ),
+            "audit": lambda: page.get_by_role("tab", name="审计台账").click(),
+            "conflict": lambda: page.get_by_role("tab", name="矛盾台账").click(),
+            "effect": lambda: page.get_by_role("tab", name="成效").click(),
+        }
+        for name, step in steps.items():
+            step()
+            page.wait_for_timeout(900)
+            page.screenshot(path=pictures / f"{name}.png")
+            assert page.evaluate(CUT) == [], name
+            assert page.evaluate(EXTENT) == [width, height], name
+            assert page.locator(".hj-work .hj-alert").count() == 0, name
+        with page.expect_download() as download:
+            page.get_by_role("button", name="导出台账").click()
+        assert download.value.suggested_filename == "整改台账-20261031.xlsx"
+        assert len(pd.ExcelFile(download.value.path()).sheet_names) > 3
+
+
+def test_the_board_is_worked_by_the_keyboard_alone(
+    watch: Watch, serve: Callable[..., str], city: City
+) -> None:
+    with opened(watch, serve(city.run, city.store, *CITY)) as board:
+        page = board.page
+        card = page.locator(".hj-card").first
+        key = card.get_attribute("data-key")
+        card.focus()
+        page.keyboard.press("Enter")
+        expect(board.drawer.locator(".hj-case-head")).to_be_visible()
+        expect(page.get_by_role("button", name="关闭")).to_be_focused()
+        page.keyboard.press("Escape")
+        expect(board.drawer).to_be_hidden()
+        expect(page.locator(f'[data-key="{key}"]').first).to_be_focused()

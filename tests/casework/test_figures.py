@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from typing import Any
 
 import numpy as np
@@ -12,84 +11,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from huanjie_lib.casework.cases import Case, advance, allowed_events, cases_frame, replay
-from huanjie_lib.casework.events import EVENT_COLUMNS, Action, Actor
+from huanjie_lib.casework.cases import allowed_events, cases_frame, replay
+from huanjie_lib.casework.events import EVENT_COLUMNS
 from huanjie_lib.casework.figures import FEW, FIGURES, LoopFigures, deadlines, loop_figures
 from huanjie_lib.casework.workdays import Workdays
 from huanjie_lib.parameters import WorkCalendar
-from huanjie_lib.vocabulary import CaseEvent, CaseState, Role
+from huanjie_lib.vocabulary import CaseEvent, CaseState
+from tests.casework.courses import CITY, OTHER, TOWN, UNIT, Log
 
 WORKDAYS = Workdays(WorkCalendar())
-UNIT, OTHER = "990101101201", "990102001001"
-CITY = Actor("chen", "市换届办", Role.CITY)
-TOWN = Actor("yunxi", "云溪镇", Role.TOWNSHIP)
-FILE = {"digest": "ab" * 32, "name": "整改报告.pdf", "bytes": 10, "media_type": "application/pdf"}
 D = dt.date
 
 
-def opening(kind: str = "gate", unit: str = UNIT, cause: str = "c") -> dict[str, Any]:
-    return {
-        "unit_code": unit,
-        "unit_name": {UNIT: "上云村", OTHER: "河东社区"}[unit],
-        "township_code": unit[:9],
-        "township_name": {UNIT: "云溪镇", OTHER: "竹桥街道"}[unit],
-        "kind": kind,
-        "cause": cause,
-        "title": "准入条件不通过",
-        "reason": "",
-        "subject": "",
-        "restricted": False,
-        "run": "",
-    }
-
-
-PAYLOAD: dict[CaseEvent, dict[str, Any]] = {
-    CaseEvent.RECTIFY: {"note": "已补做", "evidence": [FILE], "amendments": []},
-    CaseEvent.SUBMIT: {"note": ""},
-    CaseEvent.RETURN: {"note": "材料不全"},
-    CaseEvent.CLOSE: {"note": ""},
-    CaseEvent.CANCEL: {"note": "误报"},
-}
-
-
-class Log:
-    """An event log written step by step; every step is a legal one."""
-
-    def __init__(self) -> None:
-        self.rows: list[dict[str, Any]] = []
-        self.cases: dict[str, Case] = {}
-
-    def put(self, case: str, event: CaseEvent, day: dt.date, **payload: Any) -> Log:
-        before = self.cases.get(case)
-        if event is CaseEvent.OPEN:
-            told = opening(**payload)
-        elif event in (CaseEvent.DISPATCH, CaseEvent.REOPEN):
-            told = {"note": "理由", **payload}
-        else:
-            told = PAYLOAD[event]
-        actor = TOWN if event in (CaseEvent.RECTIFY, CaseEvent.SUBMIT) else CITY
-        number = len(self.rows) + 1
-        version = 0 if before is None else before.version
-        action = Action(f"e{number}", case, event, actor, day, version, told)
-        self.cases[case] = advance(before, action)
-        row = dict.fromkeys(EVENT_COLUMNS, "") | {"sequence": number, "event_id": f"e{number}"}
-        row |= {"case_id": case, "version": version + 1, "event": event.value, "actor": actor.account}
-        row |= {"office": actor.office, "role": actor.role.value, "happened_on": day}
-        self.rows.append(row | {"payload": json.dumps(told)})
-        return self
-
-    @property
-    def events(self) -> pd.DataFrame:
-        frame = pd.DataFrame(self.rows, columns=list(EVENT_COLUMNS))
-        return frame.assign(happened_on=pd.to_datetime(frame["happened_on"]))
-
-    def figures(self, as_of: dt.date, **options: Any) -> LoopFigures:
-        frame = cases_frame(self.cases)
-        return loop_figures(frame, self.events, as_of, WORKDAYS, **{"due_soon": 3, **options})
+def figures(log: Log, as_of: dt.date, **options: Any) -> LoopFigures:
+    return loop_figures(cases_frame(log.cases), log.events, as_of, WORKDAYS, **{"due_soon": 3, **options})
 
 
 def whole(log: Log, as_of: dt.date) -> dict[str, Any]:
-    return dict(log.figures(as_of).table.iloc[0])
+    return dict(figures(log, as_of).table.iloc[0])
 
 
 def rectified(log: Log, case: str, days: tuple[dt.date, ...], due: dt.date, **what: Any) -> Log:
@@ -138,7 +77,7 @@ def test_time_closed_is_not_time_taken_and_a_reopening_counts_once() -> None:
     assert told["oldest_open"] == 9 + 2  # until the closure, and Monday to Wednesday since
     log.put("a", CaseEvent.RECTIFY, D(2026, 11, 26)).put("a", CaseEvent.SUBMIT, D(2026, 11, 26))
     log.put("a", CaseEvent.CLOSE, D(2026, 11, 27))
-    after = log.figures(D(2026, 11, 30))
+    after = figures(log, D(2026, 11, 30))
     mine = after.cases.set_index("case_id").loc["a"]
     assert (mine["cycle_days"], mine["closures"], mine["reopened"], mine["on_time"]) == (9 + 4, 2, 1, True)
 
@@ -152,12 +91,12 @@ def test_late_open_undecided_and_dateless_cases_are_never_on_time() -> None:
     log.put("false", CaseEvent.OPEN, D(2026, 11, 2), cause="false").put(
         "false", CaseEvent.CANCEL, D(2026, 11, 3)
     )
-    told = log.figures(D(2026, 11, 20))  # the last day of "open": not decided yet
+    told = figures(log, D(2026, 11, 20))  # the last day of "open": not decided yet
     decided = told.cases.set_index("case_id")["on_time"]
     assert decided.dropna().to_dict() == {"kept": True, "late": False}
     assert told.table.loc[0, "on_time_share"] == 0.5
     assert told.table.loc[0, ["undated", "cancelled", "open"]].tolist() == [1, 1, 2]
-    past = log.figures(D(2026, 11, 23))
+    past = figures(log, D(2026, 11, 23))
     assert past.table.loc[0, ["decided", "on_time", "overdue"]].tolist() == [3, 1, 1]
 
 
@@ -178,7 +117,7 @@ def test_a_clock_set_back_two_days_confuses_nothing() -> None:
     log.put("a", CaseEvent.RECTIFY, D(2026, 11, 2)).put("a", CaseEvent.SUBMIT, D(2026, 11, 2))
     log.put("a", CaseEvent.CLOSE, D(2026, 11, 3))
     assert whole(log, D(2026, 11, 3))["alert"] == 1  # nothing overtakes the dispatch
-    told = log.figures(D(2026, 11, 4))
+    told = figures(log, D(2026, 11, 4))
     row = told.cases.iloc[0]
     assert row["state"] == "closed"
     assert [row[f"{s}_days"] for s in ("dispatch", "rectify", "review")] == [2, 0, 0]
@@ -201,7 +140,7 @@ def test_order_of_rows_is_nothing_and_later_events_are_left_out() -> None:
 def test_by_kind_and_township_and_for_a_part_of_the_cases() -> None:
     log = rectified(Log(), "a", WEEK, D(2026, 11, 20))
     log = rectified(log, "b", WEEK, D(2026, 11, 20), unit=OTHER, kind="plan")
-    told = log.figures(D(2026, 11, 30))
+    told = figures(log, D(2026, 11, 30))
     table = told.table.set_index(["scope", "label"])
     assert list(told.table) == list(FIGURES)
     assert table.loc[("kind", "红色村缺预案"), "cases"] == 1
@@ -219,7 +158,7 @@ def test_few_cases_are_marked() -> None:
     log = Log()
     for n in range(FEW):
         rectified(log, f"c{n}", WEEK, D(2026, 11, 20))
-    table = log.figures(D(2026, 11, 30)).table.set_index("label")
+    table = figures(log, D(2026, 11, 30)).table.set_index("label")
     assert not table.loc["全部", "few"]
     assert table.loc["等级变化", "few"]
 
@@ -286,7 +225,7 @@ def test_a_unit_is_told_how_its_cases_go() -> None:
     log = rectified(Log(), "a", WEEK, D(2026, 11, 20))
     log.put("b", CaseEvent.OPEN, WEEK[0], cause="b")
     log.put("b", CaseEvent.DISPATCH, WEEK[1], owner="云溪镇", due_on="2026-11-20")
-    told = log.figures(D(2026, 11, 25), version="v")
+    told = figures(log, D(2026, 11, 25), version="v")
     assert told.explain(UNIT) == (
         "截至2026年11月25日，上云村共立案2件：已派单1件、已销号1件；逾期1件，最久的逾期3个工作日；"
         "销号的从预警到销号用了9个工作日，其中1件按期。"
@@ -316,7 +255,7 @@ def test_states_are_those_of_the_cases_whatever_happens(data: st.DataObject) -> 
             if event is CaseEvent.DISPATCH:
                 told["owner"] = data.draw(st.sampled_from(["云溪镇", "竹桥街道"]))
             log.put(case, event, day, **told)
-    told_of = log.figures(D(2027, 2, 1)).cases.set_index("case_id")
+    told_of = figures(log, D(2027, 2, 1)).cases.set_index("case_id")
     for case, state in replay(log.events).items():
         row = told_of.loc[case]
         assert row["state"] == state.state.value

@@ -18,7 +18,7 @@ from openpyxl.workbook import Workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
 from huanjie_lib.errors import UsageError
-from huanjie_lib.exports import workbook as module
+from huanjie_lib.exports import book as book_module
 from huanjie_lib.exports.workbook import SHEETS, workbook
 from huanjie_lib.store.run_folder import Run
 from huanjie_lib.views import tables
@@ -261,7 +261,7 @@ def test_nobody_admitted_is_said(small_run: Run) -> None:
 
 
 def test_more_rows_than_a_sheet_holds_are_refused(small_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_ROWS", 100)
+    monkeypatch.setattr(book_module, "_ROWS", 100)
     with pytest.raises(UsageError, match="扣分明细") as caught:
         workbook(small_run)
     assert "按县区分别" in caught.value.faults[0].remedy

@@ -310,9 +310,10 @@ def village_plans(
         Tables of a run.
     ledgers
         Some of ``conflict_units`` and ``disputes`` (the conflict ledger), ``audit_problems`` (the audit
-        ledger) and ``cases`` (:func:`~huanjie_lib.casework.cases.cases_frame`). What is not handed in is told
-        to be unknown. Owner and deadline of a problem or an incident are those of its open case, else those
-        of the ledger. Restricted cases stay out.
+        ledger), ``alerts`` (those of the run) and ``cases``
+        (:func:`~huanjie_lib.casework.cases.cases_frame`). What is not handed in is told to be unknown. Owner
+        and deadline of a problem or an incident are those of its open case, else of the ledger, else those
+        that the alert proposes. Restricted cases and alerts stay out.
     unit_codes
         Units; the red ones when omitted.
 
@@ -359,12 +360,21 @@ class _Maker:
         self.workdays = Workdays(pack.calendar if pack is not None else WorkCalendar())
         self.deadlines: dict[int, Deadline] = {}
         self.rows = {name: _by_unit(getattr(run, name), wanted) for name in _RUN_TABLES}
-        self.ledgers = {name: _by_unit(ledgers[name], wanted) for name in _LEDGERS if name in ledgers}
+        open_to_all = {name: _told(ledgers[name]) for name in _LEDGERS if name in ledgers}
+        self.ledgers = {name: _by_unit(frame, wanted) for name, frame in open_to_all.items()}
+        self.cases, self.alerts = (
+            {
+                row["subject"]: row
+                for rows in self.ledgers.get(name, {}).values()
+                for row in rows
+                if row["subject"]
+            }
+            for name in ("cases", "alerts")
+        )
 
     def plan(self, code: str) -> VillagePlan:
         unit, standing = self.rows["units"][code][0], self.rows["index"][code][0]
         state = _first(self._ledger("conflict_units", code))
-        cases = self._cases(code)
         duties, conditions, steps = _duties(state), self._conditions(code), self._steps(code)
         return VillagePlan(
             unit_code=code,
@@ -380,9 +390,9 @@ class _Maker:
             to_verify=bool(standing["to_verify"]),
             reasons=self._reasons(code),
             conditions=conditions,
-            problems=self._problems(code, cases),
-            disputes=self._disputes(code, cases, state),
-            cases=self._others(cases),
+            problems=self._problems(code),
+            disputes=self._disputes(code, state),
+            cases=self._others(code),
             standing=() if state is None else (disputes_text(state), talks_text(state), leavers_text(state)),
             steps=steps,
             outlook=self._outlook(code),
@@ -424,35 +434,36 @@ class _Maker:
 
     # --- matters ---
 
-    def _cases(self, code: str) -> _Rows | None:
-        rows = self._ledger("cases", code)
-        if rows is None:
-            return None
-        return [row for row in rows if row["state"] not in _ENDED and not row["restricted"]]
+    def _matter(self, row: _Row, subject: str, *, what: str, since: Any, note: str) -> Matter:
+        """Return an open matter.
 
-    def _matter(self, row: _Row, case: _Row | None, *, what: str, since: Any, note: str) -> Matter:
-        """Return an open matter; its case, where it has one, says who answers for it and until when."""
-        answers = row if case is None else case
-        due = _date(answers.get("due_on"))
-        state = "" if case is None else CaseState.lookup()[case["state"]].label
+        Who answers for it and until when is what its case says, else the row, else the run's alert; where the
+        alert alone says it, nobody has been charged yet.
+        """
+        case, alert = self.cases.get(subject), self.alerts.get(subject)
+        told = [source for source in (case, row, alert) if source is not None]
+        owner = next((text for text in (_text(one.get("owner")) for one in told) if text), "")
+        due = next((day for day in (_date(one.get("due_on")) for one in told) if day), None)
+        state = "" if case is None else _state_of(case)
+        if case is None and alert is not None and not _text(row.get("owner")):
+            state = "未派单"
         return Matter(
             what=what,
             since=_date(since),
             note="，".join(part for part in (note, state) if part),
-            owner=_text(answers.get("owner")),
+            owner=owner,
             due_on=due,
             overdue=due is not None and due < self.as_of and self.workdays.due(due).date < self.as_of,
         )
 
-    def _problems(self, code: str, cases: _Rows | None) -> tuple[Matter, ...] | None:
+    def _problems(self, code: str) -> tuple[Matter, ...] | None:
         rows = self._ledger("audit_problems", code)
         if rows is None:
             return None
-        case_of = {row["subject"]: row for row in cases or []}
         return _in_order(
             self._matter(
                 row,
-                case_of.get(f"audit_problems/{row['problem_id']}"),
+                f"audit_problems/{row['problem_id']}",
                 what=f"{_text(row['item']) or '事项未注明'}（{_text(row['severity']) or '等级未注明'}）",
                 since=row["found_on"],
                 note=f"已{(self.as_of - pd.Timestamp(row['found_on']).date()).days}天"
@@ -462,15 +473,14 @@ class _Maker:
             if row["is_open"]
         )
 
-    def _disputes(self, code: str, cases: _Rows | None, state: _Row | None) -> tuple[Matter, ...] | None:
+    def _disputes(self, code: str, state: _Row | None) -> tuple[Matter, ...] | None:
         rows = self._ledger("disputes", code)
         if rows is None or (state is not None and pd.isna(state["disputes_open"])):
             return None
-        case_of = {row["subject"]: row for row in cases or []}
         return _in_order(
             self._matter(
                 row,
-                case_of.get(row["subject"]),
+                row["subject"],
                 what=row["category"] + ("（群体性）" if _text(row["is_group"]) == "True" else ""),
                 since=row["opened_on"],
                 note=f"已{row['days']}天" + (f"，缺{row['lacking']}" if row["lacking"] else ""),
@@ -479,12 +489,13 @@ class _Maker:
             if row["open"]
         )
 
-    def _others(self, cases: _Rows | None) -> tuple[Matter, ...] | None:
-        if cases is None:
+    def _others(self, code: str) -> tuple[Matter, ...] | None:
+        rows = self._ledger("cases", code)
+        if rows is None:
             return None
         return _in_order(
-            self._matter(row, row, what=_text(row["title"]), since=row["opened_on"], note="")
-            for row in cases
+            self._matter(row, "", what=_text(row["title"]), since=row["opened_on"], note=_state_of(row))
+            for row in rows
             if row["kind"] not in _IN_LEDGERS
         )
 
@@ -564,7 +575,21 @@ class _Maker:
 
 
 _RUN_TABLES: Final = ("index", "units", "indicators", "gates", "remedies", "remedy_steps")
-_LEDGERS: Final = ("conflict_units", "disputes", "audit_problems", "cases")
+_LEDGERS: Final = ("conflict_units", "disputes", "audit_problems", "cases", "alerts")
+
+
+def _told(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that may be told: open where they have a state, and not restricted."""
+    kept = pd.Series(True, index=frame.index)
+    if "state" in frame:
+        kept &= ~frame["state"].isin(_ENDED)
+    if "restricted" in frame:
+        kept &= ~frame["restricted"].astype("bool")
+    return frame[kept]
+
+
+def _state_of(case: _Row) -> str:
+    return CaseState.lookup()[case["state"]].label
 
 
 def _by_unit(frame: pd.DataFrame, wanted: Collection[str]) -> dict[str, _Rows]:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from docx.text.paragraph import Paragraph
     from docx.text.run import Run
 
-__all__ = ["TEXT_WIDTH_MM", "OfficialDocument", "file_name", "numeral"]
+__all__ = ["HEADING_FONT", "TEXT_FONT", "TEXT_WIDTH_MM", "OfficialDocument", "file_name", "numeral"]
 
 TEXT_WIDTH_MM: Final = 156
 """Width between the margins."""

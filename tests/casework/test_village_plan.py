@@ -105,11 +105,22 @@ def ledgers(small_run: Run) -> dict[str, pd.DataFrame]:
             ]
         )
     )
+    alerts = pd.DataFrame(
+        {
+            "unit_code": RED,
+            "kind": ["dispute", "signal"],
+            "subject": ["disputes/d2", "disputes/d1"],
+            "owner": ["石桥镇", "不该出现"],
+            "due_on": dates("2026-12-11", "2026-11-01"),
+            "restricted": [False, True],
+        }
+    )
     return {
         "conflict_units": ledger.units,
         "disputes": ledger.disputes,
         "audit_problems": problems,
         "cases": cases,
+        "alerts": alerts,
     }
 
 
@@ -150,16 +161,17 @@ def test_matters_come_overdue_first_with_owner_and_deadline(plan: VillagePlan) -
     assert plan.problems is not None
     told = [(m.what, m.owner, m.due_on, m.overdue, m.note) for m in plan.problems]
     assert told == [
+        # its case names the owner and no deadline yet: that of the ledger holds
+        ("债权债务（一般）", "县审计局", dt.date(2026, 10, 24), True, "已122天，预警"),
         ("资产处置（重大）", "石桥镇农经站", dt.date(2026, 12, 1), False, "已152天"),
-        # its case has not been dispatched with a deadline, and goes before the ledger
-        ("债权债务（一般）", "县审计局", None, False, "已122天，预警"),
         ("财务收支（一般）", "", None, False, "已91天，报完成但没有证据"),
     ]
     assert plan.disputes is not None
     told = [(m.what, m.owner, m.due_on, m.overdue, m.note) for m in plan.disputes]
     assert told == [
         ("征地拆迁（群体性）", "石桥镇综治办", dt.date(2026, 11, 20), False, "已122天，已派单"),
-        ("财务纠纷", "", None, False, "已30天，缺包干领导、稳控预案"),
+        # its case was cancelled; the alert proposes who and until when
+        ("财务纠纷", "石桥镇", dt.date(2026, 12, 11), False, "已30天，缺包干领导、稳控预案，未派单"),
     ]
     assert plan.cases is not None
     (other,) = plan.cases
@@ -200,6 +212,7 @@ def test_duties_and_what_lacks(plan: VillagePlan) -> None:
 
 def test_nothing_restricted_goes_in(small_run: Run, plan: VillagePlan) -> None:
     assert "委托投票" not in str(plan)
+    assert "不该出现" not in str(plan)
     indicators = small_run.indicators.copy()
     leads = (indicators["indicator"] == "leads_rate") & (indicators["unit_code"] == RED)
     indicators.loc[leads, ["points", "source_table"]] = [99.0, "leads"]

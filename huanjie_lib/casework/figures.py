@@ -20,9 +20,9 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Self
 
 import numpy as np
 import pandas as pd
@@ -151,10 +151,10 @@ class LoopFigures:
         ``all``, ``kind`` or ``township``; medians in working days, NaN where no case is closed; shares NaN
         where there is nothing to share; ``few`` where fewer than :data:`FEW` cases are closed.
     cases
-        One row per case opened by the date: case_id, unit_code, unit_name, kind, township_code, state,
-        due_on, standing, workdays_left; dispatch_days, rectify_days, review_days, cycle_days (so far where
-        open); on_time and on_time_first (against the first deadline of the round), missing while undecided;
-        closures, reopened, reviews, returned, postponed.
+        One row per case opened by the date: case_id, unit_code, unit_name, kind, township_code,
+        township_name, state, due_on, standing, workdays_left; dispatch_days, rectify_days, review_days,
+        cycle_days (so far where open); on_time and on_time_first (against the first deadline of the round),
+        missing while undecided; closures, reopened, reviews, returned, postponed.
     as_of
         The date.
     version
@@ -180,6 +180,11 @@ class LoopFigures:
     def to_frame(self) -> pd.DataFrame:
         """Return a copy of the figures."""
         return self.table.copy()
+
+    def only(self, case_ids: Collection[str]) -> Self:
+        """Return the figures of some of the cases."""
+        mine = self.cases[self.cases["case_id"].isin(list(case_ids))].reset_index(drop=True)
+        return replace(self, table=_table(mine), cases=mine)
 
     def explain(self, unit_code: str) -> str:
         """Return in Chinese how the cases of a unit go.
@@ -249,31 +254,24 @@ def loop_figures(
     """
     courses = _courses(cases, events, as_of)
     frame = _case_frame(cases, courses, as_of, workdays, due_soon)
+    return LoopFigures(_table(frame), frame, as_of, version, provisional=not workdays.is_settled(as_of))
+
+
+def _table(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the figures of all cases, of each kind and of each township among them."""
+    named = frame.drop_duplicates("township_code", keep="last").sort_values("township_code")
+    townships = dict(zip(named["township_code"], named["township_name"], strict=True))
     scopes = [
         ("all", pd.Series("", index=frame.index), {"": "全部"}),
         ("kind", frame["kind"], CaseKind.labels()),
+        ("township", frame["township_code"], townships),
     ]
-    names = dict(zip(cases["township_code"], cases["township_name"], strict=True))
-    scopes.append(("township", frame["township_code"], names))
     rows = [
-        {"scope": scope, "code": code, "label": labels[code], **_figures(frame[codes == code])}
+        {"scope": scope, "code": code, "label": label, **_figures(frame[codes == code])}
         for scope, codes, labels in scopes
-        for code in labels
-        if scope != "township" or (codes == code).any()
+        for code, label in labels.items()
     ]
-    table = pd.DataFrame(rows, columns=list(FIGURES))
-    table = table.astype({"scope": "str", "code": "str", "label": "str"})
-    order = {"all": 0, "kind": 1, "township": 2}
-    townships = table["code"].where(table["scope"] == "township", "")
-    table = table.assign(_scope=table["scope"].map(order), _code=townships)
-    table = table.sort_values(["_scope", "_code"], kind="stable", ignore_index=True)
-    return LoopFigures(
-        table=table[list(FIGURES)],
-        cases=frame,
-        as_of=as_of,
-        version=version,
-        provisional=not workdays.is_settled(as_of),
-    )
+    return pd.DataFrame(rows, columns=list(FIGURES)).astype({"scope": "str", "code": "str", "label": "str"})
 
 
 @dataclass
@@ -351,7 +349,7 @@ def _courses(cases: pd.DataFrame, events: pd.DataFrame, as_of: dt.date) -> dict[
 def _case_frame(
     cases: pd.DataFrame, courses: Mapping[str, _Course], as_of: dt.date, workdays: Workdays, due_soon: int
 ) -> pd.DataFrame:
-    names = ["case_id", "unit_code", "unit_name", "kind", "township_code"]
+    names = ["case_id", "unit_code", "unit_name", "kind", "township_code", "township_name"]
     frame = cases.loc[cases["case_id"].isin(list(courses)), names].sort_values("case_id", ignore_index=True)
     mine = [courses[case] for case in frame["case_id"]]
     for course in mine:

@@ -316,16 +316,6 @@ class CaseFile:
         """Changes of fact proposed since the case was opened or last reopened."""
         return [change for told in self._rectified for change in told["amendments"]]
 
-    @cached_property
-    def evidence(self) -> dict[str, dict[str, Any]]:
-        """Every evidence file that the case has ever had, by digest."""
-        return {
-            file["digest"]: file
-            for event, payload in zip(self.events["event"], self.events["payload"], strict=True)
-            if event == CaseEvent.RECTIFY.value
-            for file in json.loads(payload)["evidence"]
-        }
-
 
 def rows_of(case: Case, rectifiable: pd.DataFrame) -> list[dict[str, Any]]:
     """Return what of the records a case may put right, as the page asks for it.

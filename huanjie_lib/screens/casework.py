@@ -9,7 +9,6 @@ a wish to see something: what it may see follows from the account that the serve
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import json
 import logging
 import os
@@ -30,7 +29,7 @@ from huanjie_lib.casework.events import Actor, Head
 from huanjie_lib.casework.figures import LoopFigures, loop_figures
 from huanjie_lib.casework.workdays import PROVISIONAL, Workdays
 from huanjie_lib.contracts import TABLES
-from huanjie_lib.errors import Fault, LedgerError, UsageError
+from huanjie_lib.errors import Fault, UsageError
 from huanjie_lib.parameters import UNIT_OFFICE, CaseworkPack
 from huanjie_lib.screens import sheets
 from huanjie_lib.screens.board import (
@@ -244,29 +243,6 @@ class CaseworkModel(RunModel):
         with self._ledger.snapshot() as moment:
             case = moment.case(self.case)
             return CaseFile(case, moment.events(self.case), moment.unit_history(case.unit_code))
-
-    def evidence(self, digest: str) -> tuple[str, str, bytes]:
-        """Return name, media type and bytes of a file of the open case.
-
-        Raises
-        ------
-        traitlets.TraitError
-            If the open case has no such file.
-        LedgerError
-            If the file is not what was recorded, or no folder of files is known here.
-        """
-        file = self.file()
-        if file is None or digest not in file.evidence:
-            raise traitlets.TraitError("no such file in this case")
-        told = file.evidence[digest]
-        with self._ledger.evidence.open(digest) as stream:
-            content = stream.read()
-        if hashlib.sha256(content).hexdigest() != digest:
-            fault = Fault(
-                str(told["name"]), "与登记的摘要不同", "登记时的文件", "用 huanjie check --ledger 核验台账"
-            )
-            raise LedgerError("佐证材料被改动或损坏", [fault])
-        return str(told["name"]), str(told["media_type"]), content
 
     def task(self, file: CaseFile) -> dict[str, Any]:
         """Return what may be done with a case, as the page draws it."""
@@ -640,7 +616,6 @@ class CaseworkView:
             "written": lambda _: self.refresh(),
             "export": lambda _: self._export(),
             "plan": self._plan,
-            "evidence": lambda v: self._desk.save(*model.evidence(v)),
         }
         with guarded(self._case if model.case else self._work):
             try:
@@ -746,7 +721,9 @@ class CaseworkView:
         )
 
     def _history_html(self, file: CaseFile) -> Markup:
-        return render("casework_history.html.j2", timeline=timeline(file.events), **WORDS)
+        return render(
+            "casework_history.html.j2", case_id=file.case.case_id, timeline=timeline(file.events), **WORDS
+        )
 
     def _preview_html(self) -> Markup:
         css = "".join(path.read_text(encoding="utf-8") for path in (STYLE, CASEWORK_STYLE))

@@ -85,9 +85,31 @@ class Form:
 
 
 def sheet_of(
-    name: str, title: str, frame: pd.DataFrame, form: Form, *, nothing: str, note: str = ""
+    name: str,
+    title: str,
+    frame: pd.DataFrame,
+    form: Form,
+    *,
+    nothing: str,
+    note: str = "",
+    total: int | None = None,
 ) -> Sheet:
     """Return the first rows of a frame as words; a missing value is a dash.
+
+    Parameters
+    ----------
+    name, title
+        What the sheet is called in the page, and its heading.
+    frame
+        Rows in order.
+    form
+        Which columns, and how.
+    nothing
+        What is said when there is no row.
+    note
+        What is said beside the heading, before the number of rows.
+    total
+        Number of rows where ``frame`` is only the first of them.
 
     Examples
     --------
@@ -97,9 +119,10 @@ def sheet_of(
     ['上云村', '50.0%', '—']
     """
     shown = frame.head(MOST_ROWS)
-    total = f"共 {count_text(len(frame))} 行"
-    if len(frame) > len(shown):
-        total += f"，先列需要办理的 {len(shown)} 行，全部见导出的台账"
+    rows_in_all = len(frame) if total is None else total
+    told = f"共 {count_text(rows_in_all)} 行"
+    if rows_in_all > len(shown):
+        told += f"，先列需要办理的 {len(shown)} 行，全部见导出的台账"
     figures = {
         column
         for column in form.labels
@@ -111,7 +134,7 @@ def sheet_of(
         for record in shown.to_dict("records")
     )
     return Sheet(
-        name, title, "，".join(filter(None, (note, total if len(frame) else ""))), columns, rows, nothing
+        name, title, "，".join(filter(None, (note, told if len(frame) else ""))), columns, rows, nothing
     )
 
 
@@ -167,8 +190,8 @@ def urgent_sheet(book: CaseBook, choice: Choice) -> Sheet:
     )
     texts = dict(zip(frame["standing_text"], frame["standing"], strict=True))
     form = Form(_CASES.labels, _CASES.words, {"standing_text": texts}, _CASES.opens)
-    note = "" if len(cases) <= MOST_ROWS else f"共 {count_text(len(cases))} 件，逾期最久的在前"
-    return sheet_of("due", "逾期与将到期", frame, form, nothing="没有逾期或将到期的案件。", note=note)
+    nothing = "没有逾期或将到期的案件。"
+    return sheet_of("due", "逾期与将到期", frame, form, nothing=nothing, total=len(cases), note="最久的在前")
 
 
 def scoped(ledgers: Mapping[str, pd.DataFrame], units: pd.DataFrame, actor: Actor) -> dict[str, pd.DataFrame]:

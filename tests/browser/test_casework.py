@@ -228,7 +228,7 @@ def test_a_problem_put_right_moves_the_index_and_the_screen_says_why(
         # The city's page has not been touched: it looks again by itself.
         expect(board.state()).to_have_text(CaseState.REVIEWING.label, timeout=LOOK_MS)
         with board.page.expect_download() as download:
-            board.drawer.get_by_role("button", name="整改照片.jpg").click()
+            board.drawer.get_by_role("link", name="整改照片.jpg").click()
         assert download.value.path().read_bytes() == photo.read_bytes()
         board.confirm(board.choose("销号"), "销号")
         expect(board.drawer.locator(".hj-moved")).to_contain_text("将在下一次评估中计入")

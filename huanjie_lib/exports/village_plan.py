@@ -184,7 +184,7 @@ def _table(
             ]
             for number, matter in enumerate(matters, start=1)
         ],
-        widths=[11, 33, 27, 32, 26, 27],
+        widths=[11, 28, 27, 40, 23, 27],
         centred=(0, 2, 4, 5),
     )
 

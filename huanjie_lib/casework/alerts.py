@@ -71,6 +71,7 @@ COLUMNS: Final = (
     "reason",
     "owner",
     "due_on",
+    "rule_due_on",
     "provisional",
     "subject",
     "restricted",
@@ -100,14 +101,13 @@ class Alerts:
     ----------
     frame
         One row per alert, by unit code, kind and cause; columns :data:`COLUMNS`. ``owner`` and ``due_on`` are
-        suggestions for whoever dispatches the case; ``provisional`` says that the holiday arrangement on the
-        way to the deadline is not known yet. A ``restricted`` alert is for those who may see signals.
+        suggestions for whoever dispatches the case, those of a ledger before those of the pack
+        (``rule_due_on``); ``provisional`` says that the holiday arrangement on the way to ``due_on`` is not
+        known yet. A ``restricted`` alert is for those who may see signals.
     left_out
         What opens no case, and why: kind, item, label, units (how many), why.
     names
         Name of each unit that was looked at, by code.
-    deadlines
-        Suggested deadline of each kind of case from the date on.
     as_of
         Date of the run.
     version
@@ -117,7 +117,6 @@ class Alerts:
     frame: pd.DataFrame
     left_out: pd.DataFrame
     names: Mapping[str, str]
-    deadlines: Mapping[CaseKind, Deadline]
     as_of: dt.date
     version: str
 
@@ -279,20 +278,19 @@ def find_alerts(
         CaseKind.PROBLEM: lambda _: _problems(at),
         CaseKind.DISPUTE: lambda _: _disputes(at),
     }
-    deadlines: dict[CaseKind, Deadline] = {}
     rows = []
     for kind, make in makers.items():
         rule = None if pack is None else next((rule for rule in pack.rules if rule.kind is kind), None)
         if pack is None or rule is None:
             left.append((kind.value, "", kind.label, 0, "参数包没有规定这类案件怎样办理"))
             continue
-        deadlines[kind] = Workdays(pack.calendar).add(as_of, rule.due_workdays)
+        deadline = Workdays(pack.calendar).add(as_of, rule.due_workdays)
         adrift = 0
         for one in make(pack):
             if isinstance(one, tuple):
                 left.append(one)
             elif one.unit_code in names:
-                rows.append(_row(one, kind, rule, deadlines[kind], names[one.unit_code]))
+                rows.append(_row(one, kind, rule, deadline, names[one.unit_code]))
             else:
                 adrift += 1
         if adrift:
@@ -302,7 +300,6 @@ def find_alerts(
         frame=_frame(rows),
         left_out=pd.DataFrame(left, columns=list(_LEFT_OUT)).astype(types),
         names={code: name["unit_name"] for code, name in names.items()},
-        deadlines=deadlines,
         as_of=as_of,
         version=parameters.version,
     )
@@ -340,6 +337,7 @@ def _row(
         "reason": one.reason,
         "owner": one.owner or office,
         "due_on": one.due_on or deadline.date,
+        "rule_due_on": deadline.date,
         "provisional": one.due_on is None and deadline.provisional,
         "subject": one.subject,
         "restricted": one.restricted,
@@ -349,10 +347,12 @@ def _row(
 def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
     order = {kind.value: place for place, kind in enumerate(CaseKind)}
     flags = ("provisional", "restricted")
-    types = {name: "bool" if name in flags else "str" for name in COLUMNS if name != "due_on"}
+    days = ("due_on", "rule_due_on")
+    types = {name: "bool" if name in flags else "str" for name in COLUMNS if name not in days}
     rows = sorted(rows, key=lambda row: (row["unit_code"], order[row["kind"]], row["cause"]))
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
-    return frame.assign(due_on=pd.to_datetime(frame["due_on"]).astype("datetime64[us]")).astype(types)
+    dates = {name: pd.to_datetime(frame[name]).astype("datetime64[us]") for name in days}
+    return frame.assign(**dates).astype(types)
 
 
 def _levels(
@@ -579,7 +579,7 @@ def _day_text(day: int) -> str:
 
 
 def opening_actions(
-    alerts: Alerts,
+    alerts: pd.DataFrame,
     cases: pd.DataFrame,
     earlier: Sequence[tuple[str, frozenset[str]]],
     *,
@@ -603,7 +603,7 @@ def opening_actions(
     Parameters
     ----------
     alerts
-        Alerts of the run.
+        Alerts of the run: :attr:`Alerts.frame`, or as its folder keeps them, restricted ones included.
     cases
         All cases of the ledger, :data:`~huanjie_lib.casework.cases.CASE_COLUMNS`.
     earlier
@@ -621,7 +621,7 @@ def opening_actions(
     """
     last = _last_cases(cases)
     actions = []
-    for row in alerts.frame.to_dict("records"):
+    for row in alerts.to_dict("records"):
         cause = str(row["cause"])
         case, occurrence = last.get(cause, (None, 0))
         event = _answer(case, cause, earlier, as_of)
@@ -635,7 +635,7 @@ def opening_actions(
             number, version = str(case["case_id"]), int(case["version"])
             payload = {
                 "note": f"{date_text(as_of)}的评估仍有此预警：{row['reason']}",
-                "due_on": _fresh_due(row, alerts, as_of).isoformat(),
+                "due_on": _fresh_due(row, as_of).isoformat(),
             }
         event_id = hashlib.sha256(f"{run_id}\n{cause}\n{event.value}".encode()).hexdigest()[:32]
         actions.append(Action(event_id, number, event, actor, as_of, version, payload))
@@ -674,7 +674,7 @@ def _answer(
     return CaseEvent.REOPEN if all(cause in causes for causes in since) else CaseEvent.OPEN
 
 
-def _fresh_due(row: Mapping[Any, Any], alerts: Alerts, as_of: dt.date) -> dt.date:
-    """Return the deadline suggested, or a new one where the one of a ledger has passed."""
-    due: dt.date = pd.Timestamp(row["due_on"]).date()
-    return due if due >= as_of else alerts.deadlines[CaseKind.lookup()[row["kind"]]].date
+def _fresh_due(row: Mapping[Any, Any], as_of: dt.date) -> dt.date:
+    """Return the deadline suggested, or that of the pack where the one of a ledger has passed."""
+    suggested = pd.Timestamp(row["due_on"]).date()
+    return suggested if suggested >= as_of else pd.Timestamp(row["rule_due_on"]).date()

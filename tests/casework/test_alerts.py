@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -478,7 +479,7 @@ def red(as_of: dt.date) -> Alerts:
 def opened(
     run: str, as_of: dt.date, cases: pd.DataFrame, *earlier: tuple[str, frozenset[str]]
 ) -> list[Action]:
-    actions = opening_actions(red(as_of), cases, earlier, run_id=run, as_of=as_of, actor=SYSTEM)
+    actions = opening_actions(red(as_of).frame, cases, earlier, run_id=run, as_of=as_of, actor=SYSTEM)
     return [action for action in actions if action.payload.get("cause", CAUSE) == CAUSE]
 
 
@@ -491,7 +492,9 @@ def case_after(state: CaseState, closed_on: str = "", number: str = case_id(CAUS
 
 
 def test_publishing_opens_a_case_for_each_cause() -> None:
-    actions = opening_actions(red(AS_OF), cases_frame([]), [], run_id="run-1", as_of=AS_OF, actor=SYSTEM)
+    actions = opening_actions(
+        red(AS_OF).frame, cases_frame([]), [], run_id="run-1", as_of=AS_OF, actor=SYSTEM
+    )
     assert [a.payload["cause"] for a in actions] == [f"level:red@{VILLAGE}", CAUSE]
     cases = [advance(None, action) for action in actions]
     assert [case.state for case in cases] == [CaseState.ALERT] * 2
@@ -506,6 +509,19 @@ def test_publishing_twice_adds_nothing() -> None:
     other = opened("run-2", AS_OF, cases_frame([]))
     assert other[0].event_id != first[0].event_id
     assert other[0].case_id == first[0].case_id
+
+
+def test_alerts_kept_in_a_file_open_the_same_cases(tmp_path: Path) -> None:
+    alerts = look(index=RED, signals=signals((VILLAGE, "leads_burst", True)), audit_problems=[PROBLEM])
+    alerts.frame.to_parquet(tmp_path / "alerts.parquet")
+    kept = pd.read_parquet(tmp_path / "alerts.parquet")
+    pd.testing.assert_frame_equal(kept, alerts.frame)
+    one, other = (
+        opening_actions(frame, cases_frame([]), [], run_id="r", as_of=AS_OF, actor=SYSTEM)
+        for frame in (alerts.frame, kept)
+    )
+    assert one == other
+    assert [advance(None, action).restricted for action in other] == [False, True, False, False]
 
 
 NOVEMBER, DECEMBER = dt.date(2026, 11, 30), dt.date(2026, 12, 20)
@@ -566,10 +582,10 @@ def test_only_the_last_case_of_a_cause_decides() -> None:
 
 def test_a_reopened_problem_gets_a_deadline_that_has_not_passed() -> None:
     alerts = look(audit_problems=[PROBLEM | {"due_on": "2026-06-30"}])
-    (action,) = opening_actions(alerts, cases_frame([]), [], run_id="r", as_of=AS_OF, actor=CITY)
+    (action,) = opening_actions(alerts.frame, cases_frame([]), [], run_id="r", as_of=AS_OF, actor=CITY)
     assert alerts.frame["due_on"].item() == pd.Timestamp("2026-06-30")
     closed = replace(advance(None, action), state=CaseState.CLOSED, closed_on=AS_OF)
-    (again,) = opening_actions(alerts, cases_frame([closed]), [], run_id="s", as_of=AS_OF, actor=CITY)
+    (again,) = opening_actions(alerts.frame, cases_frame([closed]), [], run_id="s", as_of=AS_OF, actor=CITY)
     assert again.payload["due_on"] == "2026-12-11"
 
 

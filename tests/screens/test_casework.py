@@ -6,13 +6,17 @@ import datetime as dt
 import io
 import json
 import re
+import shutil
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from typing import Any
 
 import ipywidgets
+import nbclient
+import nbformat
 import openpyxl
 import pandas as pd
 import pytest
@@ -20,8 +24,12 @@ import sqlalchemy as sa
 import traitlets
 
 from huanjie_lib.casework.cases import CASE_COLUMNS
+from huanjie_lib.errors import UsageError
+from huanjie_lib.ledgers import LEDGER_TABLES
+from huanjie_lib.screens import open_casework
 from huanjie_lib.screens.board import OWN, PAGE
 from huanjie_lib.screens.casework import TABS, CaseworkModel, CaseworkView, Moved
+from huanjie_lib.screens.serve import ACTOR_VARIABLE, RUN_VARIABLE, STORE_VARIABLE, notebook_path
 from huanjie_lib.store import schema
 from huanjie_lib.store.ledger import open_ledger
 from huanjie_lib.store.run_folder import Run
@@ -398,6 +406,72 @@ class TestView:
         monkeypatch.undo()
         press(view, "filters", "tab", "board")
         assert "石桥村" in words(child(view, "work").html)
+
+
+@pytest.fixture
+def published(
+    loop: Loop,
+    small_run: Run,
+    ledgers: dict[str, pd.DataFrame],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Path:
+    """A run folder with ledgers but without those by person, and the environment that a server sets."""
+    assert small_run.path is not None
+    folder = tmp_path / "run"
+    shutil.copytree(small_run.path, folder)
+    (folder / "ledgers").mkdir(exist_ok=True)
+    for name in LEDGER_TABLES:
+        frame = ledgers.get(name, pd.DataFrame({"unit_code": pd.Series(dtype="str")}))
+        frame.to_parquet(folder / "ledgers" / f"{name}.parquet", index=False)
+    loop.dispatch(loop.open("C1", RED))
+    loop.open("C2", "990102001201")
+    scope = {"account": "zhao", "office": "石桥镇", "role": "township", "scope": ["990101102"]}
+    monkeypatch.setenv(STORE_VARIABLE, str(tmp_path / "store"))
+    monkeypatch.setenv(ACTOR_VARIABLE, json.dumps(scope))
+    monkeypatch.setenv(RUN_VARIABLE, str(folder))
+    return folder
+
+
+class TestDoor:
+    def test_the_notebook_shows_the_cases_of_the_account(self, published: Path) -> None:
+        del published
+        book = nbformat.read(notebook_path("casework"), as_version=4)
+        assert all(not cell.get("outputs") for cell in book.cells)
+        nbclient.NotebookClient(book, timeout=120, kernel_name="python3").execute()
+        (shown,) = book.cells[-1].outputs
+        assert "application/vnd.jupyter.widget-view+json" in shown["data"]
+        html = shown["data"]["text/html"]
+        assert "石桥村" in html
+        assert "沙洲村" not in html
+
+    @pytest.mark.parametrize("name", [STORE_VARIABLE, ACTOR_VARIABLE])
+    def test_what_is_not_named_is_told_with_the_remedy(
+        self, published: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    ) -> None:
+        monkeypatch.setenv(name, "")
+        assert "huanjie serve --app casework" in words(open_casework(published).html)
+
+    def test_a_role_that_may_see_more_needs_the_ledgers_by_person(
+        self, published: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        city = {"account": "chen", "office": "市换届办", "role": "city", "scope": []}
+        monkeypatch.setenv(ACTOR_VARIABLE, json.dumps(city))
+        assert "缺少 restricted/talks.parquet" in words(open_casework(published).html)
+
+    def test_a_ledger_that_is_not_there_is_told(
+        self, published: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        monkeypatch.setenv(STORE_VARIABLE, str(tmp_path / "gone"))
+        assert "hj-alert" in open_casework(published).html
+        assert not (tmp_path / "gone").exists()
+
+    def test_a_pack_without_rules_for_cases_is_refused(
+        self, loop: Loop, small_run: Run, ledgers: dict[str, pd.DataFrame]
+    ) -> None:
+        bare = replace(small_run, parameters=small_run.parameters.model_copy(update={"casework": None}))
+        with pytest.raises(UsageError, match="没有案件规则"):
+            CaseworkModel(bare, loop.ledger, actor=CITY, today=TODAY, ledgers=ledgers)
 
 
 def filled(folder: Path, run: Run, *, cases: int, events: int) -> None:

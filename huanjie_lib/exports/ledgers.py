@@ -518,7 +518,8 @@ def ledger_workbook(
     due
         Result of :func:`~huanjie_lib.casework.figures.deadlines`, by case_id.
     loop
-        Figures of the loop, of these cases; its date is the date of the case sheets.
+        Figures of the loop; its date is the date of the case sheets. Cases that are not shown are not
+        counted.
     ledgers
         Ledgers of the run by name: audit_units, audit_coverage, audit_items, audit_notices, audit_problems,
         handover, conflict_units, conflict_coverage, disputes; audit_members, talks, leavers. One that is
@@ -536,12 +537,9 @@ def ledger_workbook(
     ------
     UsageError
         If a sheet would be longer than a spreadsheet can hold.
-    ValueError
-        If the figures count cases that are not in the workbook.
     """
     seen = cases if restricted else cases[~cases["restricted"].astype("bool")]
-    if not set(loop.cases["case_id"]) <= set(seen["case_id"]):
-        raise ValueError("the figures count cases that the workbook does not show")
+    loop = loop.only(seen["case_id"])
     frames = dict(_case_frames(seen, events, due, loop)) | {
         name: _placed(frame, units) for name, frame in ledgers.items()
     }

@@ -152,6 +152,8 @@ def test_by_kind_and_township_and_for_a_part_of_the_cases() -> None:
     part = cases_frame([log.cases["b"]])
     mine = loop_figures(part, log.events, D(2026, 11, 30), WORKDAYS, due_soon=3)
     assert mine.table["cases"].iloc[0] == 1
+    pd.testing.assert_frame_equal(told.only(["b"]).table, mine.table)
+    assert repr(told.only([])).startswith("LoopFigures(cases=0")
 
 
 def test_few_cases_are_marked() -> None:

@@ -251,7 +251,7 @@ def test_options_of_a_wrong_kind_are_refused_where_they_stand(pack: Callable[...
                 indicator["measure"]["options"].update(months=0, electors_metric="nobody")
 
     def gates(data: dict[str, Any]) -> None:
-        data["gates"][3]["options"]["min_days"] = "五"
+        data["gates"][3]["options"].update(min_days="五", min_gap_days=-1)
         data["gates"][6]["options"]["departments"] = "纪委"
 
     text = refusal(pack(framework=framework, gates=gates))
@@ -259,6 +259,7 @@ def test_options_of_a_wrong_kind_are_refused_where_they_stand(pack: Callable[...
         "months：发现“0”",
         "electors_metric：发现“nobody”",
         "min_days：发现“五”",
+        "min_gap_days：发现“-1”；应为：不小于 0 的整数",
         "departments：发现“纪委”",
     ):
         assert said in text

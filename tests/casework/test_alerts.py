@@ -10,6 +10,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from huanjie_lib.casework.alerts import COLUMNS, Alerts, case_id, cause_key, find_alerts, opening_actions
 from huanjie_lib.casework.cases import Case, advance, cases_frame
@@ -587,6 +589,40 @@ def test_a_reopened_problem_gets_a_deadline_that_has_not_passed() -> None:
     closed = replace(advance(None, action), state=CaseState.CLOSED, closed_on=AS_OF)
     (again,) = opening_actions(alerts.frame, cases_frame([closed]), [], run_id="s", as_of=AS_OF, actor=CITY)
     assert again.payload["due_on"] == "2026-12-11"
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_no_cause_has_two_open_cases_and_none_is_forgotten(data: st.DataObject) -> None:
+    """Months of runs over three causes, whose cases are closed and cancelled between them in any way."""
+    template = red(AS_OF).frame.iloc[[0] * 3].assign(cause=["a", "b", "c"])
+    cases: dict[str, Case] = {}
+    earlier: list[tuple[str, frozenset[str]]] = []
+    for month in range(1, 7):
+        day = dt.date(2026, month, 28)
+        had = data.draw(st.sets(st.sampled_from("abc")))
+        frame = template[template["cause"].isin(had)]
+        actions = opening_actions(
+            frame, cases_frame(cases), earlier, run_id=f"r{month}", as_of=day, actor=SYSTEM
+        )
+        for action in actions:
+            cases[action.case_id] = advance(cases.get(action.case_id), action)
+        last = earlier[-1][1] if earlier else frozenset()
+        for cause in "abc":
+            mine = [case for case in cases.values() if case.cause == cause]
+            standing = [case for case in mine if case.is_open]
+            assert len(standing) <= 1
+            if cause in had and not standing:  # only a false alarm that never went away
+                assert cause in last
+                newest = max(mine, key=lambda case: int(case.case_id.rpartition("-")[2]))
+                assert newest.state is CaseState.CANCELLED
+        earlier.append((day.isoformat(), frozenset(had)))
+        for number, case in list(cases.items()):
+            if case.is_open:
+                ends = {"keep": case.state, "close": CaseState.CLOSED, "cancel": CaseState.CANCELLED}
+                state = ends[data.draw(st.sampled_from(sorted(ends)))]
+                closed_on = day + dt.timedelta(days=3) if state is CaseState.CLOSED else None
+                cases[number] = replace(case, state=state, closed_on=closed_on)
 
 
 def test_a_cause_is_told_by_what_it_is_about() -> None:

@@ -87,7 +87,7 @@ class Desk {
 
     // Whether anything has been typed for this case that has not been taken.
     typed() {
-        return [...this.drafts.keys()].some((key) => key.startsWith(`${this.task.case}/`));
+        return [...this.drafts].some(([key, { touched }]) => touched && key.startsWith(`${this.task.case}/`));
     }
 
     draw() {
@@ -141,6 +141,7 @@ class Desk {
     async attach(files) {
         const { draft, task } = this;
         draft.refused = [];
+        draft.touched = true;
         for (const file of files) {
             if (!file.size) draft.refused.push(`“${file.name}”是空文件，没有上传。`);
             else if (!task.endings.includes(endingOf(file))) draft.refused.push(`“${file.name}”不是可以上传的文件类型。`);

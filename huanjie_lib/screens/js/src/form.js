@@ -12,6 +12,7 @@ export class Draft {
         this.refused = []; // sentences about files that have not
         this.uploading = 0;
         this.rows = form.rows.map(() => ({}));
+        this.touched = false; // whether anything has been typed or attached
         this.sent = null; // the action that may or may not have arrived
         this.busy = false;
         this.fault = null;
@@ -42,9 +43,8 @@ export class Draft {
     payload(form) {
         const payload = {};
         for (const { name } of form.fields) payload[name] = this.values[name].trim();
-        if (form.evidence) payload.evidence = this.evidence;
-        if (form.amends) payload.amendments = this.amendments(form);
-        return payload;
+        if (!form.evidence) return payload;
+        return { ...payload, evidence: this.evidence, amendments: this.amendments(form) };
     }
 
     amendments(form) {
@@ -94,6 +94,7 @@ export function formOf(form, task, draft, act) {
         control.disabled = draft.busy;
         control.addEventListener('input', () => {
             take(control.value);
+            draft.touched = true;
             refresh();
         });
         return control;

@@ -1,6 +1,7 @@
 // The way to the writer: same-origin requests, repeated with the same event id until it is known what became of them.
 
 const PAUSES = [800, 2500]; // ms before the second and the third attempt
+const AGAIN = new Set(['busy', 'network']); // answers after which the same may be asked again
 const UNSTATED = 'application/octet-stream';
 
 export const NO_NETWORK = {
@@ -26,7 +27,7 @@ async function persist(attempt) {
     let reply = null;
     for (const pause of [...PAUSES, null]) {
         reply = await attempt();
-        if (reply && reply.code !== 'busy') return reply;
+        if (reply && !AGAIN.has(reply.code)) return reply;
         if (pause !== null) await new Promise((done) => setTimeout(done, pause));
     }
     return reply ?? NO_NETWORK;

@@ -544,7 +544,7 @@ def _insert(
     """Write an event, its derived row and its evidence into SQLite, under the lock; return its links."""
     c = schema.cases.c
     other = connection.scalar(
-        sa.select(c.case_id).where(c.cause == after.cause, c.state.in_(_OPEN), c.case_id != after.case_id)
+        sa.select(c.case_id).where(c.cause == after.cause, schema.IS_OPEN, c.case_id != after.case_id)
     )
     if other is not None and after.is_open:
         raise _taken(action, other)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy
+from pysqlite3 import dbapi2 as sqlite
 
 from benchmarks import bench_ledger as bench
 from huanjie_lib.store.ledger import Ledger, open_ledger
@@ -56,3 +61,30 @@ def test_a_missed_limit_is_told() -> None:
     assert not missed.kept
     assert "**missed**" in missed.row(judged=True)
     assert "missed" not in missed.row(judged=False)
+
+
+def test_no_append_takes_longer_the_more_cases_there_are(ledger: Ledger, tmp_path: Path) -> None:
+    kept = ledger.evidence.put(io.BytesIO(b"photo"), name="照片.jpg", media_type="image/jpeg").to_json()
+    asked: list[tuple[str, Any]] = []
+
+    def note(_connection: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
+        asked.append((statement, parameters))
+
+    sqlalchemy.event.listen(sqlalchemy.Engine, "before_cursor_execute", note)
+    try:
+        for step in range(bench.STEPS):
+            ledger.append(bench.action(1000, step, kept))
+    finally:
+        sqlalchemy.event.remove(sqlalchemy.Engine, "before_cursor_execute", note)
+    plans = {}
+    with contextlib.closing(sqlite.connect(tmp_path / "ledger.db")) as connection:
+        for statement, parameters in asked:
+            if statement.startswith(("SELECT", "INSERT", "UPDATE")):
+                rows = connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()
+                plans[statement] = [step for *_, step in rows]
+    assert len(plans) > 6
+    last = ("ORDER BY case_events.sequence DESC", "ORDER BY runs.number DESC")
+    scans = {s for s, plan in plans.items() if any(p.startswith("SCAN") for p in plan)}
+    assert [s for s in scans if not any(order in s for order in last)] == []
+    (by_cause,) = (plan for statement, plan in plans.items() if "cases.cause =" in statement)
+    assert "cases_one_open_per_cause" in by_cause[0]  # not the index by state, which holds all open cases

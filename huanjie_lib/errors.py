@@ -12,8 +12,11 @@ from dataclasses import dataclass
 
 __all__ = [
     "DataError",
+    "EarlyTokenError",
     "EventClashError",
+    "ExpiredTokenError",
     "Fault",
+    "ForgedTokenError",
     "HuanjieError",
     "LedgerBusyError",
     "LedgerError",
@@ -21,8 +24,10 @@ __all__ = [
     "LedgerVersionError",
     "ParameterError",
     "StaleVersionError",
+    "TokenError",
     "TransitionError",
     "UsageError",
+    "WrongPurposeError",
 ]
 
 
@@ -165,3 +170,25 @@ class LedgerVersionError(LedgerError):
 
 class EventClashError(LedgerError):
     """An event or run with this id stands in the ledger with another content."""
+
+
+class TokenError(HuanjieError):
+    """A request to the writer whose token does not say who asks; nothing was done."""
+
+    exit_code = 7
+
+
+class ForgedTokenError(TokenError):
+    """No token, or one that was not signed with this key."""
+
+
+class ExpiredTokenError(TokenError):
+    """A token older than its life."""
+
+
+class EarlyTokenError(TokenError):
+    """A token from the future: a clock has been put back since."""
+
+
+class WrongPurposeError(TokenError):
+    """A token that was signed for something else."""

@@ -40,6 +40,7 @@ __all__ = [
 
 LEDGER_TABLES: tuple[str, ...] = (
     "alerts",
+    "alerts_left_out",
     "rectifiable",
     "amendments",
     "unplaced",
@@ -57,8 +58,8 @@ LEDGER_TABLES: tuple[str, ...] = (
 )
 """Ledgers that every role of casework may read."""
 
-RESTRICTED_LEDGERS: tuple[str, ...] = ("audit_members", "talks", "leavers")
-"""Ledgers by person or of talks, for roles that may see them."""
+RESTRICTED_LEDGERS: tuple[str, ...] = ("audit_members", "talks", "leavers", "restricted_alerts")
+"""Ledgers by person, of talks, and alerts from leads, for roles that may see them."""
 
 
 TOLD_GAIN = 0.05
@@ -257,10 +258,12 @@ def draw_up(
         as_of=as_of,
         since=since,
     )
+    leads = alerts.frame["restricted"].astype("bool")
     applied, unplaced = _amendment_frames(amended)
     points, moved = _regained(applied, before, after)
     frames = {
-        "alerts": alerts.frame,
+        "alerts": alerts.frame[~leads].reset_index(drop=True),
+        "alerts_left_out": alerts.left_out,
         "rectifiable": rectifiable(at, flags),
         "amendments": applied,
         "unplaced": unplaced,
@@ -278,6 +281,7 @@ def draw_up(
         "audit_members": audit.members,
         "talks": conflict.talks,
         "leavers": conflict.leavers,
+        "restricted_alerts": alerts.frame[leads].reset_index(drop=True),
     }
     return Ledgers(alerts, audit, conflict, frames, as_of, parameters.version)
 

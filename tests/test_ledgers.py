@@ -69,6 +69,15 @@ def test_every_ledger_is_there_and_covers_the_units(before: RiskResult) -> None:
     assert "AuditLedger" in repr(before.ledgers)
 
 
+def test_alerts_from_leads_lie_apart_and_what_opens_no_case_is_told(before: RiskResult) -> None:
+    frames, whole = before.ledgers.frames, before.ledgers.alerts.frame
+    assert not frames["alerts"]["restricted"].any()
+    assert frames["restricted_alerts"]["restricted"].all()
+    assert len(frames["alerts"]) + len(frames["restricted_alerts"]) == len(whole)
+    assert whole["restricted"].any()
+    pd.testing.assert_frame_equal(frames["alerts_left_out"], before.ledgers.alerts.left_out)
+
+
 def test_closing_problems_raises_the_index_and_ends_their_alerts(
     before: RiskResult, after: RiskResult, overdue: tuple[str, list[dict[str, Any]]]
 ) -> None:

@@ -382,7 +382,8 @@ def read_ledgers(path: Path, *, restricted: bool = False) -> dict[str, pd.DataFr
     path
         The run folder.
     restricted
-        Whether to read the ledgers by person and of talks too, for roles that may see them.
+        Whether to read the ledgers by person and of talks too, for roles that may see them; ``alerts`` then
+        holds those from leads as well.
 
     Raises
     ------
@@ -400,7 +401,11 @@ def read_ledgers(path: Path, *, restricted: bool = False) -> dict[str, pd.DataFr
     ]
     if faults:
         raise DataError("没有台账数据", faults)
-    return {name: pd.read_parquet(path / place) for name, place in names.items()}
+    frames = {name: pd.read_parquet(path / place) for name, place in names.items()}
+    if restricted:
+        everything = pd.concat([frames["alerts"], frames["restricted_alerts"]], ignore_index=True)
+        frames["alerts"] = everything.sort_values("unit_code", kind="stable", ignore_index=True)
+    return frames
 
 
 def read_run(path: Path) -> Run:

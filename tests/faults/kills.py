@@ -28,9 +28,10 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from sqlalchemy import Engine, event
 
@@ -64,43 +65,48 @@ class Setting:
         return self.folder / f"writer-{writer}.jsonl"
 
 
-@dataclass
+TAIL = 1 << 16
+"""Bytes at the end of a journal that hold its last line in any case."""
+
+
 class Journal:
     """What one writer intended and saw acknowledged; each line is one write, so none is torn by a kill."""
 
-    path: Path
-    intended: list[Action] = field(default_factory=list)
-    acknowledged: dict[str, int | None] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        """Read what earlier lives of the writer noted."""
-        if self.path.exists():
-            for line in self.path.read_text(encoding="utf-8").splitlines():
-                note = json.loads(line)
-                if "action" in note:
-                    self.intended.append(Action.from_json(note["action"]))
-                else:
-                    self.acknowledged[note["event_id"]] = note["sequence"]
-        self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.last: dict[str, Any] = {}
+        self._descriptor: int | None = None
+        if path.exists():
+            with path.open("rb") as file:
+                file.seek(max(0, path.stat().st_size - TAIL))
+                lines = file.read().splitlines()
+            self.last = json.loads(lines[-1]) if lines else {}
 
     def _note(self, **note: object) -> None:
+        if self._descriptor is None:
+            self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         os.write(self._descriptor, (json.dumps(note) + "\n").encode())
-
-    @property
-    def pending(self) -> Action | None:
-        """The last action asked for that was not acknowledged."""
-        last = self.intended[-1] if self.intended else None
-        return None if last is None or last.event_id in self.acknowledged else last
+        self.last = note
 
     def intend(self, action: Action) -> None:
         """Note an action before it is sent."""
-        self._note(action=action.to_json())
-        self.intended.append(action)
+        self._note(event_id=action.event_id, action=action.to_json())
 
     def acknowledge(self, event_id: str, sequence: int | None) -> None:
         """Note that the ledger returned."""
         self._note(event_id=event_id, sequence=sequence)
-        self.acknowledged[event_id] = sequence
+
+    @property
+    def pending(self) -> Action | None:
+        """The action asked for last, if it was not acknowledged."""
+        return Action.from_json(self.last["action"]) if "action" in self.last else None
+
+    def read(self) -> tuple[set[str], dict[str, int | None]]:
+        """Return the events asked for, and the sequence of those acknowledged, over all lives."""
+        lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else []
+        notes = [json.loads(line) for line in lines]
+        intended = {note["event_id"] for note in notes if "action" in note}
+        return intended, {note["event_id"]: note["sequence"] for note in notes if "sequence" in note}
 
 
 # ---------------------------------------------------------------- one writer
@@ -115,7 +121,7 @@ def write(setting: Setting, number: int, *, only_pending: bool = False) -> None:
     if setting.plant == "lazy-commit":
         commit_lazily()
     ledger = connect(setting)
-    step = len({action.event_id for action in journal.intended})
+    step = int(journal.last["event_id"].partition("_")[0].rpartition("-")[2]) if journal.last else 0
     while True:
         if pending is not None:
             if setting.plant == "new-id":
@@ -297,8 +303,12 @@ def check(setting: Setting, writers: int, struck: dict[str, str], figures: Count
     events = ledger.events()
     there = dict(zip(events["event_id"], events["sequence"], strict=True))
     journals = [Journal(setting.journal(n)) for n in range(writers)]
-    acknowledged = {key: value for journal in journals for key, value in journal.acknowledged.items()}
-    intended = {action.event_id for journal in journals for action in journal.intended}
+    intended: set[str] = set()
+    acknowledged: dict[str, int | None] = {}
+    for journal in journals:
+        asked_for, told = journal.read()
+        intended |= asked_for
+        acknowledged |= told
 
     lost = [event_id for event_id in acknowledged if event_id not in there]
     moved = [key for key, at in acknowledged.items() if at is not None and there.get(key, at) != at]

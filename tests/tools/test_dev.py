@@ -156,6 +156,17 @@ def test_missing_system_package_stops_ci_only(dev: ModuleType, monkeypatch: pyte
         dev.install_system_packages()
 
 
+def test_a_file_of_any_version_proves_a_package(
+    dev: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(dev, "SYSTEM", (("server", f"{tmp_path}/server/*/bin/initdb"),))
+    assert dev.missing_system_packages() == ["server"]
+    program = tmp_path / "server" / "17" / "bin" / "initdb"
+    program.parent.mkdir(parents=True)
+    program.touch()
+    assert dev.missing_system_packages() == []
+
+
 def test_unknown_word_is_refused() -> None:
     command = [sys.executable, str(ROOT / "tools" / "dev.py"), "appp"]
     done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)

@@ -540,10 +540,11 @@ def ledger_workbook(
     """
     seen = cases if restricted else cases[~cases["restricted"].astype("bool")]
     loop = loop.only(seen["case_id"])
-    frames = dict(_case_frames(seen, events, due, loop)) | {
-        name: _placed(frame, units) for name, frame in ledgers.items()
-    }
     sheets = (*_SHEETS, *(_RESTRICTED if restricted else ()))
+    wanted = {sheet.table for sheet in sheets}
+    frames = dict(_case_frames(seen, events, due, loop)) | {
+        name: _placed(frame, units) for name, frame in ledgers.items() if name in wanted
+    }
     chain = f"账本至第{count_text(head.sequence)}条"
     out = io.BytesIO()
     with new_book(out, title=f"台账（截至{date_text(as_of)}）", as_of=as_of, version=version) as book:

@@ -1,0 +1,78 @@
+"""The files of casework: one workbook, one plan a red unit, sheets for the board."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import openpyxl
+import pandas as pd
+import pytest
+
+from huanjie_lib.casework.alerts import opening_actions
+from huanjie_lib.casework.events import Actor
+from huanjie_lib.errors import UsageError
+from huanjie_lib.exports.casework import SHEETS, export_casework
+from huanjie_lib.parameters import load_parameters
+from huanjie_lib.pipeline import RiskResult, run_risk
+from huanjie_lib.sample import make_city
+from huanjie_lib.store.ledger import open_ledger
+from huanjie_lib.vocabulary import Role
+from huanjie_lib.workbench import as_run
+
+
+@pytest.fixture(scope="module")
+def result() -> RiskResult:
+    city = make_city(units=60, snapshots=2)
+    return run_risk(city.tables, load_parameters(), as_of=city.as_of)
+
+
+@pytest.fixture(scope="module")
+def frames(result: RiskResult) -> Mapping[str, pd.DataFrame]:
+    return result.ledgers.frames
+
+
+def test_without_a_ledger_the_audits_and_conflicts_are_there(
+    result: RiskResult, frames: Mapping[str, pd.DataFrame], tmp_path: Path
+) -> None:
+    audited = frames["audit_units"]["unit_code"][frames["audit_units"]["project_id"].notna()].iloc[0]
+    written = export_casework(as_run(result), frames, tmp_path, sheets=[audited])
+    red = int((result.index["level"] == "red").sum())
+    assert red > 0
+    assert len(list((tmp_path / "一村一策").glob("*.docx"))) == red
+    assert [path.name[:12] for path in (tmp_path / SHEETS).iterdir()] == [audited]
+    assert sorted(written) == sorted(path for path in tmp_path.rglob("*") if path.is_file())
+    book = openpyxl.load_workbook(written[0])
+    assert "谈话台账" not in book.sheetnames
+    assert book["审计台账"].max_row > 60
+
+
+def test_cases_of_a_ledger_fill_their_sheets_and_leads_stay_out_unless_asked_for(
+    result: RiskResult, frames: Mapping[str, pd.DataFrame], tmp_path: Path
+) -> None:
+    ledger = open_ledger(tmp_path / "store", create=True)
+    alerts = result.ledgers.alerts.frame
+    system = Actor("pipeline", "系统", Role.SYSTEM)
+    for action in opening_actions(
+        alerts, ledger.cases(), [], run_id="0" * 64, as_of=result.as_of, actor=system
+    ):
+        ledger.append(action)
+    counts = {}
+    for restricted in (False, True):
+        out = tmp_path / str(restricted)
+        book = openpyxl.load_workbook(
+            export_casework(as_run(result), frames, out, ledger=ledger, restricted=restricted, plans=False)[0]
+        )
+        rows = book["案件台账"].iter_rows(values_only=True)
+        counts[restricted] = sum(any(str(cell).startswith("C") for cell in row[:2] if cell) for row in rows)
+        assert not (out / "一村一策").exists()
+    assert counts == {False: int((~alerts["restricted"]).sum()), True: len(alerts)}
+    ledger.close()
+
+
+def test_a_unit_that_is_not_in_the_run_is_refused(
+    result: RiskResult, frames: Mapping[str, pd.DataFrame], tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match="999999999999"):
+        export_casework(as_run(result), frames, tmp_path, sheets=["999999999999"])
+    assert not any(tmp_path.iterdir())

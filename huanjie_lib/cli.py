@@ -22,7 +22,7 @@ import click
 
 from huanjie_lib import __version__
 from huanjie_lib.errors import Fault, HuanjieError, UsageError
-from huanjie_lib.vocabulary import Level
+from huanjie_lib.vocabulary import Level, Role
 
 if TYPE_CHECKING:
     from huanjie_lib.intake import Intake
@@ -81,6 +81,15 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 _PACK = click.option("--pack", type=_FOLDER, default=None, help="参数包文件夹；不填用默认参数包。")
 _REGION = click.option(
     "--region", default="national", show_default=True, help="规则所属地区，如 national、zhejiang。"
+)
+
+_STORES = "文件夹，或 postgresql+psycopg://… 的地址"
+_STORE = click.option("--store", required=True, help=f"案件台账：{_STORES}。")
+_EVIDENCE = click.option(
+    "--evidence",
+    type=_FOLDER,
+    default=None,
+    help="佐证材料文件夹；不填时与台账放在一起（台账在服务器上时必填）。",
 )
 
 
@@ -167,31 +176,70 @@ def run(data: Path, as_of: dt.date, out: Path, previous: Path | None, pack: Path
         click.echo(done.result.findings.changes.summary())
 
 
-@cli.command(help="在本机打开界面：选情总览，或权重与分界线试算。")
+@cli.command(help="在本机打开界面：选情总览、权重与分界线试算，或整改闭环。")
 @click.option("--run", "run_folder", type=_FOLDER, required=True, help="huanjie run 写出的文件夹。")
 @click.option(
     "--app",
     "screen",
-    type=click.Choice(["overview", "what_if"]),
+    type=click.Choice(["overview", "what_if", "casework"]),
     default="overview",
     show_default=True,
-    help="overview 为选情总览，what_if 为权重与分界线试算。",
+    help="overview 为选情总览，what_if 为权重与分界线试算，casework 为整改闭环。",
 )
 @click.option(
     "--proposals", type=_FOLDER, default=None, help="what_if 界面可以写入方案的文件夹；不填则不能写出方案。"
 )
+@click.option("--store", default=None, help=f"casework 界面的案件台账：{_STORES}。")
+@click.option("--account", default="", help="casework 界面的登录账号，登记在它名下。")
+@click.option("--office", default="", help="账号所属的单位，如 市换届办、云溪镇。")
+@click.option(
+    "--role",
+    type=click.Choice([role.value for role in Role if role is not Role.SYSTEM]),
+    default=None,
+    help="、".join(f"{role.value} {role.label}" for role in Role if role is not Role.SYSTEM) + "。",
+)
+@click.option("--scope", multiple=True, help="账号管辖的区划代码前几位，如 990101，可重复；不填为全部地区。")
+@_EVIDENCE
+@click.option("--reader", default=None, help="台账在 PostgreSQL 上时，只读账号的地址，供界面读取。")
 @click.option("--port", type=click.IntRange(1, 65535), default=8866, show_default=True, help="端口。")
 @click.option("--open", "open_browser", is_flag=True, help="启动后打开浏览器。")
-def serve(run_folder: Path, screen: str, proposals: Path | None, port: int, open_browser: bool) -> None:
+def serve(
+    run_folder: Path,
+    screen: str,
+    proposals: Path | None,
+    store: str | None,
+    account: str,
+    office: str,
+    role: str | None,
+    scope: tuple[str, ...],
+    evidence: Path | None,
+    reader: str | None,
+    port: int,
+    open_browser: bool,
+) -> None:
     """Open a screen on this machine."""
+    from huanjie_lib.casework.events import Actor
+    from huanjie_lib.screens.serve import Desk
     from huanjie_lib.screens.serve import serve as serve_screen
 
+    desk = None
+    if store is not None:
+        if role is None:
+            fault = Fault("--role", "没有给出", "账号的角色，如 city、township", "补充 --role")
+            raise UsageError("不能打开整改闭环", [fault])
+        desk = Desk(store, Actor(account, office, Role.lookup()[role], scope), evidence, reader)
+    elif any((account, office, role, scope, evidence, reader)):
+        fault = Fault(
+            "--account 等账号参数", "没有 --store", "与 --store 一起给出", "补充 --store 或去掉这些参数"
+        )
+        raise UsageError("没有指定案件台账", [fault])
     serve_screen(
         run_folder,
         port=port,
         open_browser=open_browser,
         screen=screen,
         proposals=proposals,
+        desk=desk,
         announce=click.echo,
     )
 

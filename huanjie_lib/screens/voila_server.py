@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from socket import socket
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import jinja2
 from ipykernel.kernelspec import RESOURCES, get_kernel_dict
@@ -38,6 +38,9 @@ from voila.request_info_handler import RequestInfoSocketHandler
 from voila.tornado.handler import TornadoVoilaHandler
 
 from huanjie_lib.screens.serve import ENDING, LOOPBACK
+
+if TYPE_CHECKING:
+    from huanjie_lib.screens.writer_link import WriterLink
 
 __all__ = [
     "TEMPLATE",
@@ -191,9 +194,12 @@ class ScreenServer(Voila):  # type: ignore[misc]
         Called once with the address when the server is ready for a viewer.
     signalled
         Set when a signal has come, upon which the server ends.
+    writer
+        Line to the writer, for a screen whose page records events.
     """
 
     listener: socket
+    writer: WriterLink | None = None
     signalled: asyncio.Event
     announce: Callable[[str], None] | None = None
 
@@ -206,8 +212,13 @@ class ScreenServer(Voila):  # type: ignore[misc]
         return settings
 
     def init_handlers(self) -> list[Any]:
-        """Return Voilà's handlers without the request-info socket, which asks for no token."""
-        return [
+        """Return the door and Voilà's handlers, without the request-info socket, which asks for no token."""
+        door: list[Any] = []
+        if self.writer is not None:
+            from huanjie_lib.screens.casework_door import door_handlers  # other screens need no ledger
+
+            door = door_handlers(self.writer)
+        return door + [
             (pattern, PageHandler if handler is TornadoVoilaHandler else handler, *rest)
             for pattern, handler, *rest in super().init_handlers()
             if handler is not RequestInfoSocketHandler

@@ -876,7 +876,7 @@ _TABLES: tuple[Table, ...] = (
             _date("closed_on", "销号日期", "Date closed."),
         ),
         ("case_id",),
-        orders=(Order("opened_on", "due_on"), Order("opened_on", "closed_on")),
+        orders=(Order("opened_on", "closed_on"),),
         references=(_TO_UNIT,),
     ),
     Table(

@@ -27,6 +27,7 @@ import datetime as dt
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from types import MappingProxyType
 from typing import Final
 
@@ -68,6 +69,7 @@ _BY_REVIEWER: Final = frozenset({CaseEvent.RETURN, CaseEvent.CLOSE})
 _NOTED: Final = frozenset({CaseEvent.RETURN, CaseEvent.REOPEN, CaseEvent.CANCEL})
 _IDLE: Final = frozenset({Role.READER, Role.TALENT, Role.REVIEW, Role.SYSTEM})
 """Roles that answer for no case."""
+_ASK: Final = "由有权限的单位操作"
 
 _KINDS: Final = {kind.value: kind for kind in CaseKind}
 _EVENTS: Final = {event.value: event for event in CaseEvent}
@@ -208,15 +210,14 @@ def _opened(action: Action) -> Case:
 
 def _step(case: Case, action: Action) -> Case:
     told = action.payload
-    after = replace(case, version=case.version + 1)
+    after = partial(replace, case, version=case.version + 1)
     by = tuple(dict.fromkeys((*case.rectifiers, action.actor.account)))
     match action.event:
         case CaseEvent.DISPATCH:
             due_on = dt.date.fromisoformat(told["due_on"])
             same = told["owner"] == case.owner
             later = same and case.due_on is not None and due_on > case.due_on
-            return replace(
-                after,
+            return after(
                 state=case.state if same and case.state is not CaseState.ALERT else CaseState.DISPATCHED,
                 owner=told["owner"],
                 due_on=due_on,
@@ -225,16 +226,15 @@ def _step(case: Case, action: Action) -> Case:
         case CaseEvent.RECTIFY:
             digests = (item["digest"] for item in told["evidence"])
             evidence = tuple(dict.fromkeys((*case.evidence, *digests)))
-            return replace(after, state=CaseState.RECTIFYING, evidence=evidence, rectifiers=by)
+            return after(state=CaseState.RECTIFYING, evidence=evidence, rectifiers=by)
         case CaseEvent.SUBMIT:
-            return replace(after, state=CaseState.REVIEWING, rectifiers=by)
+            return after(state=CaseState.REVIEWING, rectifiers=by)
         case CaseEvent.RETURN:
-            return replace(after, state=CaseState.RECTIFYING, returned=case.returned + 1)
+            return after(state=CaseState.RECTIFYING, returned=case.returned + 1)
         case CaseEvent.CLOSE:
-            return replace(after, state=CaseState.CLOSED, closed_on=action.happened_on)
+            return after(state=CaseState.CLOSED, closed_on=action.happened_on)
         case CaseEvent.REOPEN:
-            return replace(
-                after,
+            return after(
                 state=CaseState.DISPATCHED if case.owner else CaseState.ALERT,
                 due_on=dt.date.fromisoformat(told["due_on"]),
                 closed_on=None,
@@ -243,7 +243,7 @@ def _step(case: Case, action: Action) -> Case:
                 reopened=case.reopened + 1,
             )
         case CaseEvent.CANCEL:
-            return replace(after, state=CaseState.CANCELLED)
+            return after(state=CaseState.CANCELLED)
         case CaseEvent.OPEN:
             raise AssertionError("a case that exists is not opened")
 
@@ -253,8 +253,7 @@ def _opening_faults(case: Case | None, action: Action) -> list[Fault]:
     faults = []
     if case is not None:
         faults.append(Fault(where, "已存在", "还没有的案件编号", "刷新后核对，同一预警不重复立案"))
-    if action.actor.role not in {Role.SYSTEM, Role.CITY}:
-        faults.append(_role_fault(where, action, "系统、市换届办"))
+    faults += _role_faults(where, action.actor, {Role.SYSTEM, Role.CITY})
     return faults + _scope_faults(where, action.actor, action.payload["unit_code"])
 
 
@@ -297,19 +296,15 @@ def _who_faults(case: Case, event: CaseEvent, actor: Actor) -> list[Fault]:
     """Return why an actor may not bring about an event of a case."""
     where = f"案件 {case.case_id}"
     faults = _scope_faults(where, actor, case.unit_code)
-    remedy = "由有权限的单位操作"
     if event in _BY_OFFICE:
         if actor.role in _IDLE or actor.office != case.owner:
-            faults.append(Fault(f"{where} 操作单位", actor.office, f"责任单位{case.owner}", remedy))
+            allowed = f"责任单位{case.owner}"
+            faults.append(Fault(f"{where} 操作单位", actor.office, allowed, _ASK))
         return faults
     roles = {Role.CITY, Role.COUNTY}
     roles |= {Role.AUDIT} if case.kind is CaseKind.PROBLEM else set()
     roles |= {Role.SYSTEM} if event is CaseEvent.REOPEN else set()
-    if event is CaseEvent.OPEN:
-        roles = {Role.SYSTEM, Role.CITY}
-    if actor.role not in roles:
-        allowed = "、".join(role.label for role in Role if role in roles)
-        faults.append(Fault(f"{where} 操作角色", actor.role.label, allowed, remedy))
+    faults += _role_faults(where, actor, roles)
     if event in _BY_REVIEWER:
         if actor.office == case.owner:
             faults.append(Fault(f"{where} 复核单位", actor.office, "责任单位以外的单位", "由其他单位复核"))
@@ -324,8 +319,11 @@ def _scope_faults(where: str, actor: Actor, unit_code: str) -> list[Fault]:
     return [Fault(f"{where} 单位", unit_code, "、".join(actor.scope), "由负责该地区的单位操作")]
 
 
-def _role_fault(where: str, action: Action, allowed: str) -> Fault:
-    return Fault(f"{where} 操作角色", action.actor.role.label, allowed, "由有权限的单位操作")
+def _role_faults(where: str, actor: Actor, roles: set[Role]) -> list[Fault]:
+    if actor.role in roles:
+        return []
+    allowed = "、".join(role.label for role in Role if role in roles)
+    return [Fault(f"{where} 操作角色", actor.role.label, allowed, _ASK)]
 
 
 def allowed_events(case: Case, actor: Actor) -> tuple[CaseEvent, ...]:

@@ -272,8 +272,8 @@ class CaseworkModel(RunModel):
         """Return the office and the deadline that run or pack suggest, and where the deadline is from."""
         rule = self.pack.rule(case.kind)
         owner = case.township_name if rule.owner == UNIT_OFFICE else rule.owner
-        alerts = self.ledgers["alerts"]
-        told = alerts[alerts["cause"] == case.cause]
+        alerts = self.ledgers.get("restricted_alerts") if case.restricted else self.ledgers["alerts"]
+        told = pd.DataFrame() if alerts is None else alerts[alerts["cause"] == case.cause]
         if len(told):
             row = told.iloc[0]
             owner = str(row["owner"]) if present(row["owner"]) else owner

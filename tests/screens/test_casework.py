@@ -195,6 +195,18 @@ class TestModel:
         fields = {field["name"]: field["value"] for field in model.task(file)["forms"][0]["fields"][:2]}
         assert fields == {"owner": "县纪委", "due_on": "2026-12-03"}
 
+    def test_an_office_that_answers_for_a_signal_works_on_it_without_the_restricted_ledgers(
+        self, town: CaseworkModel, loop: Loop
+    ) -> None:
+        loop.dispatch(loop.open("C5", RED, CaseKind.SIGNAL))
+        town.look()
+        town.case = "C5"
+        file = town.file()
+        assert file is not None
+        assert "restricted_alerts" not in town.ledgers
+        events = [form["event"] for form in town.task(file)["forms"] if not form["blockers"]]
+        assert events == ["rectify"]
+
     def test_the_form_asks_for_the_rows_behind_the_case(self, town: CaseworkModel) -> None:
         town.case = "C1"
         file = town.file()

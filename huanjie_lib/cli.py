@@ -1,4 +1,4 @@
-"""The command ``huanjie``: init, check, run, weights, backtest, serve and export.
+"""The command ``huanjie``: init, check, run, publish, store, weights, backtest, serve and export.
 
 Whatever a user can put right is told in one Chinese message with its remedy and a non-zero exit code;
 anything else is a defect, whose details go to a file and whose number is shown.
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from huanjie_lib import __version__
-from huanjie_lib.errors import Fault, HuanjieError, UsageError
+from huanjie_lib.errors import Fault, HuanjieError, LedgerError, UsageError
 from huanjie_lib.vocabulary import Level, Role
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ _REGION = click.option(
     "--region", default="national", show_default=True, help="规则所属地区，如 national、zhejiang。"
 )
 
+_MOST_TOLD = 50
 _STORES = "文件夹，或 postgresql+psycopg://… 的地址"
 _STORE = click.option("--store", required=True, help=f"案件台账：{_STORES}。")
 _EVIDENCE = click.option(
@@ -119,13 +120,59 @@ def init(out: Path, seed: int, units: int) -> None:
     click.echo(f"已生成示例城市：{units} 个村（社区），{len(paths)} 个文件，位于 {out}")
 
 
-@cli.command(help="检查报送数据，列出每一处问题；有错误时退出码为 3。")
-@click.option("--data", type=_FOLDER, required=True, help="数据文件夹。")
+@cli.command(help="检查报送数据（--data，有错误时退出码为 3）或案件台账（--ledger，有问题时退出码为 6）。")
+@click.option("--data", type=_FOLDER, default=None, help="数据文件夹。")
+@click.option("--ledger", "store", default=None, help=f"案件台账：{_STORES}。")
+@click.option(
+    "--head", type=_FILE, default=None, help="另存的链头文件；核对台账没有被截断。不填用台账旁最近的一份。"
+)
 @click.option("--out", type=_FOLDER, default=None, help="写入检查报告和隔离数据的文件夹。")
+@_EVIDENCE
 @_PACK
 @_REGION
-def check(data: Path, out: Path | None, pack: Path | None, region: str) -> None:
-    """Read a data folder and tell every fault; exit code 3 where there are errors."""
+def check(
+    data: Path | None,
+    store: str | None,
+    head: Path | None,
+    out: Path | None,
+    evidence: Path | None,
+    pack: Path | None,
+    region: str,
+) -> None:
+    """Check a data folder or a ledger and tell every fault."""
+    if (data is None) == (store is None):
+        found = "都没有给出" if data is None else "两个都给出"
+        fault = Fault("--data 和 --ledger", found, "二者之一", "检查数据用 --data，检查台账用 --ledger")
+        raise UsageError("没有说明检查什么", [fault])
+    if store is not None:
+        _check_ledger(store, head, evidence)
+    else:
+        _check_data(cast("Path", data), out, pack, region)
+
+
+def _check_ledger(store: str, head: Path | None, evidence: Path | None) -> None:
+    from huanjie_lib.workbench import check_ledger
+
+    found = check_ledger(store, head=head, evidence=evidence)
+    against = (
+        "没有另存的链头可供核对"
+        if found.against is None
+        else f"与第 {found.against.sequence} 个事件的链头核对"
+    )
+    for fault in found.faults[:_MOST_TOLD]:
+        place = f"事件 {fault.sequence}" if fault.sequence else "整个台账"
+        click.echo(f"[{place}] {fault}")
+    if len(found.faults) > _MOST_TOLD:
+        click.echo(f"……另有 {len(found.faults) - _MOST_TOLD} 处")
+    click.echo(
+        f"{found.where}：{found.head.sequence} 个事件、{found.head.runs} 次发布，链头 {found.head.hash}；"
+        f"{against}；问题 {len(found.faults)} 处"
+    )
+    if found.faults:
+        raise SystemExit(LedgerError.exit_code)
+
+
+def _check_data(data: Path, out: Path | None, pack: Path | None, region: str) -> None:
     from huanjie_lib.intake import write_report
     from huanjie_lib.parameters import load_parameters
     from huanjie_lib.workbench import open_data
@@ -148,18 +195,36 @@ def check(data: Path, out: Path | None, pack: Path | None, region: str) -> None:
 @click.option("--as-of", type=_Date(), required=True, help="截至日期，如 2026-10-31。")
 @click.option("--out", type=_FOLDER, required=True, help="写入评估结果的文件夹。")
 @click.option("--previous", type=_FOLDER, default=None, help="上次评估的文件夹；给出后说明变化的原因。")
+@click.option(
+    "--store", default=None, help=f"案件台账：{_STORES}；给出后计入截至日期前已销号案件更正的事实。"
+)
 @_PACK
 @_REGION
-def run(data: Path, as_of: dt.date, out: Path, previous: Path | None, pack: Path | None, region: str) -> None:
+def run(
+    data: Path,
+    as_of: dt.date,
+    out: Path,
+    previous: Path | None,
+    store: str | None,
+    pack: Path | None,
+    region: str,
+) -> None:
     """Compute index, points lost, colours and gates, and write the run folder."""
     from huanjie_lib.parameters import load_parameters
-    from huanjie_lib.workbench import write_assessment
+    from huanjie_lib.workbench import read_casework, write_assessment
 
+    casework = None if store is None else read_casework(store)
     parameters = load_parameters(pack, region=region)
     _tell_dates(parameters, as_of)
     progress = _Progress()
     done = write_assessment(
-        data, out, as_of=as_of, parameters=parameters, previous=previous, progress=progress
+        data,
+        out,
+        as_of=as_of,
+        parameters=parameters,
+        previous=previous,
+        casework=casework,
+        progress=progress,
     )
     progress.close()
     errors = done.manifest["intake"]["errors"]
@@ -172,8 +237,66 @@ def run(data: Path, as_of: dt.date, out: Path, previous: Path | None, pack: Path
     click.echo(
         f"截至 {as_of}：{counts['units']} 个村（社区），{colours}，待核实 {counts['to_verify']}；结果在 {out}"
     )
+    taken = done.manifest["casework"]
+    if taken is not None:
+        click.echo(f"计入案件台账第 {taken['sequence']} 个事件为止的整改：更正 {taken['amendments']} 处事实")
+        if taken["unplaced"]:
+            click.echo(
+                f"提醒：另有 {taken['unplaced']} 处更正没有对应的报送数据，未计入，"
+                f"详见 {out / 'ledgers' / 'unplaced.parquet'}",
+                err=True,
+            )
     if done.result.findings.changes is not None:
         click.echo(done.result.findings.changes.summary())
+
+
+@cli.command(help="发布一次评估：记入案件台账，按预警立案或重新打开案件；同一次评估重复发布不会重复立案。")
+@click.option("--run", "run_folder", type=_FOLDER, required=True, help="huanjie run 写出的文件夹。")
+@_STORE
+@click.option("--account", required=True, help="发布人的账号。")
+@_EVIDENCE
+def publish(run_folder: Path, store: str, account: str, evidence: Path | None) -> None:
+    """Record a run in the ledger and open the cases that its alerts call for."""
+    from huanjie_lib.workbench import publish_run
+
+    click.echo(publish_run(run_folder, store, account=account, evidence=evidence).summary())
+
+
+@cli.group(help="案件台账：新建、升级、另存链头。")
+def store() -> None:
+    """Make, upgrade and guard the ledger."""
+
+
+@store.command("init", help="新建案件台账。")
+@_STORE
+def store_init(store: str) -> None:
+    """Make an empty ledger; one that is there is left as it is."""
+    from huanjie_lib.store.ledger import open_ledger
+
+    with open_ledger(store, create=True) as ledger:
+        click.echo(f"台账已建好：{ledger.where}，{ledger.head().sequence} 个事件")
+
+
+@store.command("upgrade", help="把旧版程序的案件台账升级到当前版本；升级前请先备份。")
+@_STORE
+def store_upgrade(store: str) -> None:
+    """Bring a ledger to the newest revision."""
+    from huanjie_lib.store.ledger import open_ledger, upgrade_ledger
+
+    upgrade_ledger(store)
+    with open_ledger(store, read_only=True) as ledger:
+        click.echo(f"台账为当前版本：{ledger.where}，{ledger.head().sequence} 个事件")
+
+
+@store.command("head", help="另存链头，供以后核对台账没有被截断；请存到另一台机器或交他人保管。")
+@_STORE
+@click.option("--out", type=_FOLDER, required=True, help="存放链头的文件夹。")
+def store_head(store: str, out: Path) -> None:
+    """Keep the end of the ledger elsewhere."""
+    from huanjie_lib.workbench import export_head
+
+    path = export_head(store, out, day=dt.date.today())
+    click.echo(f"链头已写入 {path}；以后用 huanjie check --ledger {store} --head {path} 核对")
 
 
 @cli.command(help="在本机打开界面：选情总览、权重与分界线试算，或整改闭环。")

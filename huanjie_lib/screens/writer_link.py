@@ -177,6 +177,12 @@ class WriterLink:
         with self._starting:
             self._reap()
 
+    def _bury(self, process: subprocess.Popen[bytes] | None) -> None:
+        """End a process, unless another has taken its place since."""
+        with self._starting:
+            if self._process is process:
+                self._reap()
+
     def _reap(self) -> None:
         """End the process by closing its standard input; kill it when it does not end."""
         process = self._process
@@ -232,8 +238,9 @@ class WriterLink:
         """
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(None, self.start)
+        process = self._process
         if not await self._answers():  # it is dying, and nothing has been asked yet
-            await loop.run_in_executor(None, self._reap)
+            await loop.run_in_executor(None, self._bury, process)
             await loop.run_in_executor(None, self.start)
         if self._signer is None or self._ended:
             raise LedgerError("服务正在停止，没有登记", [])

@@ -13,10 +13,11 @@ import filelock
 
 from huanjie_lib.casework.events import Head
 from huanjie_lib.errors import Fault, LedgerError, UsageError
+from huanjie_lib.store.engine import SqliteStore, connect
 from huanjie_lib.store.evidence import flush_folder, made_private
 from huanjie_lib.store.ledger import Ledger
 
-__all__ = ["newest_head", "read_head", "write_head"]
+__all__ = ["heads_beside", "newest_head", "read_head", "write_head"]
 
 _NAME: Final = re.compile(r"\d{4}-\d\d-\d\d\.json")
 
@@ -83,6 +84,18 @@ def _check_not_behind(head: Head, kept: Head, folder: Path) -> None:
     ]
     if faults:
         raise LedgerError("台账与留存的链头不符", faults)
+
+
+def heads_beside(store: str | Path) -> Path | None:
+    """Return the folder of the heads that the writer keeps beside a SQLite ledger; none beside a server's.
+
+    Examples
+    --------
+    >>> heads_beside("/srv/store").as_posix(), heads_beside("postgresql://db/huanjie")
+    ('/srv/store/heads', None)
+    """
+    place = connect(store)
+    return place.file.parent / "heads" if isinstance(place, SqliteStore) else None
 
 
 def newest_head(folder: Path) -> Path | None:

@@ -44,6 +44,7 @@ from tests.postgres import PostgresServer
 
 CASES, QUICK_CASES, UNITS, WRITERS = 10_000, 200, 3215, 8
 BOARD_LIMIT, APPEND_LIMIT = 1.0, 0.020
+PAUSE = 0.15  # seconds between two appends of one writer, on average
 FIRST_DAY = dt.date(2026, 8, 3)
 OFFICE = Actor("bureau", "市换届办", Role.CITY)
 OWNER = Actor("township", "云溪镇", Role.TOWNSHIP)
@@ -236,25 +237,27 @@ def append_all(ledger: Ledger, actions: Sequence[Action], pause: float = 0.0) ->
 
 
 def _writer(
-    url: str, evidence: Path, actions: Sequence[Action], pause: float, ready: Barrier
-) -> list[Seconds]:
+    url: str, evidence: Path, paced: Sequence[Action], crowded: Sequence[Action], ready: Barrier
+) -> tuple[list[Seconds], list[Seconds]]:
     ledger = open_ledger(url, evidence=evidence)
-    ledger.case(actions[0].case_id)
+    ledger.case(paced[0].case_id)
     ready.wait(120)
-    calls = append_all(ledger, actions, pause)
+    slow = append_all(ledger, paced, PAUSE)
+    ready.wait(120)
+    quick = append_all(ledger, crowded)
     ledger.close()
-    return calls
+    return slow, quick
 
 
 def append_at_once(
-    url: str, evidence: Path, shares: Sequence[Sequence[Action]], pause: float
-) -> list[Seconds]:
-    """Let one process a share append at the same time."""
+    url: str, evidence: Path, shares: Sequence[tuple[Sequence[Action], Sequence[Action]]]
+) -> tuple[list[Seconds], list[Seconds]]:
+    """Let one process a share append at the same time: its first part with pauses, its second without."""
     spawn = multiprocessing.get_context("spawn")
     with spawn.Manager() as manager, spawn.Pool(len(shares)) as pool:
         ready = manager.Barrier(len(shares))
-        work = [(url, evidence, share, pause, ready) for share in shares]
-        return [call for calls in pool.starmap(_writer, work, chunksize=1) for call in calls]
+        found = pool.starmap(_writer, [(url, evidence, *share, ready) for share in shares], chunksize=1)
+    return [call for slow, _ in found for call in slow], [call for _, quick in found for call in quick]
 
 
 def sync_once(file: Path) -> None:
@@ -281,9 +284,8 @@ def measure(
     each = appends // writers
     alone = append_all(ledger, postponements(waiting, appends, 0))
     syncs = [timed(partial(sync_once, folder / "bare")) for _ in range(appends)]
-    shares = [postponements(waiting, each, appends + n * each) for n in range(2 * writers)]
-    paced = append_at_once(url, evidence, shares[:writers], 0.15)
-    crowded = append_at_once(url, evidence, shares[writers:], 0.0)
+    parts = [postponements(waiting, each, appends + n * each) for n in range(2 * writers)]
+    paced, crowded = append_at_once(url, evidence, list(zip(parts[::2], parts[1::2], strict=True)))
     more = appends + 2 * writers * each
     verifying = timed(partial(check, ledger, cases, more))
     ledger.close()

@@ -369,9 +369,8 @@ def test_nothing_is_cut_at_the_sizes_of_projectors(
         with page.expect_download() as download:
             page.get_by_role("button", name="导出台账").click()
         assert download.value.suggested_filename == "整改台账-20261031.xlsx"
-        book = openpyxl.load_workbook(download.value.path(), read_only=True)
-        assert len(book.sheetnames) > 3
-        book.close()
+        with download.value.path().open("rb") as file:
+            assert len(openpyxl.load_workbook(file, read_only=True).sheetnames) > 3
 
 
 def test_the_board_is_worked_by_the_keyboard_alone(

@@ -1,4 +1,4 @@
-"""The command ``huanjie``: init, check, run, publish, store, weights, backtest, serve and export.
+"""The command ``huanjie``: init, check, run, publish, store, ledgers, weights, backtest, serve and export.
 
 Whatever a user can put right is told in one Chinese message with its remedy and a non-zero exit code;
 anything else is a defect, whose details go to a file and whose number is shown.
@@ -15,6 +15,7 @@ import os
 import sys
 import tempfile
 import traceback
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -434,6 +435,41 @@ def export(run_folder: Path, out: Path) -> None:
     omitted = json.loads(paths[-1].read_text(encoding="utf-8"))["omitted"]
     for reason in sorted(set(omitted.values())):
         click.echo(f"没有制作地图：{reason}", err=True)
+
+
+@cli.command(help="写出台账工作簿和一村一策；有 --store 时连同案件。")
+@click.option("--run", "run_folder", type=_FOLDER, required=True, help="huanjie run 写出的文件夹。")
+@click.option("--out", type=_FOLDER, required=True, help="写入文件的文件夹。")
+@click.option("--store", default=None, help=f"案件台账：{_STORES}；不填则没有案件。")
+@click.option(
+    "--restricted", is_flag=True, help="连同限定范围的内容：审计对象、谈话、离任安置和异常线索案件。"
+)
+@click.option("--plans/--no-plans", default=True, show_default=True, help="是否写出红色村的一村一策。")
+@click.option("--sheet", "sheets", multiple=True, help="要张贴审计明白账的村（社区）代码，可重复。")
+def ledgers(
+    run_folder: Path, out: Path, store: str | None, restricted: bool, plans: bool, sheets: tuple[str, ...]
+) -> None:
+    """Write the ledgers of a run and its cases, and the documents made from them."""
+    from huanjie_lib.exports.casework import export_casework
+    from huanjie_lib.store.ledger import open_ledger
+    from huanjie_lib.store.run_folder import read_ledgers, read_run
+
+    run, frames = read_run(run_folder), read_ledgers(run_folder, restricted=restricted)
+    progress = _Progress()
+    with ExitStack() as stack:
+        ledger = None if store is None else stack.enter_context(open_ledger(store, read_only=True))
+        paths = export_casework(
+            run,
+            frames,
+            out,
+            ledger=ledger,
+            restricted=restricted,
+            plans=plans,
+            sheets=sheets,
+            progress=progress,
+        )
+    progress.close()
+    click.echo(f"已写出 {len(paths)} 个文件到 {out}，其中台账：{paths[0].name}")
 
 
 class _Direction(click.ParamType[tuple[str, int]]):

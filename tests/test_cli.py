@@ -4,6 +4,7 @@ import datetime as dt
 import json
 import shutil
 import socket
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,10 @@ import yaml
 from huanjie_lib import __version__, cli
 from huanjie_lib.cli import main
 from huanjie_lib.errors import HuanjieError
+from huanjie_lib.store.ledger import open_ledger
+from huanjie_lib.store.run_folder import read_ledgers
+from huanjie_lib.vocabulary import CaseEvent
+from tests.offices import life
 
 Capture = pytest.CaptureFixture[str]
 
@@ -241,7 +246,23 @@ def test_export_says_why_there_is_no_map(city: Path, tmp_path: Path, capsys: Cap
         (["run", "--data", "nowhere", "--as-of", "2026-10-31", "--out", "y"], 2, "nowhere"),
         (["check", "--data", "nowhere"], 2, "nowhere"),
         (["serve", "--run", "nowhere"], 3, "先运行 huanjie run"),
-        (["serve", "--run", "x", "--app", "casework"], 2, "应为：overview、what_if"),
+        (["serve", "--run", "x", "--app", "talent"], 2, "应为：overview、what_if、casework"),
+        (["serve", "--run", "x", "--account", "chen"], 2, "没有指定案件台账"),
+        (["serve", "--run", "x", "--app", "casework", "--store", "s"], 2, "补充 --role"),
+        (["serve", "--run", "x", "--role", "system"], 2, "应为：city、county、township"),
+        (["check"], 2, "检查数据用 --data，检查台账用 --ledger"),
+        (["check", "--data", "x", "--ledger", "y"], 2, "两个都给出"),
+        (["check", "--ledger", "nowhere"], 6, "huanjie store init"),
+        (
+            ["run", "--data", "x", "--as-of", "2026-10-31", "--out", "y", "--store", "s"],
+            6,
+            "huanjie store init",
+        ),
+        (["publish", "--run", "nowhere", "--store", "s", "--account", "chen"], 3, "先运行 huanjie run"),
+        (["publish", "--run", "x", "--store", "s", "--account", " "], 2, "补充 --account"),
+        (["store", "upgrade", "--store", "nowhere"], 6, "huanjie store init"),
+        (["store", "head", "--store", "nowhere", "--out", "y"], 6, "huanjie store init"),
+        (["store", "init", "--store", "mysql://db/x"], 2, "改正 --store"),
         (["export", "--run", "nowhere", "--out", "y"], 3, "先运行 huanjie run"),
         (["run", "--data", "x", "--as-of", "2026-10-31", "--out", "x/y"], 2, "结果不能写在数据文件夹里"),
         (["run", "--colour", "red"], 2, "没有参数 --colour"),
@@ -436,3 +457,102 @@ def test_backtest_tests_the_index_of_a_pack(tmp_path: Path) -> None:
     assert card["adoption"]["logistic"]["reference"] == "index"
     assert sum(level["units"] for level in card["levels"].values()) == card["units"]
     assert card["parameters"].startswith("village_elections")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    assert run("store", "init", "--store", tmp_path / "store") == 0
+    return tmp_path / "store"
+
+
+def publish(folder: Path, store: Path) -> int:
+    return run("publish", "--run", folder, "--store", store, "--account", "chen")
+
+
+def test_a_run_is_published_once_and_the_ledger_checked(
+    small_city: Path, store: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    assert run_city(small_city, tmp_path / "run", "--store", store) == 0
+    assert "计入案件台账第 0 个事件为止的整改：更正 0 处事实" in capsys.readouterr().out
+    alerts = read_ledgers(tmp_path / "run", restricted=True)["alerts"]
+    assert publish(tmp_path / "run", store) == 0
+    assert capsys.readouterr().out == f"新立案 {len(alerts)} 件，重新打开 0 件，原已立案未销号 0 件\n"
+    assert publish(tmp_path / "run", store) == 0
+    assert "这次评估已发布过，台账没有变化" in capsys.readouterr().out
+    assert run_city(small_city, tmp_path / "again", "--store", store) == 0
+    assert publish(tmp_path / "again", store) == 0, "the same alerts in another run"
+    assert f"新立案 0 件，重新打开 0 件，原已立案未销号 {len(alerts)} 件" in capsys.readouterr().out
+    assert run("check", "--ledger", store) == 0
+    assert f"{len(alerts)} 个事件、2 次发布" in capsys.readouterr().out
+
+
+def test_a_head_kept_elsewhere_tells_that_events_were_cut_off(
+    store: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    with open_ledger(store) as ledger:
+        for action in list(life())[:3]:
+            if action.event is not CaseEvent.RECTIFY:
+                ledger.append(action)
+    assert run("store", "head", "--store", store, "--out", tmp_path / "heads") == 0
+    (head,) = (tmp_path / "heads").glob("*.json")
+    assert str(head) in capsys.readouterr().out
+    assert run("check", "--ledger", store, "--head", head) == 0
+    assert "与第 2 个事件的链头核对；问题 0 处" in capsys.readouterr().out
+    file = sqlite3.connect(store / "ledger.sqlite3")
+    triggers = file.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+    for name, _ in triggers:
+        file.execute(f"DROP TRIGGER {name}")
+    file.execute("DELETE FROM case_events WHERE sequence = 2")
+    file.execute("UPDATE cases SET state = 'alert', version = 1, owner = '', due_on = NULL")
+    for _, sql in triggers:
+        file.execute(sql)
+    file.commit()
+    file.close()
+    assert run("check", "--ledger", store) == 0, "without the head nothing is seen"
+    capsys.readouterr()
+    assert run("check", "--ledger", store, "--head", head) == 6
+    out = capsys.readouterr().out
+    assert "[事件 2] 事件 2：发现“没有这个事件”" in out
+    assert "问题 1 处" in out
+    assert run("check", "--ledger", store, "--head", store / "ledger.sqlite3") == 2
+    assert "不能读取链头" in told(capsys)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--app", "casework"), "补充 --store、--account、--office、--role"),
+        (("--app", "overview", "--store", "s", "--role", "city"), "加上 --app casework"),
+        (("--app", "casework", "--store", "s", "--role", "city"), "--account：发现“空”"),
+        (("--app", "casework", "--store", "s", "--role", "city", "--scope", "99x"), "--scope：发现“99x”"),
+        (
+            (
+                "--app",
+                "casework",
+                "--store",
+                "postgresql://db/x",
+                "--role",
+                "city",
+                "--account",
+                "a",
+                "--office",
+                "b",
+            ),
+            "请数据库管理员建一个只读账号",
+        ),
+    ],
+)
+def test_a_desk_that_does_not_fit_is_refused(
+    run_folder: Path, capsys: Capture, options: tuple[str, ...], message: str
+) -> None:
+    capsys.readouterr()
+    assert run("serve", "--run", run_folder, *options) == 2
+    assert message in told(capsys)
+
+
+def test_a_screen_over_a_ledger_that_is_not_there_says_how_to_make_one(
+    run_folder: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    who = ("--account", "chen", "--office", "市换届办", "--role", "city", "--port", "18866")
+    assert run("serve", "--run", run_folder, "--app", "casework", "--store", tmp_path / "none", *who) == 6
+    assert "huanjie store init" in told(capsys)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import io
 import json
+import os
 import secrets
 import socket
 import subprocess
@@ -18,7 +19,7 @@ from huanjie_lib.casework.events import Action, Actor
 from huanjie_lib.store.tokens import Purpose, TokenSigner
 from huanjie_lib.store.writer import Settings
 
-__all__ = ["FILES", "WriterProcess", "request_of"]
+__all__ = ["FILES", "WriterProcess", "alive", "request_of"]
 
 
 def _office(part: str, **more: str) -> bytes:
@@ -141,3 +142,13 @@ class WriterProcess:
         with self.process.stdout, self.process.stderr:
             self._log = self.process.stderr.read().decode("utf-8")
         return self._log
+
+
+def alive(pid: int) -> bool:
+    """Tell whether a process runs; one that has ended and waits to be reaped does not."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    stat = Path(f"/proc/{pid}/stat")
+    return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] != "Z"

@@ -177,12 +177,6 @@ class WriterLink:
         with self._starting:
             self._reap()
 
-    def _bury(self, process: subprocess.Popen[bytes] | None) -> None:
-        """End a process, unless another has taken its place since."""
-        with self._starting:
-            if self._process is process:
-                self._reap()
-
     def _reap(self) -> None:
         """End the process by closing its standard input; kill it when it does not end."""
         process = self._process
@@ -236,12 +230,7 @@ class WriterLink:
         LedgerError
             If there is no writer and none can be started; nothing was asked then.
         """
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(None, self.start)
-        process = self._process
-        if not await self._answers():  # it is dying, and nothing has been asked yet
-            await loop.run_in_executor(None, self._bury, process)
-            await loop.run_in_executor(None, self.start)
+        await asyncio.get_running_loop().run_in_executor(None, self.start)
         if self._signer is None or self._ended:
             raise LedgerError("服务正在停止，没有登记", [])
 
@@ -265,18 +254,6 @@ class WriterLink:
         except (HTTPClientError, OSError, StreamClosedError, ValueError) as error:
             logger.warning("登记服务没有答复：%s", error)
             return Answer(502, dict(GONE))
-
-    async def _answers(self) -> bool:
-        """Tell whether something listens where the writer should."""
-        try:
-            if self._socket is None:
-                _, line = await asyncio.open_connection("127.0.0.1", self._port)
-            else:
-                _, line = await asyncio.open_unix_connection(self._socket)
-        except (ConnectionRefusedError, FileNotFoundError):
-            return False
-        line.close()
-        return True
 
     def _speaking(self) -> SimpleAsyncHTTPClient:
         if self._client is None:

@@ -714,11 +714,13 @@ def upgrade_ledger(url: str | Path, *, timeout: float = 10.0) -> None:
         If there is no ledger, or a newer program has changed it.
     """
     store = connect(url, timeout=timeout)
-    with closing(store), store.writing() as connection:
-        store.hold(connection)
-        if not schema.standing(connection):
-            schema.check_revision(connection)
-        schema.upgrade(connection)
+    with closing(store):
+        with store.reading() as connection:  # before the lock, which would make a folder where there is none
+            if not schema.standing(connection):
+                schema.check_revision(connection)
+        with store.writing() as connection:
+            store.hold(connection)
+            schema.upgrade(connection)
 
 
 @contextmanager

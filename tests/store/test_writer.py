@@ -29,7 +29,7 @@ from huanjie_lib.store.tokens import TokenSigner
 from huanjie_lib.store.writer import Settings, told
 from huanjie_lib.vocabulary import CaseEvent, Role
 from tests.offices import CITY, TOWN, act
-from tests.writing import FILES, WriterProcess, request_of
+from tests.writing import FILES, WriterProcess, alive, request_of
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Unix sockets and signals")
 
@@ -404,13 +404,3 @@ class TestProcess:
         writer.stop()
         assert json.loads(head.read_text())["sequence"] == 2, "and at the end"
         assert dt.date.fromisoformat(head.stem) <= dt.date.today()
-
-
-def alive(pid: int) -> bool:
-    """Tell whether a process runs; one that has ended and waits to be reaped does not."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    stat = Path(f"/proc/{pid}/stat")
-    return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] != "Z"

@@ -1,0 +1,102 @@
+"""The line to the writer by itself: its process, its words, and what it keeps to itself."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from huanjie_lib.errors import LedgerError
+from huanjie_lib.screens.writer_link import Place, WriterLink
+from huanjie_lib.store.ledger import open_ledger
+from huanjie_lib.store.tokens import KEY_BYTES
+from huanjie_lib.vocabulary import CaseEvent
+from tests.offices import CITY, act
+from tests.writing import FILES, request_of
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Unix sockets")
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    """Return a new ledger."""
+    open_ledger(tmp_path / "store", create=True).close()
+    store = tmp_path / "store" / "ledger.sqlite3"
+    return Place(str(store), str(store.parent / "evidence"), str(store.parent / "heads"), str(store))
+
+
+@pytest.fixture
+def link(place: Place, tmp_path: Path) -> Iterator[WriterLink]:
+    """A line to a running writer."""
+    link = WriterLink(place, CITY, tmp_path)
+    link.start()
+    yield link
+    link.stop()
+
+
+async def body(content: bytes) -> AsyncIterator[bytes]:
+    """Yield a content in pieces."""
+    for start in range(0, len(content), 7):
+        yield content[start : start + 7]
+
+
+def test_it_asks_on_behalf_of_its_account(link: WriterLink, place: Place) -> None:
+    wanted = request_of(act(CaseEvent.OPEN, CITY, 0))
+    answer = asyncio.run(link.ask("POST", "/append", "append", body=body(wanted)))
+    assert (answer.status, answer.body["event"]["sequence"]) == (200, 1)
+    head = asyncio.run(link.ask("GET", "/head", "head"))
+    assert head.body["head"]["hash"] == answer.body["event"]["hash"]
+    with open_ledger(place.store, read_only=True) as ledger:
+        assert ledger.events()["actor"].tolist() == ["chen"]
+
+
+def test_a_long_path_of_the_folder_gives_a_port_in_place_of_a_socket(place: Place, tmp_path: Path) -> None:
+    deep = tmp_path / ("x" * 110)
+    deep.mkdir()
+    link = WriterLink(place, CITY, deep)
+    try:
+        link.start()
+        assert list(deep.iterdir()) == []
+        headers = {"X-File-Name": "a.pdf", "Content-Type": "application/pdf"}
+        sent = link.ask("POST", "/evidence", "evidence", headers=headers, body=body(FILES["通知.pdf"]))
+        assert asyncio.run(sent).status == 200
+    finally:
+        link.stop()
+
+
+def test_what_the_writer_says_of_the_ledger_is_said_again(tmp_path: Path) -> None:
+    link = WriterLink(Place(str(tmp_path / "no.sqlite3"), None, None, ""), CITY, tmp_path)
+    with pytest.raises(LedgerError, match="huanjie store init"):
+        link.start()
+    link.stop()
+
+
+@pytest.mark.parametrize("code", ["raise SystemExit(1)", "import sys; sys.stdin.readline()"])
+def test_a_writer_that_does_not_come_up_is_told(place: Place, tmp_path: Path, code: str) -> None:
+    link = WriterLink(place, CITY, tmp_path, command=(sys.executable, "-c", code))
+    with pytest.raises(LedgerError, match="登记服务不能启动"):
+        link.start()
+    link.stop()
+
+
+def test_once_stopped_it_stays_so(link: WriterLink) -> None:
+    link.stop()
+    link.stop()
+    link.start()
+    with pytest.raises(LedgerError, match="正在停止"):
+        asyncio.run(link.ask("GET", "/head", "head"))
+
+
+def test_each_writer_has_a_key_of_its_own(link: WriterLink, place: Place, tmp_path: Path) -> None:
+    other = WriterLink(place, CITY, tmp_path / "other")
+    (tmp_path / "other").mkdir()
+    other.start()
+    try:
+        link._signer = other._signer
+        assert asyncio.run(link.ask("GET", "/head", "head")).status == 403
+    finally:
+        other.stop()
+    assert KEY_BYTES >= 32

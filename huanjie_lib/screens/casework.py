@@ -73,6 +73,7 @@ MOST_LISTED: Final = 2000
 LONGEST_QUERY: Final = 60
 CASEWORK_STYLE: Final = STYLE.with_name("casework.css")
 EFFECT_SEED: Final = 20261031
+OF_THIS_CASE: Final = "见本案佐证材料"
 NEXT_RUN: Final = "更正的事实将在下一次评估中计入指数。"
 WORDS: Final = {
     "number": number_text,
@@ -319,7 +320,9 @@ class CaseworkModel(RunModel):
             {
                 "label": f"{TABLES[row['table']].label}：{TABLES[row['table']].column(row['column']).label}",
                 "before": value_label(row["table"], row["column"], row["before"]),
-                "after": value_label(row["table"], row["column"], row["after"]),
+                "after": OF_THIS_CASE
+                if row["after"] == case.case_id
+                else value_label(row["table"], row["column"], row["after"]),
             }
             for row in applied.to_dict("records")
         ]

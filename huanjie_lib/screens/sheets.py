@@ -142,7 +142,8 @@ def _cell(column: str, record: Mapping[Any, Any], form: Form, numeric: bool) -> 
     value = record[column]
     text = form.words.get(column, {}).get(value, "") if isinstance(value, str) else ""
     text = text or _text(column, value)
-    tone = "name" if column in _PLACE else form.tones.get(column, {}).get(text, "")
+    whole = "name" if column in _PLACE or column in form.words else ""
+    tone = form.tones.get(column, {}).get(text, whole)
     opens = {
         kind: str(record[other])
         for kind, (place, other) in form.opens.items()

@@ -154,6 +154,8 @@ class Board:
     def open(self, city: City) -> None:
         """Find the case by its unit's name and open it."""
         self.page.get_by_label("按村（社区）名称查找").fill(city.unit_name)
+        others = self.page.locator(".hj-card", has_not_text=city.unit_name)
+        expect(others).to_have_count(0, timeout=30_000)
         self.page.locator(f'[data-key="case-{city.case_id}"]').first.click()
         expect(self.drawer.locator(".hj-case-head")).to_contain_text(city.case_id)
 

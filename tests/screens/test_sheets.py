@@ -41,7 +41,7 @@ def test_cells_are_words_and_a_missing_value_is_a_dash() -> None:
     assert first == ["上云村", "2026年11月9日", "是", "3,215", "2.5", "12.5%", "已销号"]
     assert second == ["—", "—", "—", "—", "—", "—", "other"]
     assert [column.numeric for column in sheet.columns] == [False, False, False, True, True, True, False]
-    assert [row[-1].tone for row in sheet.rows] == ["bad", ""]
+    assert [row[-1].tone for row in sheet.rows] == ["bad", "name"]
 
 
 def test_a_long_table_says_what_it_leaves_out() -> None:

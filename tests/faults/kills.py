@@ -28,7 +28,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -55,6 +55,7 @@ class Setting:
     folder: Path
     seed: int
     plant: str = ""
+    supervisor: int = field(default_factory=os.getpid)
 
     def open(self, *, create: bool = False) -> Ledger:
         """Open the ledger, its evidence files beside the journals."""
@@ -113,7 +114,10 @@ class Journal:
 
 
 def write(setting: Setting, number: int, *, only_pending: bool = False) -> None:
-    """Append events until killed; ``only_pending`` ends after the one that was not acknowledged."""
+    """Append events until killed, or until the supervisor is gone.
+
+    ``only_pending`` ends after the one that was not acknowledged.
+    """
     journal = Journal(setting.journal(number))
     pending = journal.pending
     if pending is None and only_pending:
@@ -122,7 +126,7 @@ def write(setting: Setting, number: int, *, only_pending: bool = False) -> None:
         commit_lazily()
     ledger = connect(setting)
     step = int(journal.last["event_id"].partition("_")[0].rpartition("-")[2]) if journal.last else 0
-    while True:
+    while os.getppid() == setting.supervisor:
         if pending is not None:
             if setting.plant == "new-id":
                 pending = dataclasses.replace(pending, event_id=f"{pending.event_id}_again")

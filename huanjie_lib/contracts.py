@@ -51,6 +51,8 @@ from huanjie_lib.vocabulary import (
 )
 
 __all__ = [
+    "LEDGER_TABLES",
+    "RESTRICTED_LEDGERS",
     "SOURCE_COLUMNS",
     "TABLES",
     "Column",
@@ -952,3 +954,27 @@ def table(name: str) -> Table:
     True
     """
     return TABLES[name]
+
+
+LEDGER_TABLES: tuple[str, ...] = (
+    "alerts",
+    "alerts_left_out",
+    "rectifiable",
+    "amendments",
+    "unplaced",
+    "regained",
+    "regained_units",
+    "audit_units",
+    "audit_coverage",
+    "audit_items",
+    "audit_notices",
+    "audit_problems",
+    "handover",
+    "conflict_units",
+    "conflict_coverage",
+    "disputes",
+)
+"""Ledgers that every role of casework may read."""
+
+RESTRICTED_LEDGERS: tuple[str, ...] = ("audit_members", "talks", "leavers", "restricted_alerts")
+"""Ledgers by person, of talks, and alerts from leads, for roles that may see them."""

@@ -17,6 +17,7 @@ from huanjie_lib.casework.amendments import Amended, amendments_in_force, apply_
 from huanjie_lib.casework.audit_ledger import AuditLedger, audit_ledger
 from huanjie_lib.casework.conflict_ledger import ConflictLedger, conflict_ledger
 from huanjie_lib.casework.rectifiable import rectifiable
+from huanjie_lib.contracts import LEDGER_TABLES, RESTRICTED_LEDGERS
 from huanjie_lib.parameters import ParameterSet
 from huanjie_lib.risk.classification import classify
 from huanjie_lib.risk.gates import evaluate_gates
@@ -37,30 +38,6 @@ __all__ = [
     "lay_over",
     "standing",
 ]
-
-LEDGER_TABLES: tuple[str, ...] = (
-    "alerts",
-    "alerts_left_out",
-    "rectifiable",
-    "amendments",
-    "unplaced",
-    "regained",
-    "regained_units",
-    "audit_units",
-    "audit_coverage",
-    "audit_items",
-    "audit_notices",
-    "audit_problems",
-    "handover",
-    "conflict_units",
-    "conflict_coverage",
-    "disputes",
-)
-"""Ledgers that every role of casework may read."""
-
-RESTRICTED_LEDGERS: tuple[str, ...] = ("audit_members", "talks", "leavers", "restricted_alerts")
-"""Ledgers by person, of talks, and alerts from leads, for roles that may see them."""
-
 
 TOLD_GAIN = 0.05
 """Index points below which a change is not told."""

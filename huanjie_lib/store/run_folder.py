@@ -56,12 +56,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from huanjie_lib.contracts import LEDGER_TABLES, RESTRICTED_LEDGERS
 from huanjie_lib.errors import DataError, Fault
-from huanjie_lib.ledgers import LEDGER_TABLES, RESTRICTED_LEDGERS, Casework, Ledgers
 from huanjie_lib.parameters import ParameterSet
 
 if TYPE_CHECKING:
     import geopandas as gpd
+
+    from huanjie_lib.ledgers import Casework, Ledgers
 
 __all__ = [
     "MANIFEST_FORMAT",

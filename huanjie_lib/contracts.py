@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from huanjie_lib.vocabulary import (
     AuditItem,
@@ -51,6 +51,7 @@ from huanjie_lib.vocabulary import (
 )
 
 __all__ = [
+    "DTYPES",
     "LEDGER_TABLES",
     "RESTRICTED_LEDGERS",
     "SOURCE_COLUMNS",
@@ -66,6 +67,16 @@ __all__ = [
 
 ColumnType = Literal["string", "integer", "number", "date", "boolean", "word", "geometry"]
 Purpose = Literal["reference", "risk", "casework", "talent", "validation", "operations"]
+
+DTYPES: Mapping[ColumnType, Any] = {
+    "string": "str",
+    "word": "str",
+    "integer": "Int64",
+    "number": "float64",
+    "date": "datetime64[us]",
+    "boolean": "boolean",
+}
+"""Type of each kind of column in memory; geometry has its own."""
 
 UNIT_CODE_PATTERN = r"^\d{12}$"
 TOWNSHIP_CODE_PATTERN = r"^\d{9}$"

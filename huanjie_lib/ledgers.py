@@ -19,12 +19,9 @@ from huanjie_lib.casework.conflict_ledger import ConflictLedger, conflict_ledger
 from huanjie_lib.casework.rectifiable import rectifiable
 from huanjie_lib.contracts import LEDGER_TABLES, RESTRICTED_LEDGERS
 from huanjie_lib.parameters import ParameterSet
-from huanjie_lib.risk.classification import classify
-from huanjie_lib.risk.gates import evaluate_gates
-from huanjie_lib.risk.indicators import indicator_values
 from huanjie_lib.risk.moment import Moment
 from huanjie_lib.risk.prepared import Prepared, day_number
-from huanjie_lib.risk.scoring import Scores, score
+from huanjie_lib.risk.scoring import Scores
 from huanjie_lib.risk.signals import Signals
 from huanjie_lib.vocabulary import GateStatus, Level, SignalStatus, date_text
 
@@ -36,7 +33,6 @@ __all__ = [
     "Standing",
     "draw_up",
     "lay_over",
-    "standing",
 ]
 
 TOLD_GAIN = 0.05
@@ -169,17 +165,6 @@ def lay_over(
         if heir != place
     }
     return apply_amendments(tables, amendments_in_force(casework.events, as_of), heirs)
-
-
-def standing(
-    prepared: Prepared, parameters: ParameterSet, as_of: dt.date, previous: pd.Series[str] | None
-) -> Standing:
-    """Return where the units stand, given the levels of the snapshot before."""
-    values = indicator_values(prepared, parameters, as_of)
-    scores = score(values.value, values.units["unit_kind"].astype("str"), parameters.framework)
-    known = scores.index.mask(scores.severity.isna().all(axis=1))
-    level = classify(known, parameters.classification, previous=previous)
-    return Standing(scores.index, level, scores, evaluate_gates(prepared, parameters, as_of))
 
 
 def draw_up(

@@ -13,7 +13,7 @@ import pandas as pd
 from huanjie_lib.contracts import TABLES
 from huanjie_lib.errors import DataError, Fault
 from huanjie_lib.findings import Findings, Published, find
-from huanjie_lib.ledgers import Casework, Ledgers, draw_up, lay_over, standing
+from huanjie_lib.ledgers import Casework, Ledgers, Standing, draw_up, lay_over
 from huanjie_lib.parameters import Indicator, ParameterSet
 from huanjie_lib.risk.classification import classify, to_verify
 from huanjie_lib.risk.gates import evaluate_gates
@@ -241,7 +241,10 @@ def run_risk(
     )
     index = history[-1][["unit_code", "as_of", "index", "index_low", "index_high", "level", "to_verify"]]
     units = _unit_frame(tables, values)
-    moved = amended is not None and len(amended.applied) > 0
+    before = None
+    if amended is not None and len(amended.applied):
+        unamended = _snapshot(reported, parameters, as_of, previous)
+        before = unamended.standing(evaluate_gates(reported, parameters, as_of))
     ledgers = draw_up(
         tables,
         prepared,
@@ -254,8 +257,8 @@ def run_risk(
         signals=findings.signals,
         since=None if published is None else published.as_of,
         amended=amended,
-        before=standing(reported, parameters, as_of, previous) if moved else None,
-        after=standing(prepared, parameters, as_of, previous) if moved else None,
+        before=before,
+        after=last.standing(gates),
     )
     return RiskResult(
         as_of=as_of,
@@ -291,6 +294,9 @@ class _Snapshot:
     @property
     def level(self) -> pd.Series[str]:
         return self.row.set_index("unit_code")["level"]
+
+    def standing(self, gates: pd.DataFrame) -> Standing:
+        return Standing(self.scores.index, self.level, self.scores, gates)
 
 
 def _snapshot(

@@ -40,7 +40,7 @@ from huanjie_lib.casework.workdays import Deadline, Workdays
 from huanjie_lib.parameters import UNIT_OFFICE, CaseRule, CaseworkPack, Gate, ParameterSet
 from huanjie_lib.risk.audits import problem_state
 from huanjie_lib.risk.gates import AUDIT_CHECKS
-from huanjie_lib.risk.indicators import open_disputes
+from huanjie_lib.risk.indicators import disputes_lacking, open_disputes
 from huanjie_lib.risk.moment import Moment
 from huanjie_lib.risk.prepared import NEVER, Rows, prepare
 from huanjie_lib.risk.signal_checks import FACTS, NOT_A_VERDICT
@@ -551,15 +551,10 @@ def _disputes(at: Moment) -> Iterator[_Found]:
 
 def _dispute_lacking(at: Moment, rows: Rows) -> list[str]:
     """Return by dispute which of official and plans it lacks on the day, in Chinese."""
-    there = (
-        rows.number("has_leader") > 0,
-        rows.day("stabilisation_plan_on") <= at.day,
-        rows.day("resolution_plan_on") <= at.day,
-    )
     labels = _PLANS.split("、")
     return [
-        "、".join(w for w, has in zip(labels, row, strict=True) if not has)
-        for row in zip(*there, strict=True)
+        "、".join(word for word, lacks in zip(labels, row, strict=True) if lacks)
+        for row in zip(*disputes_lacking(at, rows), strict=True)
     ]
 
 

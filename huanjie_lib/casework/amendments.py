@@ -19,7 +19,7 @@ from typing import Any, Final, TypeAlias
 
 import pandas as pd
 
-from huanjie_lib.contracts import TABLES, Column, ColumnType, Table
+from huanjie_lib.contracts import DTYPES, TABLES, Column, Table
 from huanjie_lib.errors import DataError, Fault
 from huanjie_lib.vocabulary import CaseEvent, date_text
 
@@ -59,16 +59,6 @@ IN_FORCE_COLUMNS: Final = (
 )
 _APPLIED_COLUMNS: Final = ("sequence", "case_id", "unit_code", "table", "key", "column", "before", "after")
 _UNPLACED_COLUMNS: Final = (*IN_FORCE_COLUMNS, "reason")
-_DTYPES: Final[Mapping[ColumnType, Any]] = MappingProxyType(
-    {
-        "string": "str",
-        "word": "str",
-        "integer": "Int64",
-        "number": "float64",
-        "date": "datetime64[us]",
-        "boolean": "boolean",
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -538,7 +528,7 @@ class _Overlay:
 
     def __init__(self, contract: Table, frame: pd.DataFrame | None, heirs: Mapping[str, str]) -> None:
         columns = [c for c in contract.all_columns if c.kind != "geometry"]
-        dtypes = {c.name: _DTYPES[c.kind] for c in columns}
+        dtypes = {c.name: DTYPES[c.kind] for c in columns}
         if frame is None:
             frame = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in dtypes.items()})
         self._contract = contract
@@ -677,7 +667,7 @@ class _Overlay:
 
 
 def _column(values: pd.Series[Any], dtype: Any) -> pd.Series[Any]:
-    typed: pd.Series[Any] = (pd.to_datetime(values) if dtype == _DTYPES["date"] else values).astype(dtype)
+    typed: pd.Series[Any] = (pd.to_datetime(values) if dtype == DTYPES["date"] else values).astype(dtype)
     return typed
 
 

@@ -19,7 +19,7 @@ import pandas as pd
 
 from huanjie_lib.contracts import SOURCE_COLUMNS
 from huanjie_lib.parameters import ParameterSet
-from huanjie_lib.risk.indicators import counted_screenings, latest_report, open_disputes
+from huanjie_lib.risk.indicators import counted_screenings, disputes_lacking, latest_report, open_disputes
 from huanjie_lib.risk.moment import Moment
 from huanjie_lib.risk.prepared import NEVER, Bools, Floats, Ints, Prepared, Rows
 from huanjie_lib.vocabulary import DisputeCategory, Level, ScreeningMethod, TalkTarget, Word, date_text
@@ -448,7 +448,7 @@ def _dispute_columns(at: Moment) -> dict[str, Any]:
         return {name: _counts(np.full(at.size, np.nan)) for name in names}
     rows, is_open, known = state
     group, opened = rows.number("is_group"), rows.day("opened_on")
-    lacks = _lacks(at, rows)
+    lacks = disputes_lacking(at, rows)
     first = np.full(at.size, NEVER)
     np.minimum.at(first, rows.unit[is_open], opened[is_open])
     masks = (
@@ -464,15 +464,6 @@ def _dispute_columns(at: Moment) -> dict[str, Any]:
         name: _counts(np.where(known, oldest if mask is None else at.count(rows, mask), np.nan))
         for name, mask in zip(names, masks, strict=True)
     }
-
-
-def _lacks(at: Moment, rows: Rows) -> tuple[Bools, Bools, Bools]:
-    """Return which incidents have no leader, no stabilisation plan and no resolution plan on the day."""
-    return (
-        ~(rows.number("has_leader") > 0),
-        ~(rows.day("stabilisation_plan_on") <= at.day),
-        ~(rows.day("resolution_plan_on") <= at.day),
-    )
 
 
 def _talk_columns(at: Moment) -> dict[str, Any]:
@@ -587,7 +578,7 @@ def _dispute_rows(at: Moment, areas: pd.DataFrame, in_force: Bools) -> pd.DataFr
     days = np.where(is_open, at.day, resolved) - opened
     rungs = np.array([*AGE_LADDER, OLDEST], dtype=object)
     band = rungs[np.digitize(days, list(AGE_LADDER.values()), right=True)]
-    lacks = np.column_stack(_lacks(at, rows))[kept] & is_open[:, None]
+    lacks = np.column_stack(disputes_lacking(at, rows))[kept] & is_open[:, None]
     category = frame["category"].astype("str").map(DisputeCategory.labels())
     table = _typed(
         {

@@ -16,6 +16,7 @@ import pandas as pd
 
 from huanjie_lib.contracts import TABLES
 from huanjie_lib.risk.audits import CONCLUDED, current_projects, of_current_project, problem_state
+from huanjie_lib.risk.indicators import latest_report
 from huanjie_lib.risk.moment import Moment
 from huanjie_lib.risk.prepared import NEVER, Bools, Rows
 from huanjie_lib.vocabulary import (
@@ -340,20 +341,11 @@ def _for_every_unit(at: Moment) -> Iterator[dict[str, Any]]:
         yield _item(unit, "unit_plans", "包干领导、稳控预案、化解方案", ("plan",), key={})
 
 
-def _latest(at: Moment, rows: Rows) -> Bools:
-    """Return the rows of each unit's last report on the day or before."""
-    day = rows.day("as_of")
-    usable = day <= at.day
-    last = np.full(at.size, -NEVER)
-    np.maximum.at(last, rows.unit[usable], day[usable])
-    return np.asarray(usable & (day == last[rows.unit]))
-
-
 def _talks(at: Moment) -> Iterator[dict[str, Any]]:
     talks = at.inherited("talks")
     if talks is None:
         return
-    lacking = _latest(at, talks) & ~(talks.number("done") >= talks.number("due"))
+    lacking = latest_report(at, talks) & ~(talks.number("done") >= talks.number("due"))
     labels = TalkTarget.labels()
     for unit, as_of, target, due in _taken(at, talks, lacking, "as_of", "target", "due"):
         yield _item(
@@ -423,7 +415,7 @@ def _roll(at: Moment, signals: pd.DataFrame) -> Iterator[dict[str, Any]]:
     flagged = signals[signals["signal"].isin(ROLL_SIGNALS)]
     kinds = {str(unit): sorted(rows) for unit, rows in flagged.groupby("unit_code")["signal"]}
     labels = RollCohort.labels()
-    for unit, as_of, cohort in _taken(at, checks, _latest(at, checks), "as_of", "cohort"):
+    for unit, as_of, cohort in _taken(at, checks, latest_report(at, checks), "as_of", "cohort"):
         if unit in kinds:
             yield _item(
                 unit,

@@ -53,6 +53,7 @@ __all__ = [
     "Observed",
     "counted_screenings",
     "current_projects",
+    "disputes_lacking",
     "indicator_values",
     "latest_report",
     "latest_screening",
@@ -353,17 +354,21 @@ def _disputes_group(at: Moment, options: Mapping[str, Any]) -> Observed:
     return _observed(at, "disputes", value, known, rows=disputes, mask=grouped, day=day)
 
 
+def disputes_lacking(at: Moment, disputes: Rows) -> tuple[Bools, Bools, Bools]:
+    """Return which incidents have no leader, no stabilisation plan and no resolution plan on the day."""
+    return (
+        ~(disputes.number("has_leader") > 0),
+        ~(disputes.day("stabilisation_plan_on") <= at.day),
+        ~(disputes.day("resolution_plan_on") <= at.day),
+    )
+
+
 def _disputes_without_plan(at: Moment, _: Mapping[str, Any]) -> Observed:
     state = open_disputes(at)
     if state is None:
         return unknown(at, "disputes")
     disputes, is_open, known = state
-    planned = (
-        (disputes.number("has_leader") > 0)
-        & (disputes.day("stabilisation_plan_on") <= at.day)
-        & (disputes.day("resolution_plan_on") <= at.day)
-    )
-    bare = is_open & ~planned
+    bare = is_open & np.logical_or.reduce(disputes_lacking(at, disputes))
     total = at.count(disputes, is_open)
     value = at.count(disputes, bare) / np.where(total > 0, total, 1.0)
     return _observed(at, "disputes", value, known, rows=disputes, mask=bare, day=disputes.day("opened_on"))

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from huanjie_lib.contracts import TABLES, Table
+from huanjie_lib.contracts import DTYPES, TABLES, Table
 from huanjie_lib.errors import DataError, Fault
 from huanjie_lib.vocabulary import CrosswalkKind
 
@@ -38,14 +38,6 @@ Bools: TypeAlias = npt.NDArray[np.bool_]
 NEVER = np.int64(1 << 40)
 """Day number of a missing date: later than any real day."""
 
-_MISSING_AS: Mapping[str, Any] = {
-    "string": "str",
-    "word": "str",
-    "integer": "Int64",
-    "number": "Float64",
-    "date": "datetime64[us]",
-    "boolean": "boolean",
-}
 _EPOCH = dt.date(1970, 1, 1)
 _STRIDE = np.int64(1 << 23)
 _ORIGIN = np.int64((_EPOCH - dt.date.min).days)
@@ -338,7 +330,7 @@ def _unique(table: str, frame: pd.DataFrame, column: str) -> pd.Index[Any]:
 def _rows(contract: Table, frame: pd.DataFrame, unit: Ints) -> Rows:
     """Lay out the columns of a contract; one that the frame lacks, or that holds no value, is all missing."""
     lacking = [c for c in contract.columns if c.kind != "geometry" and c.name not in frame]
-    frame = frame.assign(**{c.name: pd.Series(pd.NA, frame.index, _MISSING_AS[c.kind]) for c in lacking})
+    frame = frame.assign(**{c.name: pd.Series(np.nan, frame.index, DTYPES[c.kind]) for c in lacking})
     days: dict[str, Ints] = {}
     numbers: dict[str, Floats] = {}
     texts: dict[str, tuple[Ints, Mapping[str, int]]] = {}

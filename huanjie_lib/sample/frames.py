@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from huanjie_lib.contracts import ColumnType, table
+from huanjie_lib.contracts import DTYPES, table
 from huanjie_lib.sample.streams import Integers
 
 __all__ = ["DATE_DTYPE", "NO_DAY", "conform", "dates", "day_of", "text_of"]
@@ -18,17 +18,8 @@ __all__ = ["DATE_DTYPE", "NO_DAY", "conform", "dates", "day_of", "text_of"]
 NO_DAY = np.int64(-(1 << 40))
 """Day number of a missing date."""
 
-DATE_DTYPE = "datetime64[us]"
+DATE_DTYPE = DTYPES["date"]
 """Resolution of dates in memory; Parquet keeps it."""
-
-_DTYPES: Mapping[ColumnType, Any] = {
-    "string": "str",
-    "word": "str",
-    "integer": "Int64",
-    "number": "float64",
-    "date": DATE_DTYPE,
-    "boolean": "boolean",
-}
 
 
 def day_of(date: dt.date) -> int:
@@ -76,13 +67,13 @@ def conform(name: str, columns: Mapping[str, Any]) -> pd.DataFrame:
         if column.kind == "geometry":
             continue
         if column.name not in columns:
-            made[column.name] = pd.Series([None] * length, dtype=object).astype(_DTYPES[column.kind])
+            made[column.name] = pd.Series([None] * length, dtype=object).astype(DTYPES[column.kind])
             continue
         values = columns[column.name]
         if column.kind == "date":
             values = dates(values)
         elif column.kind == "integer" and isinstance(values, np.ndarray) and values.dtype.kind == "f":
             values = pd.array(np.where(np.isnan(values), np.nan, np.round(values)), dtype="Float64")
-        made[column.name] = pd.Series(values).reset_index(drop=True).astype(_DTYPES[column.kind])
+        made[column.name] = pd.Series(values).reset_index(drop=True).astype(DTYPES[column.kind])
     frame = pd.DataFrame(made)
     return frame.sort_values(list(contract.key), kind="stable", ignore_index=True)

@@ -362,6 +362,7 @@ class Ledger:
             If the ledger cannot be written; asking again with the same id is safe.
         """
         with self._writing() as connection:
+            self._store.hold(connection)  # nothing comes in between looking for the event and recording it
             return self._append(connection, action)
 
     def append_retrying(
@@ -486,7 +487,7 @@ class Ledger:
         }
         if self._store.dialect == "postgresql":
             links = _call(connection, told, after, action)
-            if links is None:  # the same event came in between
+            if links is None:  # recorded by somebody who did not hold the ledger
                 return self._append(connection, action)
         else:
             links = _insert(connection, told, after, action)

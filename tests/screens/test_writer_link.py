@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from huanjie_lib.errors import LedgerError
-from huanjie_lib.screens.writer_link import Place, WriterLink
+from huanjie_lib.screens.writer_link import Answer, Place, WriterLink
 from huanjie_lib.store.ledger import open_ledger
 from huanjie_lib.store.tokens import KEY_BYTES
 from huanjie_lib.vocabulary import CaseEvent
@@ -37,6 +39,12 @@ def link(place: Place, tmp_path: Path) -> Iterator[WriterLink]:
     link.stop()
 
 
+def answered(asked: Coroutine[Any, Any, Answer]) -> Answer:
+    """Return the answer; asked in its own thread, as a browser test may have left a loop running."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, asked).result()
+
+
 async def body(content: bytes) -> AsyncIterator[bytes]:
     """Yield a content in pieces."""
     for start in range(0, len(content), 7):
@@ -45,9 +53,9 @@ async def body(content: bytes) -> AsyncIterator[bytes]:
 
 def test_it_asks_on_behalf_of_its_account(link: WriterLink, place: Place) -> None:
     wanted = request_of(act(CaseEvent.OPEN, CITY, 0))
-    answer = asyncio.run(link.ask("POST", "/append", "append", body=body(wanted)))
+    answer = answered(link.ask("POST", "/append", "append", body=body(wanted)))
     assert (answer.status, answer.body["event"]["sequence"]) == (200, 1)
-    head = asyncio.run(link.ask("GET", "/head", "head"))
+    head = answered(link.ask("GET", "/head", "head"))
     assert head.body["head"]["hash"] == answer.body["event"]["hash"]
     with open_ledger(place.store, read_only=True) as ledger:
         assert ledger.events()["actor"].tolist() == ["chen"]
@@ -62,7 +70,7 @@ def test_a_long_path_of_the_folder_gives_a_port_in_place_of_a_socket(place: Plac
         assert list(deep.iterdir()) == []
         headers = {"X-File-Name": "a.pdf", "Content-Type": "application/pdf"}
         sent = link.ask("POST", "/evidence", "evidence", headers=headers, body=body(FILES["通知.pdf"]))
-        assert asyncio.run(sent).status == 200
+        assert answered(sent).status == 200
     finally:
         link.stop()
 
@@ -87,7 +95,7 @@ def test_once_stopped_it_stays_so(link: WriterLink) -> None:
     link.stop()
     link.start()
     with pytest.raises(LedgerError, match="正在停止"):
-        asyncio.run(link.ask("GET", "/head", "head"))
+        answered(link.ask("GET", "/head", "head"))
 
 
 def test_each_writer_has_a_key_of_its_own(link: WriterLink, place: Place, tmp_path: Path) -> None:
@@ -96,7 +104,7 @@ def test_each_writer_has_a_key_of_its_own(link: WriterLink, place: Place, tmp_pa
     other.start()
     try:
         link._signer = other._signer
-        assert asyncio.run(link.ask("GET", "/head", "head")).status == 403
+        assert answered(link.ask("GET", "/head", "head")).status == 403
     finally:
         other.stop()
     assert KEY_BYTES >= 32

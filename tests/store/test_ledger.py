@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from huanjie_lib.casework.cases import CASE_COLUMNS, Case, cases_frame, replay
-from huanjie_lib.casework.events import EVENT_COLUMNS, Action, Head
+from huanjie_lib.casework.events import EVENT_COLUMNS, Action, Head, Recorded
 from huanjie_lib.contracts import table
 from huanjie_lib.errors import (
     EventClashError,
@@ -275,6 +275,37 @@ def test_processes_asking_for_the_same_events_record_each_once(new_address: str,
         events = ledger.events()
         assert len(events) == events["event_id"].nunique() == 6 + 3 * 6
         assert ledger.verify() == []
+
+
+def test_a_retry_that_meets_its_first_attempt_gets_what_that_recorded(
+    opened: Callable[..., Ledger], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both ask before either has recorded; the second waits instead of meeting its own event as a lost race."""
+    ledger, other = opened(), opened()
+    action = act(CaseEvent.OPEN, CITY, 0)
+    look, looked, go = module._recorded, threading.Event(), threading.Event()
+
+    def slowly(*asked: Any) -> list[Recorded]:
+        found = look(*asked)
+        if threading.current_thread() is first:
+            looked.set()
+            go.wait(8)  # the other asks meanwhile; it gets no further than the lock
+        return found
+
+    monkeypatch.setattr(module, "_recorded", slowly)
+    answers: dict[str, Recorded] = {}
+    first = threading.Thread(target=lambda: answers.update(first=ledger.append(action)))
+    second = threading.Thread(target=lambda: answers.update(second=other.append(action)))
+    first.start()
+    assert looked.wait(30)
+    second.start()
+    second.join(0.5)
+    assert second.is_alive()
+    go.set()
+    first.join(30)
+    second.join(30)
+    assert answers["first"].sequence == answers["second"].sequence == 1
+    assert len(ledger.events()) == 1
 
 
 def test_a_snapshot_is_one_moment_for_every_question(ledger: Ledger) -> None:

@@ -280,7 +280,7 @@ def test_processes_asking_for_the_same_events_record_each_once(new_address: str,
 def test_a_retry_that_meets_its_first_attempt_gets_what_that_recorded(
     opened: Callable[..., Ledger], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both ask before either has recorded; the second waits instead of meeting its own event as a lost race."""
+    """Both ask before either has recorded; the second waits and never meets its own event as a lost race."""
     ledger, other = opened(), opened()
     action = act(CaseEvent.OPEN, CITY, 0)
     look, looked, go = module._recorded, threading.Event(), threading.Event()

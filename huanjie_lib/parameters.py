@@ -24,7 +24,15 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from huanjie_lib.errors import Fault, ParameterError
-from huanjie_lib.vocabulary import CaseKind, LeadKind, UnitKind
+from huanjie_lib.vocabulary import (
+    CaseKind,
+    CultivationStep,
+    EvidenceKind,
+    LeadKind,
+    PortraitAspect,
+    PostKind,
+    UnitKind,
+)
 
 __all__ = [
     "DEFAULT_ASSUMPTIONS",
@@ -36,6 +44,7 @@ __all__ = [
     "DerivedMeasure",
     "Dimension",
     "Effect",
+    "EvidenceRule",
     "Framework",
     "Gate",
     "GatePack",
@@ -45,6 +54,7 @@ __all__ = [
     "MetricMeasure",
     "MissingPolicy",
     "ParameterSet",
+    "PostProfile",
     "Remedy",
     "RemedyCost",
     "Rule",
@@ -55,8 +65,13 @@ __all__ = [
     "Signal",
     "SignalPack",
     "StepEffect",
+    "StepRule",
+    "TalentPack",
+    "TeamTarget",
+    "TrialRule",
     "UncertaintyAssumptions",
     "UncertaintyPack",
+    "UnitNeed",
     "Unremediable",
     "available_regions",
     "load_parameters",
@@ -529,6 +544,153 @@ class CaseworkPack(_Header):
         raise KeyError(kind.value)
 
 
+Aspect = Annotated[PortraitAspect, Field(strict=False)]
+Share = Annotated[float, Field(ge=0, le=1, strict=False)]
+
+
+class EvidenceRule(_Model):
+    """What evidence a portrait expects: one item a year of a kind for an aspect.
+
+    ``share`` is the part of the aspect that the kind speaks for; the shares of an aspect add up to 1. What an
+    item says halves in ``half_life_years``; items of years before the last ``horizon_years`` no longer count.
+    """
+
+    aspect: Aspect
+    kind: Annotated[EvidenceKind, Field(strict=False)]
+    share: Annotated[float, Field(gt=0, le=1, strict=False)]
+    half_life_years: Annotated[float, Field(gt=0, le=50, strict=False)]
+    horizon_years: Annotated[int, Field(ge=1, le=20)]
+
+
+class TrialRule(_Model):
+    """How quasi-post ratings are put together.
+
+    Parameters
+    ----------
+    prior_mean, prior_sd
+        What is supposed of a person whom nobody has rated, points.
+    rating_sd, severity_sd
+        Spread of single ratings of one person, and of the severity of raters, points.
+    online_share
+        Part of the result that online ratings make up where both channels were heard.
+    household_cap
+        Ratings of one household weigh together at most as much as this number of ratings.
+    divergence_z
+        From this many standard deviations on, online and offline results are said to diverge.
+    interval_z
+        Standard deviations to either side of a result that its interval covers.
+    """
+
+    prior_mean: Annotated[float, Field(ge=0, le=100, strict=False)]
+    prior_sd: Annotated[float, Field(gt=0, le=100, strict=False)]
+    rating_sd: Annotated[float, Field(gt=0, le=100, strict=False)]
+    severity_sd: Annotated[float, Field(gt=0, le=100, strict=False)]
+    online_share: Share
+    household_cap: Annotated[float, Field(gt=0, strict=False)]
+    divergence_z: Annotated[float, Field(gt=0, le=10, strict=False)]
+    interval_z: Annotated[float, Field(gt=0, le=10, strict=False)]
+
+
+class PostProfile(_Model):
+    """What a post asks for: weights of aspects that add up to 1, and whether it takes a full party member."""
+
+    id: Identifier
+    label: str
+    post: Annotated[PostKind, Field(strict=False)]
+    unit_kind: Kind | None = None
+    weights: dict[Aspect, Annotated[float, Field(ge=0, le=1, strict=False)]]
+    party_member: bool = False
+
+
+class UnitNeed(_Model):
+    """How much more an aspect counts where a unit loses points: the weight times 1 + gain · share lost."""
+
+    dimension: Identifier
+    aspect: Aspect
+    gain: Annotated[float, Field(ge=0, le=10, strict=False)]
+
+
+class StepRule(_Model):
+    """What a cultivation step is expected to raise, points of the aspect, and how long it takes."""
+
+    step: Annotated[CultivationStep, Field(strict=False)]
+    days: Annotated[int, Field(ge=1, le=1000)]
+    rise: dict[Aspect, Annotated[float, Field(gt=0, le=100, strict=False)]]
+    per_mentor: Annotated[int, Field(ge=1, le=100)]
+
+
+class TeamTarget(_Model):
+    """One target of the structure of committees; never a condition on a person.
+
+    ``at_least`` counts members of a committee whom ``measure`` holds for (``women``, ``minority``, ``young``:
+    at most ``age`` years old, ``educated``: at least junior college). A hard target is kept if it can be; one
+    that is not may be missed at ``penalty`` points of fit a member.
+    """
+
+    id: Identifier
+    label: str
+    measure: Literal["women", "minority", "young", "educated"]
+    at_least: Annotated[int, Field(ge=1, le=20)]
+    unit_kind: Kind | None = None
+    age: Annotated[int, Field(ge=18, le=100)] | None = None
+    hard: bool = False
+    penalty: Annotated[float, Field(ge=0, le=1000, strict=False)] = 0.0
+    source: str
+
+
+class TalentPack(_Header):
+    """How reserve talent is portrayed, matched and cultivated.
+
+    Parameters
+    ----------
+    evidence, trial
+        What portraits rest on.
+    missing
+        Mean of what is not known, points; its interval is always 0 to 100.
+    stale_days
+        Days after which a record that nobody updated is stale.
+    profiles, needs
+        What posts ask for, and how units change it.
+    list_length, lists_per_person
+        Candidates proposed a seat in the city-wide lists, and on how many of them a person may stand.
+    shortlist_length, pool, draws
+        Length of a post's own shortlist; how many people compete in its draws, and how many draws there are.
+    steps
+        Cultivation steps.
+    targets
+        Structure of committees.
+    """
+
+    kind: Literal["talent"]
+    evidence: Annotated[tuple[EvidenceRule, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
+    trial: TrialRule
+    missing: Annotated[float, Field(ge=0, le=100, strict=False)]
+    stale_days: Annotated[int, Field(ge=1, le=3650)]
+    profiles: Annotated[tuple[PostProfile, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
+    needs: Annotated[tuple[UnitNeed, ...], BeforeValidator(_as_tuple)] = ()
+    list_length: Annotated[int, Field(ge=2, le=10)]
+    lists_per_person: Annotated[int, Field(ge=1, le=20)]
+    shortlist_length: Annotated[int, Field(ge=1, le=100)]
+    pool: Annotated[int, Field(ge=1, le=500)]
+    draws: Annotated[int, Field(ge=1, le=100_000)]
+    steps: Annotated[tuple[StepRule, ...], BeforeValidator(_as_tuple)] = ()
+    targets: Annotated[tuple[TeamTarget, ...], BeforeValidator(_as_tuple)] = ()
+
+    def profile(self, post: PostKind, unit_kind: UnitKind) -> PostProfile:
+        """Return what a post asks for in a unit of a kind; a profile for the kind goes before one for both.
+
+        Raises
+        ------
+        KeyError
+            If the pack has no profile of the post.
+        """
+        for wanted in (unit_kind, None):
+            for candidate in self.profiles:
+                if candidate.post is post and candidate.unit_kind is wanted:
+                    return candidate
+        raise KeyError(post.value)
+
+
 RuleValue = Annotated[
     int | float | str | tuple[str, ...], Field(union_mode="left_to_right"), BeforeValidator(_as_tuple)
 ]
@@ -681,6 +843,7 @@ class ParameterSet(_Model):
     measures: MeasureLibrary | None = None
     signals: SignalPack | None = None
     casework: CaseworkPack | None = None
+    talent: TalentPack | None = None
 
     @property
     def assumptions(self) -> UncertaintyAssumptions:
@@ -833,8 +996,8 @@ def load_parameters(pack: Path | None = None, *, region: str = "national") -> Pa
     ----------
     pack
         Folder with ``framework.yaml``, ``classification.yaml`` and, optionally, ``gates.yaml``,
-        ``uncertainty.yaml``, ``measures.yaml``, ``signals.yaml``, ``casework.yaml`` and ``rules/*.yaml``; the
-        package's own when omitted.
+        ``uncertainty.yaml``, ``measures.yaml``, ``signals.yaml``, ``casework.yaml``, ``talent.yaml`` and
+        ``rules/*.yaml``; the package's own when omitted.
     region
         Region whose rules apply; looked up in ``pack/rules`` first, then among the shipped rule packs.
 
@@ -871,6 +1034,7 @@ def load_parameters(pack: Path | None = None, *, region: str = "national") -> Pa
     measures = _read_optional(folder / "measures.yaml", MeasureLibrary, faults)
     signals = _read_optional(folder / "signals.yaml", SignalPack, faults)
     casework = _read_optional(folder / "casework.yaml", CaseworkPack, faults)
+    talent = _read_optional(folder / "talent.yaml", TalentPack, faults)
     rules = _read_rules(folder, region, faults)
     if framework is not None:
         faults += _framework_faults(framework)
@@ -891,6 +1055,8 @@ def load_parameters(pack: Path | None = None, *, region: str = "national") -> Pa
         faults += _rule_faults(framework, gates, signals, rules)
     if casework is not None:
         faults += _casework_faults(casework)
+    if talent is not None:
+        faults += _talent_faults(talent, framework)
     if measures is not None and framework is not None:
         faults += _library_faults(measures, framework, gates)
     if faults or framework is None or classification is None or rules is None:
@@ -905,7 +1071,65 @@ def load_parameters(pack: Path | None = None, *, region: str = "national") -> Pa
         measures=measures,
         signals=signals,
         casework=casework,
+        talent=talent,
     )
+
+
+def _talent_faults(pack: TalentPack, framework: Framework | None) -> list[Fault]:
+    """Return each aspect, profile, need and target of a talent pack that cannot be as it is written."""
+    where, faults = "talent.yaml", list[Fault]()
+    cells = [(rule.aspect, rule.kind) for rule in pack.evidence]
+    faults += [
+        Fault(f"{where}：evidence[{aspect}]", f"{kind} 写了两次", "每个要素每类证据一条", "删去多余的一条")
+        for aspect, kind in sorted({cell for cell in cells if cells.count(cell) > 1})
+    ]
+    for aspect in PortraitAspect:
+        at, shares = f"{where}：evidence[{aspect}]", [r.share for r in pack.evidence if r.aspect is aspect]
+        if aspect is PortraitAspect.TRIAL and shares:
+            faults.append(Fault(at, "trial", "其他画像要素", "删去此项：准岗表现由考察评分算出"))
+        elif aspect is not PortraitAspect.TRIAL:
+            faults += (
+                _sum_fault(f"{at}.share", shares)
+                if shares
+                else [Fault(at, "没有写明", "至少一类证据", "补充该要素看哪些证据")]
+            )
+    faults += _profile_faults(pack, where)
+    if framework is not None:
+        known = [dimension.id for dimension in framework.dimensions]
+        faults += [
+            Fault(f"{where}：needs[{need.dimension}]", need.dimension, "、".join(known), "改为维度的 id")
+            for need in pack.needs
+            if need.dimension not in known
+        ]
+    faults += [
+        Fault(
+            f"{where}：targets[{t.id}].age", "没有写明" if t.age is None else f"{t.age}", allowed, "改正此项"
+        )
+        for t in pack.targets
+        for allowed in (["年龄上限"] if t.measure == "young" else ["不填"])
+        if (t.age is None) is (t.measure == "young")
+    ]
+    return faults
+
+
+def _profile_faults(pack: TalentPack, where: str) -> list[Fault]:
+    """Return each profile whose weights do not sum to one, each written twice, and each post without one."""
+    faults, kinds = list[Fault](), [(p.post, p.unit_kind) for p in pack.profiles]
+    for profile in pack.profiles:
+        faults += _sum_fault(f"{where}：profiles[{profile.id}].weights", list(profile.weights.values()))
+    names = [profile.id for profile in pack.profiles]
+    twice = [n for n in names if names.count(n) > 1]
+    twice += [p.id for p in pack.profiles if kinds.count((p.post, p.unit_kind)) > 1]
+    faults += [
+        Fault(f"{where}：profiles[{name}]", "写了两次", "每个岗位每类单位一个画像", "删去多余的一个")
+        for name in sorted(set(twice))
+    ]
+    return faults + [
+        Fault(f"{where}：profiles", f"没有{kind.label}{post.label}的画像", "每个岗位一个画像", "补充该岗位")
+        for post in PostKind
+        for kind in UnitKind
+        if not {(post, kind), (post, None)} & set(kinds)
+    ]
 
 
 def _casework_faults(pack: CaseworkPack) -> list[Fault]:

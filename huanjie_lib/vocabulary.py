@@ -26,6 +26,7 @@ __all__ = [
     "CultivationStep",
     "DisputeCategory",
     "Education",
+    "EvidenceKind",
     "GateStatus",
     "LeadKind",
     "Level",
@@ -33,8 +34,10 @@ __all__ = [
     "PersonSource",
     "PersonStatus",
     "PoliticalAffiliation",
+    "PortraitAspect",
     "PortraitDimension",
     "PostKind",
+    "Relation",
     "ReviewOpinion",
     "Role",
     "RollCohort",
@@ -47,6 +50,7 @@ __all__ = [
     "UnitKind",
     "UrbanRural",
     "ValueStatus",
+    "VettingGround",
     "VoterMode",
     "Word",
     "date_text",
@@ -434,6 +438,72 @@ class PortraitDimension(Word):
     ACHIEVEMENT = "achievement", "工作实绩"
     REPUTATION = "reputation", "群众口碑"
     POTENTIAL = "potential", "发展潜能"
+
+
+class PortraitAspect(Word):
+    """What a portrait rates, each an aspect of one dimension.
+
+    The abilities of the first dimension are those that the work plan names (法治思维、数字化手段、
+    组织群众) and those that the seven dimensions of risk call for; ``trial`` is never typed in, it comes from
+    quasi-post assessment.
+
+    Examples
+    --------
+    >>> PortraitAspect.FINANCE.label, PortraitAspect.FINANCE.dimension.label
+    ('财务管理', '专业特长')
+    """
+
+    FINANCE = "finance", "财务管理"
+    LAW = "law", "法治思维"
+    DIGITAL = "digital", "数字化手段"
+    MEDIATION = "mediation", "矛盾调解"
+    INDUSTRY = "industry", "产业发展"
+    ORGANISING = "organising", "组织群众"
+    PROJECT = "project", "项目建设"
+    EMERGENCY = "emergency", "应急处置"
+    ACHIEVEMENT = "achievement", "工作实绩"
+    REPUTATION = "reputation", "群众口碑"
+    POTENTIAL = "potential", "发展潜能"
+    TRIAL = "trial", "准岗表现"
+
+    @property
+    def dimension(self) -> PortraitDimension:
+        """The dimension of the work plan that the aspect belongs to; quasi-post results are achievements."""
+        if self is PortraitAspect.TRIAL:
+            return PortraitDimension.ACHIEVEMENT
+        return PortraitDimension.lookup().get(self.value, PortraitDimension.EXPERTISE)
+
+
+class EvidenceKind(Word):
+    """What an item of evidence on a person is."""
+
+    APPRAISAL = "appraisal", "年度考核"
+    REVIEW = "review", "民主测评"
+    RECORD = "record", "实绩材料"
+    TRAINING = "training", "培训考核"
+
+
+class VettingGround(Word):
+    """Ground of an adverse opinion on a person; whether and how long it bars is a dated rule (``bar_…``)."""
+
+    CRIMINAL = "criminal", "受过刑事处罚"
+    BULLY = "bully", "村霸"
+    GANG = "gang", "涉黑涉恶"
+    CULT = "cult", "涉邪教"
+    DISCIPLINE = "discipline", "党纪政务处分", "党纪处分", "政务处分"
+    DISHONEST = "dishonest", "失信被执行人", "失信"
+    ILLEGAL_BUILDING = "illegal_building", "违法建筑未整改", "未整改违建"
+    BRIBERY = "bribery", "贿选或破坏选举", "拉票贿选"
+    OTHER = "other", "其他"
+
+
+class Relation(Word):
+    """Close kin (近亲属) as declared, for kin avoidance within a committee only."""
+
+    SPOUSE = "spouse", "配偶"
+    PARENT = "parent", "父母子女"
+    SIBLING = "sibling", "兄弟姐妹"
+    GRANDPARENT = "grandparent", "祖孙"
 
 
 class CultivationStep(Word):

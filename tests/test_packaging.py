@@ -43,6 +43,7 @@ CONDA_NAMES = {
     "jupyter-client": "jupyter_client",
     "jupyter-server": "jupyter_server",
     "matplotlib": "matplotlib-base",
+    "ortools": "ortools-python",
 }
 #: Not on conda-forge; pip installs them into the same environment.
 PIP_ONLY = {"chinesecalendar", "pysqlite3"}

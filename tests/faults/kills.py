@@ -71,17 +71,23 @@ TAIL = 1 << 16
 
 
 class Journal:
-    """What one writer intended and saw acknowledged; each line is one write, so none is torn by a kill."""
+    """What one writer intended and saw acknowledged, a line each.
+
+    A kill may tear a line that crosses a page of the file: a last line without its end was never written, so
+    the action was not sent, or its acknowledgement not seen. Opened only while its writer is not running.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.last: dict[str, Any] = {}
         self._descriptor: int | None = None
         if path.exists():
-            with path.open("rb") as file:
-                file.seek(max(0, path.stat().st_size - TAIL))
-                lines = file.read().splitlines()
-            self.last = json.loads(lines[-1]) if lines else {}
+            with path.open("r+b") as file:
+                start = max(0, path.stat().st_size - TAIL)
+                file.seek(start)
+                whole, end, _torn = file.read().rpartition(b"\n")
+                file.truncate(start + len(whole) + len(end))
+            self.last = json.loads(whole.splitlines()[-1]) if whole else {}
 
     def _note(self, **note: object) -> None:
         if self._descriptor is None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.faults.kills import Journal
 from tests.postgres import PostgresServer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -62,3 +63,16 @@ def test_a_postgresql_that_acknowledges_too_early_is_found(postgres_server: Post
     del postgres_server
     found = killed("--kills", 12, "--postgres", "--server-faults", 8, "--plant", "lazy-commit")
     assert any("lost" in problem for problem in found["problems"])
+
+
+def test_a_line_that_a_kill_tore_was_never_written(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    Journal(path).acknowledge("1-1", 7)
+    whole = path.read_bytes()
+    path.write_bytes(whole + b'{"event_id": "1-2", "act')
+    journal = Journal(path)
+    assert journal.last == {"event_id": "1-1", "sequence": 7}
+    journal.acknowledge("1-3", 8)
+    assert journal.read()[1] == {"1-1": 7, "1-3": 8}
+    path.write_bytes(b'{"event')
+    assert Journal(path).last == {}

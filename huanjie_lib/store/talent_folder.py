@@ -1,0 +1,235 @@
+"""The folder of one talent run: what ``huanjie match`` writes, for the organisation office's process alone.
+
+People stand in it under pseudonyms only; names and ID numbers lie sealed in ``sealed/identities.parquet``. It
+is never part of a run folder that leaders' screens read. All tables are Parquet and hold no clock time, so
+that equal inputs give equal bytes.
+
+``units``
+    unit_code, unit_name, unit_kind, township_code, township_name.
+``people``
+    person_ref, unit_code, channel, source, birth_year, education, affiliation, status, registered_on,
+    updated_on, stale, stale_days. Age and education are shown to people and enter no score.
+``quota``, ``structure``
+    unit_code, reserve, wanted, gap; kind, value, label, people.
+``eligibility``, ``eligible``
+    person_ref, post, rule, version, source, status, reason, checked_on, expires_on of every rule that refuses a
+    person or cannot be judged; person_ref, post, status.
+``portraits``, ``tasks``
+    person_ref, aspect, low, mean, high, known; what to verify first and how much narrower that makes it.
+``trials``, ``raters``, ``races``
+    quasi-post assessment: results of people, severity of raters, bands of those who were assessed together.
+``cultivation``, ``standing``
+    steps planned, running and proposed; which step would change a person's rank for which post.
+``posts``, ``weights``
+    unit_code, post, seats, profile, eligible, wanted, listed, lacking; unit_code, post, aspect, weight, tilt.
+``shortlists``
+    unit_code, post, rank, person_ref, fit, fit_low, fit_high, p_top, reasons, counter_reasons.
+``lists``
+    unit_code, post, person_ref, fit: the city-wide lists, each person on a few of them at most.
+``teams``, ``team_checks``, ``team_costs``
+    committees that meet the targets of structure; what each target asked, found and costs.
+``certificate``, ``proxies``, ``impact``
+    proof that protected attributes change nothing, how well they can be guessed, and rates by group.
+``parameters.json``, ``manifest.json``
+    the resolved parameters and the digests of inputs and outputs.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from huanjie_lib.errors import DataError, Fault
+from huanjie_lib.parameters import ParameterSet
+from huanjie_lib.store.run_folder import file_digest
+
+__all__ = ["TALENT_FORMAT", "TALENT_TABLES", "TalentRun", "read_talent", "write_talent"]
+
+TALENT_FORMAT = "huanjie-talent/1"
+TALENT_TABLES: tuple[str, ...] = (
+    "units",
+    "people",
+    "quota",
+    "structure",
+    "eligibility",
+    "eligible",
+    "portraits",
+    "tasks",
+    "trials",
+    "raters",
+    "races",
+    "cultivation",
+    "standing",
+    "posts",
+    "weights",
+    "shortlists",
+    "lists",
+    "teams",
+    "team_checks",
+    "team_costs",
+    "certificate",
+    "proxies",
+    "impact",
+)
+IDENTITIES = Path("sealed") / "identities.parquet"
+_REMEDY = "先运行 huanjie match，或检查 --talent 后面的路径"
+
+
+@dataclass(frozen=True)
+class TalentRun:
+    """One talent run: its tables in memory, or a folder that they are read from when asked for.
+
+    Parameters
+    ----------
+    as_of
+        Date the run describes.
+    parameters
+        Resolved parameters.
+    frames
+        Tables in memory by name; empty when read from a folder.
+    manifest
+        Digests of inputs and outputs, versions and counts; empty before the run is written.
+    path
+        Folder the run was read from.
+    """
+
+    as_of: dt.date
+    parameters: ParameterSet
+    frames: Mapping[str, pd.DataFrame]
+    manifest: Mapping[str, Any]
+    path: Path | None = None
+
+    def __repr__(self) -> str:
+        """Return the as-of date and the parameter version."""
+        return f"TalentRun(as_of={self.as_of}, parameters={self.parameters.version!r})"
+
+    def table(self, name: str, **equal: str) -> pd.DataFrame:
+        """Return a table, or those of its rows where each named column has the given value.
+
+        A screen asks for the rows of one post or one person and so never holds the whole.
+
+        Raises
+        ------
+        KeyError
+            If there is no such table or column.
+
+        Examples
+        --------
+        >>> from huanjie_lib.parameters import load_parameters
+        >>> quota = pd.DataFrame({"unit_code": ["a", "b"], "gap": [1, 0]})
+        >>> run = TalentRun(dt.date(2026, 10, 31), load_parameters(), {"quota": quota}, {})
+        >>> run.table("quota", unit_code="b")["gap"].tolist()
+        [0]
+        """
+        if name in self.frames or self.path is None:
+            frame = self.frames[name]
+            for column, value in equal.items():
+                frame = frame[frame[column] == value]
+            return frame.reset_index(drop=True)
+        if name not in TALENT_TABLES:
+            raise KeyError(name)
+        filters = [(column, "==", value) for column, value in equal.items()] or None
+        return pd.read_parquet(self.path / f"{name}.parquet", filters=filters)
+
+    def identities(self) -> pd.DataFrame:
+        """Read the sealed names and ID numbers: person_ref, name_sealed, id_sealed; empty where none are."""
+        if self.path is None or not (self.path / IDENTITIES).exists():
+            return pd.DataFrame({"person_ref": [], "name_sealed": [], "id_sealed": []}, dtype="str")
+        return pd.read_parquet(self.path / IDENTITIES)
+
+
+def write_talent(
+    run: TalentRun,
+    out: Path,
+    *,
+    identities: pd.DataFrame | None,
+    inputs: list[dict[str, Any]],
+    code_version: str,
+    risk_run: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """Write a talent folder and return its manifest; files of an earlier one in it are replaced.
+
+    Parameters
+    ----------
+    run
+        The run, its tables in memory; its manifest is ignored.
+    out
+        Folder to write into.
+    identities
+        person_ref, name_sealed and id_sealed, or ``None`` where the register holds none.
+    inputs
+        One entry per input file: path relative to the data folder, sha256, bytes.
+    code_version
+        Version of the package.
+    risk_run
+        as_of and manifest_sha256 of the risk run whose losses tilt the posts, or ``None``.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "manifest.json").unlink(missing_ok=True)
+    frames = {Path(f"{name}.parquet"): run.frames[name] for name in TALENT_TABLES}
+    (out / IDENTITIES).unlink(missing_ok=True)
+    if identities is not None:
+        frames[IDENTITIES] = identities
+    outputs: dict[str, dict[str, Any]] = {}
+    for place, frame in frames.items():
+        path = out / place
+        path.parent.mkdir(exist_ok=True)
+        frame.to_parquet(path, index=False, compression="zstd")
+        outputs[place.as_posix()] = {"rows": len(frame), "sha256": file_digest(path)}
+    parameters = out / "parameters.json"
+    parameters.write_text(run.parameters.canonical_json() + "\n", encoding="utf-8")
+    outputs[parameters.name] = {"rows": None, "sha256": file_digest(parameters)}
+    manifest = {
+        "format": TALENT_FORMAT,
+        "as_of": run.as_of.isoformat(),
+        "code_version": code_version,
+        "parameter_version": run.parameters.version,
+        "parameter_digest": run.parameters.digest,
+        "region": run.parameters.region,
+        "inputs": inputs,
+        "risk_run": None if risk_run is None else dict(risk_run),
+        "counts": {name: len(run.frames[name]) for name in ("units", "people", "posts", "lists", "teams")},
+        "outputs": outputs,
+    }
+    text = json.dumps(manifest, ensure_ascii=False, indent=2, sort_keys=True)
+    (out / "manifest.json").write_text(text + "\n", encoding="utf-8")
+    return manifest
+
+
+def read_talent(path: Path) -> TalentRun:
+    """Open a talent folder; its tables are read when they are asked for.
+
+    Raises
+    ------
+    DataError
+        If the folder does not hold a complete talent run of this format.
+    """
+    names = ("manifest.json", "parameters.json", *(f"{name}.parquet" for name in TALENT_TABLES))
+    faults = [
+        Fault(str(path), f"缺少 {name}", "由 huanjie match 写出的人才文件夹", _REMEDY)
+        for name in names
+        if not (path / name).exists()
+    ]
+    if faults:
+        raise DataError("不是一个人才文件夹", faults)
+    try:
+        manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+    except ValueError:
+        manifest = None
+    found = manifest.get("format") if isinstance(manifest, dict) else "不能解析的内容"
+    if found != TALENT_FORMAT or not isinstance(manifest, dict):
+        fault = Fault("manifest.json", str(found), TALENT_FORMAT, "用当前版本重新运行 huanjie match")
+        raise DataError("人才文件夹的格式不对", [fault])
+    return TalentRun(
+        as_of=dt.date.fromisoformat(manifest["as_of"]),
+        parameters=ParameterSet.from_json((path / "parameters.json").read_text(encoding="utf-8")),
+        frames={},
+        manifest=manifest,
+        path=path,
+    )

@@ -12,8 +12,8 @@ that equal inputs give equal bytes.
 ``quota``, ``structure``
     unit_code, reserve, wanted, gap; kind, value, label, people.
 ``eligibility``, ``eligible``
-    person_ref, post, rule, version, source, status, reason, checked_on, expires_on of every rule that refuses a
-    person or cannot be judged; person_ref, post, status.
+    person_ref, post, rule, version, source, status, reason, checked_on, expires_on of every rule that refuses
+    a person or cannot be judged; person_ref, post, status.
 ``portraits``, ``tasks``
     person_ref, aspect, low, mean, high, known; what to verify first and how much narrower that makes it.
 ``trials``, ``raters``, ``races``

@@ -1,4 +1,4 @@
-"""A talent folder is read as it was written, a table or some of its rows at a time, and refused if not whole."""
+"""A talent folder is read as it was written, whole or by rows, and refused if it is not complete."""
 
 from __future__ import annotations
 

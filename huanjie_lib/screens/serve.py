@@ -62,7 +62,7 @@ _LEAN: Final = {
 }
 """Memory a kernel has done with goes back to the system: it saves a viewer some 60 MB."""
 _SECRETS: Final = ("PGPASSWORD", "PGPASSFILE", "PGSERVICE", "PGSERVICEFILE")
-"""What may open a ledger on a server is the writer's; kernels get it empty."""
+"""What may open a ledger on a server is the writer's; kernels get none of it."""
 _HIGHEST_PORT: Final = 65535
 _CODE_DIGITS: Final = 12
 _SCREENS: Final = Path(__file__).parent
@@ -195,7 +195,7 @@ def serve(
             PROPOSALS_VARIABLE: allowed,
             STORE_VARIABLE: "" if place is None else place.reader,
             ACTOR_VARIABLE: "" if desk is None else _actor_json(desk.actor),
-            **dict.fromkeys(_SECRETS, ""),
+            **dict.fromkeys(_SECRETS),
             "JUPYTER_PATH": os.pathsep.join(
                 filter(None, [str(_SCREENS / "jupyter"), os.environ.get("JUPYTER_PATH", "")])
             ),
@@ -367,15 +367,19 @@ def _private_folder() -> Iterator[Path]:
 
 
 @contextmanager
-def _environment(changes: Mapping[str, str]) -> Iterator[None]:
-    """Set environment variables for a while; kernels inherit them."""
+def _environment(changes: Mapping[str, str | None]) -> Iterator[None]:
+    """Set environment variables for a while, or unset them (``None``); kernels inherit that."""
     before = {name: os.environ.get(name) for name in changes}
-    os.environ.update(changes)
+    _set_environment(changes)
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+        _set_environment(before)
+
+
+def _set_environment(values: Mapping[str, str | None]) -> None:
+    for name, value in values.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import secrets
 import subprocess
 import sys
@@ -103,6 +104,7 @@ class WriterLink:
     ) -> None:
         self.place, self.actor = place, actor
         self._command = command
+        self._environment = dict(os.environ)  # a writer started anew finds no password in the server's
         socket = runtime / "writer.sock"
         on_socket = sys.platform != "win32" and len(bytes(socket)) <= _LONGEST_SOCKET_PATH
         self._socket = str(socket) if on_socket else None
@@ -143,7 +145,11 @@ class WriterLink:
             place = self.place
             settings = Settings(place.store, key.hex(), self._socket, place.evidence, place.heads)
             self._process = subprocess.Popen(
-                self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, close_fds=True
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                close_fds=True,
+                env=self._environment,
             )
             told = self._hear(self._process, settings)
             if not told["ok"]:

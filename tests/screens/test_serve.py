@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from huanjie_lib.errors import DataError, UsageError
-from huanjie_lib.screens.serve import DEFAULT_PORT, notebook_path, serve
+from huanjie_lib.screens.serve import _SECRETS, DEFAULT_PORT, _environment, notebook_path, serve
 from huanjie_lib.store.run_folder import Run
 
 KERNEL = "01234567-0123-0123-0123-0123456789ab"
@@ -129,6 +129,15 @@ class TestRefusals:
         before = dict(os.environ)
         with pytest.raises(DataError):
             serve(tmp_path, announce=never)
+        assert dict(os.environ) == before
+
+    def test_kernels_get_no_password_and_libpq_no_empty_name(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """An empty PGSERVICEFILE would be taken for the name of a file that is not there."""
+        monkeypatch.setenv("PGPASSFILE", "secret")
+        monkeypatch.delenv("PGSERVICEFILE", raising=False)
+        before = dict(os.environ)
+        with _environment(dict.fromkeys(_SECRETS)):
+            assert not set(_SECRETS) & set(os.environ)
         assert dict(os.environ) == before
 
 

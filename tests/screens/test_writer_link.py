@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -108,3 +110,26 @@ def test_each_writer_has_a_key_of_its_own(link: WriterLink, place: Place, tmp_pa
     finally:
         other.stop()
     assert KEY_BYTES >= 32
+
+
+def test_a_writer_that_replaces_another_has_the_same_password(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = tmp_path / "told"
+    code = (
+        "import os, runpy, sys; from pathlib import Path\n"
+        f"with Path({str(told)!r}).open('a') as file: print(os.environ.get('PGPASSFILE'), file=file)\n"
+        "runpy.run_module('huanjie_lib.store.writer', run_name='__main__')"
+    )
+    monkeypatch.setenv("PGPASSFILE", "secret")
+    link = WriterLink(place, CITY, tmp_path, command=(sys.executable, "-c", code))
+    try:
+        link.start()
+        monkeypatch.setenv("PGPASSFILE", "")  # as the server does before it starts kernels
+        os.kill(link.pid, signal.SIGKILL)
+        assert link._process is not None
+        link._process.wait()
+        assert answered(link.ask("GET", "/head", "head")).status == 200
+    finally:
+        link.stop()
+    assert told.read_text().split() == ["secret", "secret"]

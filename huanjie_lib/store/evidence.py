@@ -1,7 +1,8 @@
 """Evidence files, kept under their SHA-256: the same content is kept once, and no content can change unseen.
 
 A file is written beside its place, flushed to the disk and only then given its name, so that whatever stands
-under a digest is whole; what a broken-off upload leaves behind ends in ``.part`` and is never read.
+under a digest is whole; what a broken-off upload leaves behind ends in ``.part``, is never read, and goes
+when a writer starts a day later.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
@@ -149,6 +151,27 @@ class EvidenceFolder:
     def digests(self) -> Iterator[str]:
         """Yield the digest of every file kept, in order."""
         yield from sorted(p.name for p in self.path.glob("??/*") if _DIGEST.fullmatch(p.name))
+
+    def sweep(self, before: float) -> int:
+        """Remove what broken-off uploads left behind, and return how many files that were.
+
+        Parameters
+        ----------
+        before
+            Seconds since 1970: only files not written to since then go, for others may still be coming in.
+
+        Raises
+        ------
+        OSError
+            If a file cannot be removed.
+        """
+        swept = 0
+        for path in self.path.glob("*.part"):
+            with suppress(FileNotFoundError):  # another writer may sweep too
+                if path.stat().st_mtime < before:
+                    path.unlink()
+                    swept += 1
+        return swept
 
     def verify(self, wanted: Iterable[tuple[str, int]] = ()) -> list[ChainFault]:
         """Read every file again and find those that are damaged, and those wanted that are missing.

@@ -29,6 +29,7 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -80,6 +81,8 @@ _MOST_UPLOADS: Final = 4
 """Files taken in at the same time; each waits on the disk alone."""
 _UPLOADERS: Final = frozenset({Role.CITY, Role.COUNTY, Role.TOWNSHIP, Role.AUDIT})
 _UPLOAD_S: Final = 600.0
+_LEFT_FOR_S: Final = 24 * 3600.0
+"""No upload takes that long: what is left of one goes."""
 _SETTLED_AFTER_S: Final = 20.0
 """No request in hand takes longer; then the writer ends all the same."""
 
@@ -446,10 +449,22 @@ def main() -> int:
         _say({"ok": False, "title": error.summary, "faults": faults})
         return error.exit_code
     with closing(ledger):
+        _sweep(ledger)
         heads = None if settings.heads is None else Path(settings.heads)
         signer = TokenSigner(bytes.fromhex(settings.key))
         asyncio.run(_serve(Writer(ledger, signer, heads=heads), settings.socket))
     return 0
+
+
+def _sweep(ledger: Ledger) -> None:
+    """Remove what uploads broken off long ago have left; failing is logged, for nothing depends on it."""
+    try:
+        swept = ledger.evidence.sweep(time.time() - _LEFT_FOR_S)
+    except (LedgerError, OSError) as error:
+        logger.error("没有清除中断的上传：%s", error)
+        return
+    if swept:
+        logger.warning("清除了 %d 个中断的上传", swept)
 
 
 def _say(message: dict[str, Any]) -> None:

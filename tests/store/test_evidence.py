@@ -127,3 +127,15 @@ def test_half_written_files_are_never_read(folder: EvidenceFolder) -> None:
     (folder.path / "rest.part").write_bytes(b"half")
     assert list(folder.digests()) == [digest]
     assert folder.verify() == []
+
+
+def test_only_what_was_left_long_ago_is_swept(folder: EvidenceFolder) -> None:
+    assert folder.sweep(1000) == 0, "there is no folder yet"
+    digest = put(folder, b"x")
+    ages = {"left.part": 999, "coming.part": 1001, "no-draft": 1}
+    for name, age in ages.items():
+        (folder.path / name).write_bytes(b"half")
+        os.utime(folder.path / name, (age, age))
+    assert folder.sweep(1000) == 1
+    assert {path.name for path in folder.path.iterdir()} == {"coming.part", "no-draft", digest[:2]}
+    assert folder.verify([(digest, 1)]) == []

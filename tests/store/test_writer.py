@@ -404,3 +404,14 @@ class TestProcess:
         writer.stop()
         assert json.loads(head.read_text())["sequence"] == 2, "and at the end"
         assert dt.date.fromisoformat(head.stem) <= dt.date.today()
+
+    def test_what_broken_off_uploads_left_goes_a_day_later(self, start: Start, own_store: Path) -> None:
+        files = own_store.parent / "evidence"
+        files.mkdir()
+        for name, hours in {"left.part": 25, "coming.part": 23}.items():
+            (files / name).write_bytes(b"half")
+            then = time.time() - hours * 3600
+            os.utime(files / name, (then, then))
+        writer = start(own_store)
+        assert [path.name for path in files.iterdir()] == ["coming.part"]
+        assert "清除了 1 个中断的上传" in writer.stop()

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import os
+import re
+import secrets
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
 import psycopg
 
-__all__ = ["PostgresServer", "PostgresUnavailableError", "find_programs"]
+from huanjie_lib.store.ledger import open_ledger
+
+__all__ = ["Accounts", "PostgresServer", "PostgresUnavailableError", "find_programs"]
 
 DEBIAN = Path("/usr/lib/postgresql")
 OWNER = "postgres"
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "postgresql.md"
 REMEDY = "on Debian or Ubuntu: apt-get install postgresql; elsewhere put initdb and postgres on PATH"
 
 #: Durable as in service: a commit is told only after its log is on the disk.
@@ -34,6 +40,10 @@ if sys.platform == "linux":  # after a crash, one sync instead of one for each f
     SETTINGS["recovery_init_sync_method"] = "syncfs"
 
 
+#: Who needs a password: everyone but the superuser.
+ACCESS = f"local all {OWNER} trust\nlocal all all scram-sha-256\n"
+
+
 class PostgresUnavailableError(Exception):
     """No server can be started here; the text says why and what to do."""
 
@@ -47,6 +57,16 @@ def find_programs() -> Path:
     if on_path is None:
         raise PostgresUnavailableError(f"PostgreSQL is not installed; {REMEDY}")
     return Path(on_path).resolve().parent
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """A ledger's addresses for those who own, write and read it, and a file with their passwords."""
+
+    owner: str
+    writer: str
+    reader: str
+    passwords: Path
 
 
 class PostgresServer:
@@ -76,6 +96,7 @@ class PostgresServer:
         if made.returncode != 0:
             shutil.rmtree(self.folder)
             raise PostgresUnavailableError(f"initdb failed: {made.stderr.decode(errors='replace')}")
+        (self.folder / "data" / "pg_hba.conf").write_text(ACCESS, encoding="utf-8")
 
     def _run(self, *command: object) -> subprocess.CompletedProcess[bytes]:
         words = [str(word) for word in command]
@@ -146,3 +167,32 @@ class PostgresServer:
                 where = f"TABLESPACE {name}"
             connection.execute(f"CREATE DATABASE {name} {where}")  # type: ignore[call-overload]
         return f"postgresql+psycopg://{OWNER}@/{name}?host={self.folder}"
+
+    def new_ledger(self) -> Accounts:
+        """Make an empty ledger with three accounts, by the SQL of the page that tells administrators how."""
+        page = PAGE.read_text(encoding="utf-8")
+        name = f"office_{next(self._numbers)}"
+        words = {word: secrets.token_urlsafe(12) for word in ("口令一", "口令二", "口令三")}
+        addresses, lines = [], []
+        for role, password in zip(("owner", "writer", "reader"), words.values(), strict=True):
+            addresses.append(f"postgresql+psycopg://{name}_{role}:{password}@/{name}?host={self.folder}")
+            lines.append(f"*:*:{name}:{name}_{role}:{password}\n")
+        passwords = self.folder / f"{name}.pgpass"
+        passwords.touch(mode=0o600)
+        passwords.write_text("".join(lines), encoding="utf-8")
+        accounts = Accounts(*addresses, passwords)
+        first, last = (
+            [
+                re.sub("口令.", lambda word: words[word[0]], sql.replace("huanjie", name))
+                for sql in block.split(";")
+            ]
+            for block in re.findall("```sql\n(.*?)```", page, re.DOTALL)
+        )
+        with self.connect() as connection:
+            for statement in first:
+                connection.execute(statement)  # type: ignore[call-overload]
+        open_ledger(accounts.owner, create=True).close()
+        with psycopg.connect(accounts.owner.replace("+psycopg", "")) as connection:
+            for statement in last:
+                connection.execute(statement)  # type: ignore[call-overload]
+        return accounts

@@ -2,6 +2,7 @@
 
 One audit problem goes the whole way: the city dispatches it, the owner's office puts it right with a file,
 the city reviews and closes it, the next run is made, and the screen says by how much the index moved and why.
+It does so on a ledger in a folder, and on a PostgreSQL server with the accounts of ``docs/postgresql.md``.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from huanjie_lib.store.run_folder import read_run
 from huanjie_lib.views.words import number_text
 from huanjie_lib.vocabulary import CaseKind, CaseState
 from tests.browser.conftest import free_port
+from tests.postgres import PostgresServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -59,7 +61,9 @@ class City:
 
     data: Path
     run: Path
-    store: Path
+    store: str | Path
+    reader: str | Path
+    evidence: Path
     case_id: str
     unit_code: str
     unit_name: str
@@ -68,14 +72,41 @@ class City:
 
 
 @pytest.fixture(scope="module")
-def city(small_city: Path, tmp_path_factory: pytest.TempPathFactory) -> City:
+def assessed(small_city: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run on a small city, as it was before there was any case."""
+    run = tmp_path_factory.mktemp("assessed") / "run"
+    huanjie("run", "--data", small_city, "--as-of", AS_OF, "--out", run)
+    return run
+
+
+@pytest.fixture(scope="module")
+def city(small_city: Path, assessed: Path, tmp_path_factory: pytest.TempPathFactory) -> City:
     """A small city, assessed and published; its problem costs its unit points."""
-    folder = tmp_path_factory.mktemp("loop")
-    run, store = folder / "run", folder / "store"
+    store = tmp_path_factory.mktemp("loop") / "store"
     huanjie("store", "init", "--store", store)
-    huanjie("run", "--data", small_city, "--as-of", AS_OF, "--out", run, "--store", store)
-    huanjie("publish", "--run", run, "--store", store, "--account", "chen")
-    ledger = open_ledger(store, read_only=True)
+    return published(small_city, assessed, store, store, store / "evidence")
+
+
+@pytest.fixture(scope="module")
+def city_on_a_server(
+    small_city: Path,
+    assessed: Path,
+    postgres_server: PostgresServer,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[City]:
+    """The same on PostgreSQL; only the reader's address, which kernels get, holds its password."""
+    evidence = tmp_path_factory.mktemp("server") / "evidence"
+    accounts = postgres_server.new_ledger()
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("PGPASSFILE", str(accounts.passwords))
+        writer = re.sub(":[^:@]+@", "@", accounts.writer)
+        yield published(small_city, assessed, writer, accounts.reader, evidence)
+
+
+def published(data: Path, run: Path, store: str | Path, reader: str | Path, evidence: Path) -> City:
+    """Publish a run and find the problem that costs its unit most."""
+    huanjie("publish", "--run", run, "--store", store, "--account", "chen", "--evidence", evidence)
+    ledger = open_ledger(reader, read_only=True)
     cases = ledger.cases(kinds=[CaseKind.PROBLEM], states=[CaseState.ALERT])
     ledger.close()
     points = read_run(run).indicators.query("indicator == @INDICATOR").set_index("unit_code")["points"]
@@ -83,9 +114,11 @@ def city(small_city: Path, tmp_path_factory: pytest.TempPathFactory) -> City:
     case = cases.loc[cost.idxmax()]
     assert cost.max() > 0.5
     return City(
-        small_city,
+        data,
         run,
         store,
+        reader,
+        evidence,
         case["case_id"],
         case["unit_code"],
         case["unit_name"],
@@ -100,7 +133,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., st
     started: list[subprocess.Popen[bytes]] = []
 
     @cache
-    def start(run: Path, store: Path, account: str, office: str, role: str, scope: str = "") -> str:
+    def start(run: Path, city: City, account: str, office: str, role: str, scope: str = "") -> str:
         log = tmp_path_factory.mktemp("serve") / "serve.log"
         who = (
             "--account",
@@ -111,7 +144,8 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., st
             role,
             *(("--scope", scope) if scope else ()),
         )
-        command = ("serve", "--app", "casework", "--run", run, "--store", store, *who, "--port", free_port())
+        where = ("--store", city.store, "--reader", city.reader, "--evidence", city.evidence)
+        command = ("serve", "--app", "casework", "--run", run, *where, *who, "--port", free_port())
         with log.open("wb") as sink:
             process = subprocess.Popen(
                 [sys.executable, "-m", "huanjie_lib", *map(str, command)],
@@ -194,14 +228,16 @@ def opened(watch: Watch, url: str, *, told: str = "nothing") -> Iterator[Board]:
         assert [error for error in watched.console_errors if told not in error] == []
 
 
+@pytest.mark.parametrize("place", ["city", "city_on_a_server"])
 def test_a_problem_put_right_moves_the_index_and_the_screen_says_why(
-    watch: Watch, serve: Callable[..., str], city: City, tmp_path: Path
+    request: pytest.FixtureRequest, watch: Watch, serve: Callable[..., str], place: str, tmp_path: Path
 ) -> None:
+    city: City = request.getfixturevalue(place)
     photo = tmp_path / "整改照片.jpg"
     photo.write_bytes(b"\xff\xd8\xff" + b"photo" * 2000)
     before = read_run(city.run).index.set_index("unit_code").loc[city.unit_code, "index"]
-    first = serve(city.run, city.store, *CITY)
-    office = serve(city.run, city.store, "zhao", city.owner, "township", city.scope)
+    first = serve(city.run, city, *CITY)
+    office = serve(city.run, city, "zhao", city.owner, "township", city.scope)
 
     with opened(watch, first) as board, opened(watch, office) as own:
         board.open(city)
@@ -239,12 +275,16 @@ def test_a_problem_put_right_moves_the_index_and_the_screen_says_why(
         expect(board.drawer.locator(".hj-moved")).to_contain_text("将在下一次评估中计入")
 
     after_run = tmp_path / "after"
-    huanjie("run", "--data", city.data, "--as-of", AS_OF, "--out", after_run, "--store", city.store)
+    huanjie("run", "--data", city.data, "--as-of", AS_OF, "--out", after_run, "--store", city.reader)
     huanjie("publish", "--run", after_run, "--store", city.store, "--account", "chen")
+    (head,) = (city.evidence.parent / "heads").glob("*.json")
+    told = huanjie("check", "--ledger", city.reader, "--head", head, "--evidence", city.evidence)
+    assert "个事件的链头核对" in told
+    assert told.endswith("问题 0 处\n")
     after = read_run(after_run).index.set_index("unit_code").loc[city.unit_code, "index"]
     assert after > before
 
-    with opened(watch, serve(after_run, city.store, *CITY)) as board:
+    with opened(watch, serve(after_run, city, *CITY)) as board:
         board.open(city)
         assert board.index() == number_text(after) != number_text(before)
         moved = board.drawer.locator(".hj-moved")
@@ -284,7 +324,7 @@ def sent(page: Page) -> list[dict[str, Any]]:
 def test_a_lost_race_is_told_and_takes_nothing_that_was_typed(
     watch: Watch, serve: Callable[..., str], waiting: City
 ) -> None:
-    url = serve(waiting.run, waiting.store, *CITY)
+    url = serve(waiting.run, waiting, *CITY)
     with opened(watch, url, told="409 (Conflict)") as board, opened(watch, url) as other:
         board.open(waiting)
         form = board.choose("派单")
@@ -301,7 +341,7 @@ def test_a_request_that_is_lost_is_repeated_as_the_same_action(
     watch: Watch, serve: Callable[..., str], waiting: City
 ) -> None:
     """The server takes the action but its answers are lost; when the page asks again nothing is doubled."""
-    with opened(watch, serve(waiting.run, waiting.store, *CITY), told="net::ERR_FAILED") as board:
+    with opened(watch, serve(waiting.run, waiting, *CITY), told="net::ERR_FAILED") as board:
         actions = sent(board.page)
         lost: list[int] = []
 
@@ -347,7 +387,7 @@ def test_nothing_is_cut_at_the_sizes_of_projectors(
     height: int,
 ) -> None:
     pictures = tmp_path_factory.mktemp(f"casework-{width}x{height}")
-    with opened(watch, serve(city.run, city.store, *CITY)) as board:
+    with opened(watch, serve(city.run, city, *CITY)) as board:
         page = board.page
         page.set_viewport_size({"width": width, "height": height})
         steps: dict[str, Callable[[], object]] = {
@@ -378,7 +418,7 @@ def test_nothing_is_cut_at_the_sizes_of_projectors(
 def test_the_board_is_worked_by_the_keyboard_alone(
     watch: Watch, serve: Callable[..., str], city: City
 ) -> None:
-    with opened(watch, serve(city.run, city.store, *CITY)) as board:
+    with opened(watch, serve(city.run, city, *CITY)) as board:
         page = board.page
         card = page.locator(".hj-card").first
         key = card.get_attribute("data-key")

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 from pysqlite3 import dbapi2 as sqlite
@@ -27,6 +29,10 @@ from huanjie_lib.store.engine import (
     check_sqlite,
     connect,
 )
+from huanjie_lib.store.ledger import open_ledger
+from huanjie_lib.vocabulary import CaseEvent
+from tests.offices import CITY, act, life
+from tests.postgres import Accounts, PostgresServer
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="permissions and fork are POSIX")
 
@@ -307,6 +313,78 @@ def test_postgresql_that_cannot_be_reached_is_told(postgres_url: str, gone: str,
     store = PostgresStore(url)
     with pytest.raises(LedgerError, match="连不上案件台账") as caught, store.reading():
         pass
+    assert "secret" not in str(caught.value)
+
+
+BEYOND_THE_WRITER = {
+    "an event": "UPDATE case_events SET payload = '{}'",
+    "a file": "DELETE FROM evidence",
+    "a run": "TRUNCATE runs CASCADE",
+    "a cause": "UPDATE cases SET cause = 'other'",
+    "the guards": "ALTER TABLE case_events DISABLE TRIGGER ALL",
+    "all guards": "SET session_replication_role = replica",
+    "a rule": "ALTER FUNCTION huanjie_append_only() RENAME TO other",
+    "the rules": "DROP FUNCTION huanjie_append CASCADE",
+    "the tables": "DROP TABLE cases",
+    "what is known of it": "INSERT INTO meta VALUES ('a', 'b')",
+    "the revision": "UPDATE alembic_version SET version_num = '9'",
+}
+BEYOND_THE_READER = {
+    "an event": "INSERT INTO case_events SELECT * FROM case_events",
+    "a state": "UPDATE cases SET state = 'closed'",
+    "the lock": "SELECT * FROM cases FOR UPDATE",
+}
+
+
+@pytest.fixture(scope="module")
+def accounts(postgres_server: PostgresServer) -> Accounts:
+    """A ledger made as the page says, on which a case has gone its whole way."""
+    accounts = postgres_server.new_ledger()
+    with open_ledger(accounts.writer) as ledger:
+        for action in life():
+            ledger.append(action)
+    return accounts
+
+
+def refused(address: str, statement: str) -> bool:
+    """Tell whether an account lacks the right to a statement; nothing stands afterwards."""
+    engine = sa.create_engine(address)
+    try:
+        with engine.connect() as connection:
+            connection.exec_driver_sql(statement)
+    except sa.exc.DBAPIError as error:
+        return isinstance(error.orig, psycopg.errors.InsufficientPrivilege)
+    finally:
+        engine.dispose()
+    return False
+
+
+@pytest.mark.parametrize("statement", BEYOND_THE_WRITER.values(), ids=BEYOND_THE_WRITER)
+def test_postgresql_writer_adds_and_changes_nothing_else(accounts: Accounts, statement: str) -> None:
+    assert refused(accounts.writer, statement)
+    assert refused(accounts.reader, statement)
+    superuser = re.sub("//.*@", "//postgres@", accounts.owner)
+    assert not refused(superuser, statement), "else the statement itself is at fault"
+
+
+@pytest.mark.parametrize("statement", BEYOND_THE_READER.values(), ids=BEYOND_THE_READER)
+def test_postgresql_reader_reads_and_no_more(accounts: Accounts, statement: str) -> None:
+    assert refused(accounts.reader, statement)
+    assert not refused(accounts.writer, statement)
+
+
+def test_postgresql_reader_can_read_and_check_all(accounts: Accounts) -> None:
+    with open_ledger(accounts.reader) as ledger:
+        assert ledger.head().sequence == len(list(life()))
+        assert [fault.kind for fault in ledger.verify()] == ["evidence"], "no folder was named"
+        with pytest.raises(LedgerError, match="有权限的账号"):
+            ledger.append(act(CaseEvent.OPEN, CITY, 0, case_id="C2"))
+
+
+def test_postgresql_wrong_password_is_told_and_not_shown(accounts: Accounts) -> None:
+    wrong = re.sub(":[^:@]+@", ":secret@", accounts.reader)
+    with pytest.raises(LedgerError, match="连不上案件台账") as caught:
+        open_ledger(wrong)
     assert "secret" not in str(caught.value)
 
 

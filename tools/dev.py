@@ -52,6 +52,7 @@ SYSTEM = (
     ("npm", "npm"),
     ("poppler-utils", "pdftoppm"),
     ("postgresql", "/usr/lib/postgresql/*/bin/initdb"),  # not on PATH
+    ("procps", "ps"),
 )
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
 
@@ -116,7 +117,8 @@ def setup(*, dev: bool) -> None:
     if stamp == wanted and python.exists():
         return
     started = time.monotonic()
-    if not (here and python.exists() and run(python, "-c", "import pip") == 0):
+    has_pip = "import importlib.util, sys; sys.exit(importlib.util.find_spec('pip') is None)"
+    if not (here and python.exists() and run(python, "-c", has_pip) == 0):
         say(f"建立虚拟环境 / creating {VENV.name}")
         if run(sys.executable, "-m", "venv", "--clear", VENV) != 0:
             raise SetupError(

@@ -29,15 +29,20 @@ from huanjie_lib.vocabulary import (
     CultivationStep,
     EvidenceKind,
     LeadKind,
+    PersonStatus,
     PortraitAspect,
     PostKind,
+    Relation,
     UnitKind,
+    VettingGround,
+    Word,
 )
 
 __all__ = [
     "DEFAULT_ASSUMPTIONS",
     "DERIVED_MEASURES",
     "GATE_CHECKS",
+    "PERMANENT",
     "SIGNAL_CHECKS",
     "ChangeMeasure",
     "Classification",
@@ -129,6 +134,17 @@ SIGNAL_CHECKS: Mapping[str, frozenset[str]] = {
     "review_adverse": frozenset({"departments"}),
 }
 """Anomaly checks, with the options each takes."""
+
+PERMANENT = "长期"
+"""Value of a ``bar_…`` rule that no number of years ends."""
+
+PERSON_RULES: Mapping[str, type[Word]] = {
+    "reserve_excluded": PersonStatus,
+    "post_full_member": PostKind,
+    "post_avoids_kin": PostKind,
+    "kin_relations": Relation,
+}
+"""Rules on people whose value lists words of a vocabulary."""
 
 
 OPTION_WORDS: Mapping[str, str] = {
@@ -553,6 +569,8 @@ class EvidenceRule(_Model):
 
     ``share`` is the part of the aspect that the kind speaks for; the shares of an aspect add up to 1. What an
     item says halves in ``half_life_years``; items of years before the last ``horizon_years`` no longer count.
+    The last of these years is the current one where an item is ``due`` within the year that it speaks of, and
+    the one before where it is due after its year is over (an annual appraisal).
     """
 
     aspect: Aspect
@@ -560,6 +578,7 @@ class EvidenceRule(_Model):
     share: Annotated[float, Field(gt=0, le=1, strict=False)]
     half_life_years: Annotated[float, Field(gt=0, le=50, strict=False)]
     horizon_years: Annotated[int, Field(ge=1, le=20)]
+    due: Literal["within", "after"] = "within"
 
 
 class TrialRule(_Model):
@@ -592,14 +611,13 @@ class TrialRule(_Model):
 
 
 class PostProfile(_Model):
-    """What a post asks for: weights of aspects that add up to 1, and whether it takes a full party member."""
+    """What a post asks for: weights of aspects that add up to 1."""
 
     id: Identifier
     label: str
     post: Annotated[PostKind, Field(strict=False)]
     unit_kind: Kind | None = None
     weights: dict[Aspect, Annotated[float, Field(ge=0, le=1, strict=False)]]
-    party_member: bool = False
 
 
 class UnitNeed(_Model):
@@ -926,14 +944,8 @@ class ParameterSet(_Model):
         >>> load_parameters().rule("audit_notice_min_count", dt.date(2026, 10, 31)).value
         2
         """
-        in_force = [
-            r
-            for r in self.rules
-            if r.id == rule_id
-            and r.effective_from <= as_of
-            and (r.effective_to is None or as_of <= r.effective_to)
-        ]
-        if not in_force:
+        found = self.rule_in_force(rule_id, as_of)
+        if found is None:
             dates = "、".join(str(r.effective_from) for r in self.rules if r.id == rule_id) or "无此规则"
             raise ParameterError(
                 f"规则 {rule_id} 在 {as_of} 没有有效值",
@@ -946,7 +958,24 @@ class ParameterSet(_Model):
                     )
                 ],
             )
-        return in_force[-1]
+        return found
+
+    def rule_in_force(self, rule_id: str, as_of: dt.date) -> Rule | None:
+        """Return the rule in force on a date, or ``None`` where the region has none that day.
+
+        Examples
+        --------
+        >>> load_parameters().rule_in_force("bar_cult", dt.date(2019, 5, 31)) is None
+        True
+        """
+        in_force = [
+            r
+            for r in self.rules
+            if r.id == rule_id
+            and r.effective_from <= as_of
+            and (r.effective_to is None or as_of <= r.effective_to)
+        ]
+        return in_force[-1] if in_force else None
 
     def options(self, options: Mapping[str, Any], as_of: dt.date) -> dict[str, Any]:
         """Return options with every rule reference replaced by the value in force on ``as_of``.
@@ -1057,6 +1086,8 @@ def load_parameters(pack: Path | None = None, *, region: str = "national") -> Pa
         faults += _casework_faults(casework)
     if talent is not None:
         faults += _talent_faults(talent, framework)
+    if rules is not None:
+        faults += _person_rule_faults(rules, needed=talent is not None)
     if measures is not None and framework is not None:
         faults += _library_faults(measures, framework, gates)
     if faults or framework is None or classification is None or rules is None:
@@ -1110,6 +1141,34 @@ def _talent_faults(pack: TalentPack, framework: Framework | None) -> list[Fault]
         if (t.age is None) is (t.measure == "young")
     ]
     return faults
+
+
+def _person_rule_faults(rules: Sequence[Rule], *, needed: bool) -> list[Fault]:
+    """Return each rule on people whose ground or value is none, and, where needed, each that is not there."""
+    faults = []
+    for rule in rules:
+        where = f"规则：{rule.id}（{rule.effective_from} 起）"
+        words = PERSON_RULES.get(rule.id)
+        if rule.id.startswith("bar_"):
+            if rule.id.removeprefix("bar_") not in VettingGround.labels():
+                grounds = "、".join(f"bar_{ground}" for ground in VettingGround.labels())
+                faults.append(Fault(where, rule.id, grounds, "改正规则编号"))
+            if rule.value != PERMANENT and not (isinstance(rule.value, int) and 0 <= rule.value <= 100):
+                allowed = f"0 到 100 之间的整数（年）或“{PERMANENT}”"
+                faults.append(Fault(f"{where}.value", str(rule.value), allowed, "改为影响期的年数"))
+        elif words is not None:
+            listed = rule.value if isinstance(rule.value, tuple) else (rule.value,)
+            faults += [
+                Fault(f"{where}.value", str(one), "、".join(words.labels().values()), "改为列表中的词")
+                for one in listed
+                if not isinstance(one, str) or words.from_text(one) is None
+            ]
+    known = {rule.id for rule in rules}
+    return faults + [
+        Fault("规则包", f"没有 {rule_id}", "talent.yaml 需要的规则", "在规则包中补充该规则")
+        for rule_id in (*PERSON_RULES, "review_departments")
+        if needed and rule_id not in known
+    ]
 
 
 def _profile_faults(pack: TalentPack, where: str) -> list[Fault]:

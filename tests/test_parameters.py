@@ -555,3 +555,52 @@ def test_the_talent_pack_is_optional_and_every_post_has_a_profile(pack: Callable
     assert load_parameters(folder).talent is None
     with pytest.raises(KeyError):
         shipped.model_copy(update={"profiles": ()}).profile(PostKind.MEMBER, UnitKind.VILLAGE)
+
+
+def bar(**changes: Any) -> dict[str, Any]:
+    """A rule of a region, complete; the changes are what is wrong with it."""
+    rule: dict[str, Any] = {"id": "bar_gang", "label": "l", "value": 3, "effective_from": "2020-01-01"}
+    return rule | {"source": "s", "confidence": "L"} | changes
+
+
+@pytest.mark.parametrize(
+    ("rule", "told"),
+    [
+        (bar(id="bar_surname"), "规则：bar_surname（2020-01-01 起）：发现“bar_surname”；应为：bar_"),
+        (bar(value="永久"), "规则：bar_gang（2020-01-01 起）.value：发现“永久”；应为：0 到 100 之间的整数"),
+        (bar(value=-1), ".value：发现“-1”"),
+        (bar(value=2.5), ".value：发现“2.5”"),
+        (bar(value=["长期"]), ".value：发现“('长期',)”"),
+        (bar(id="post_full_member", value=["村长"]), ".value：发现“村长”；应为：党组织书记、"),
+        (bar(id="post_avoids_kin", value="委"), ".value：发现“委”；应为：党组织书记、"),
+        (bar(id="kin_relations", value=["同宗"]), ".value：发现“同宗”；应为：配偶、父母子女、兄弟姐妹、祖孙"),
+        (bar(id="reserve_excluded", value=["已出库", "上访"]), ".value：发现“上访”；应为：已入库、"),
+    ],
+)
+def test_a_bad_rule_on_people_is_refused_and_the_place_named(
+    pack: Callable[..., Path], rule: dict[str, Any], told: str
+) -> None:
+    folder = pack()
+    (folder / "rules").mkdir()
+    header = {"kind": "rules", "id": "here", "version": "1", "title": "t", "region": "here"}
+    header |= {"extends": "national", "effective_from": "2020-01-01", "author": "a", "source": "s"}
+    text = yaml.safe_dump(header | {"rules": [rule]}, allow_unicode=True)
+    (folder / "rules" / "here.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(ParameterError) as caught:
+        load_parameters(folder, region="here")
+    assert told in str(caught.value)
+
+
+def test_rules_on_people_are_needed_by_a_talent_pack_only(pack: Callable[..., Path]) -> None:
+    def drop(data: dict[str, Any]) -> None:
+        data["rules"] = [rule for rule in data["rules"] if rule["id"] != "post_avoids_kin"]
+
+    folder = pack()
+    (folder / "rules").mkdir()
+    national = yaml.safe_load((DEFAULT.parent / "rules" / "national.yaml").read_text(encoding="utf-8"))
+    drop(national)
+    text = yaml.safe_dump(national, allow_unicode=True)
+    (folder / "rules" / "national.yaml").write_text(text, encoding="utf-8")
+    assert "规则包：发现“没有 post_avoids_kin”；应为：talent.yaml 需要的规则" in refusal(folder)
+    (folder / "talent.yaml").unlink()
+    assert load_parameters(folder).rule_in_force("post_avoids_kin", dt.date(2026, 10, 31)) is None

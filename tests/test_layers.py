@@ -25,7 +25,8 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("casework",),  # pure too: events, states, alerts and ledgers
     ("findings", "ledgers"),
     ("pipeline",),
-    ("intake", "store", "access", "sample"),  # effects
+    ("access",),
+    ("intake", "store", "sample"),  # effects
     ("views",),
     ("exports",),
     ("screens",),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import geopandas as gpd
@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from huanjie_lib.access.keys import KeyRing
 from huanjie_lib.errors import Fault, UsageError
-from huanjie_lib.parameters import load_parameters
+from huanjie_lib.parameters import ParameterSet, load_parameters
 from huanjie_lib.sample.audits import Refs, make_audits
 from huanjie_lib.sample.calendar import Calendar
 from huanjie_lib.sample.elections import make_elections
@@ -31,6 +32,14 @@ from huanjie_lib.sample.ledgers import (
     make_unit_plans,
 )
 from huanjie_lib.sample.names import CITY_NAME, RETURNS_COUNTY, Places, name_places
+from huanjie_lib.sample.people import FULL_RESERVE, make_identities, make_kinships, make_roster
+from huanjie_lib.sample.people_records import (
+    Planted,
+    make_assessments,
+    make_evidence,
+    make_plans,
+    make_vettings,
+)
 from huanjie_lib.sample.population import Population, RollCheck, make_population, make_roll_check
 from huanjie_lib.sample.streams import Integers, Mask, Streams
 from huanjie_lib.vocabulary import CrosswalkKind, RollCohort, UnitKind, UrbanRural, VoterMode
@@ -40,6 +49,7 @@ __all__ = ["DEFAULT_AS_OF", "DEFAULT_SEED", "MINIMUM_UNITS", "City", "make_city"
 DEFAULT_SEED = 20261031
 DEFAULT_AS_OF = dt.date(2026, 10, 31)
 MINIMUM_UNITS = 60
+_MINIMUM_PEOPLE = 100
 
 _CODES_FROM = dt.date(2017, 10, 1)
 _CODES_CHANGED = dt.date(2022, 10, 1)
@@ -87,6 +97,7 @@ def make_city(
     units: int = FULL_SIZE,
     as_of: dt.date = DEFAULT_AS_OF,
     snapshots: int = 24,
+    people: int | None = None,
     plant_faults: bool = True,
 ) -> City:
     """Make a synthetic city; equal arguments give equal tables.
@@ -101,6 +112,8 @@ def make_city(
         Last snapshot, a month end.
     snapshots
         Number of monthly snapshots.
+    people
+        People in the reserve, 100 or more; proportional to the units, 20,000 in the full city, when omitted.
     plant_faults
         Whether to plant faults and late returns; without, every figure that none of them touches is the same.
 
@@ -122,6 +135,9 @@ def make_city(
     faults = []
     if units < MINIMUM_UNITS:
         faults.append(Fault("units", str(units), f"不小于 {MINIMUM_UNITS} 的整数", "增加单位数"))
+    people = round(FULL_RESERVE * units / FULL_SIZE) if people is None else people
+    if people < _MINIMUM_PEOPLE:
+        faults.append(Fault("people", str(people), f"不小于 {_MINIMUM_PEOPLE} 的整数", "增加人数"))
     if seed < 0:
         faults.append(Fault("seed", str(seed), "不小于 0 的整数", "改为非负整数"))
     if faults:
@@ -130,7 +146,7 @@ def make_city(
     streams = Streams(seed)
     land = make_geography(units, streams)
     places = name_places(land, _communities(land), streams["names"])
-    return _Maker(seed, calendar, streams, land, places).make(plant_faults=plant_faults)
+    return _Maker(seed, calendar, streams, land, places).make(people, plant_faults=plant_faults)
 
 
 def _communities(land: Geography) -> Mask:
@@ -173,7 +189,7 @@ class _Maker:
             streams["latent"],
         )
 
-    def make(self, *, plant_faults: bool) -> City:
+    def make(self, people: int, *, plant_faults: bool) -> City:
         """Return the city, with or without planted faults."""
         calendar, streams, factors, codes = self.calendar, self.streams, self.factors, self.codes
         planter = Planter(calendar, codes, self.community, streams["faults"], idle=not plant_faults)
@@ -198,7 +214,8 @@ class _Maker:
         tables["disputes"] = planter.disputes(make_disputes(calendar, codes, factors, streams["disputes"]))
         tables["unit_plans"] = make_unit_plans(calendar, codes, factors, streams["unit_plans"])
         tables["screenings"] = make_screenings(calendar, codes, households, factors, streams["screenings"])
-        rule = load_parameters().rule("review_departments", calendar.as_of).value
+        parameters = load_parameters()
+        rule = parameters.rule("review_departments", calendar.as_of).value
         departments = rule if isinstance(rule, tuple) else (str(rule),)
         tables["reviews"] = planter.reviews(
             make_reviews(
@@ -224,6 +241,7 @@ class _Maker:
         tables["townships"] = self._townships()
         tables["crosswalk"], changed = self._crosswalk(orphans)
         tables["units"] = self._units(changed)
+        planted = self._reserve(tables, people, parameters, departments, idle=not plant_faults)
         return City(
             name=CITY_NAME,
             seed=self.seed,
@@ -231,9 +249,34 @@ class _Maker:
             snapshots=calendar.snapshots,
             tables={name: tables[name] for name in sorted(tables)},
             geometry=gpd.GeoDataFrame({"unit_code": codes}, geometry=self.polygons, crs="EPSG:4490"),
-            truth=planter.truth(),
+            truth=pd.concat([planter.truth(), planted.truth()], ignore_index=True),
             latent=pd.DataFrame({"unit_code": codes, **factors.base}),
         )
+
+    def _reserve(
+        self,
+        tables: dict[str, pd.DataFrame],
+        people: int,
+        parameters: ParameterSet,
+        departments: Sequence[str],
+        *,
+        idle: bool,
+    ) -> Planted:
+        """Add the tables of the reserve; return what was planted in them."""
+        calendar, places, rng = self.calendar, self.places, self.streams["people"]
+        keys, talent = KeyRing.from_seed(self.seed), parameters.talent
+        if talent is None:
+            raise ValueError("the shipped pack has no talent.yaml")
+        roster, made = make_roster(calendar, places, self.factors, keys, people, rng)
+        tables.update(made)
+        planted = Planted(places, roster, idle=idle)
+        tables["identities"] = make_identities(roster, keys)
+        tables["kinships"] = make_kinships(roster, tables["audit_subjects"], places, rng)
+        tables["evidence"] = make_evidence(calendar, roster, talent.evidence, places, rng)
+        tables["plans"] = make_plans(calendar, roster, talent.steps, places, keys, rng)
+        tables["assessments"] = make_assessments(roster, places, calendar, keys, planted, rng)
+        tables["vettings"] = make_vettings(calendar, roster, departments, places, planted, rng)
+        return planted
 
     def _without_polygon(self) -> list[tuple[int, int]]:
         """Take the polygons of a few new communities back into the unit they were split from.

@@ -35,6 +35,8 @@ TOPICS = (
     "returns",
     "judgments",
     "unit_plans",
+    "people",
+    "register",
 )
 """Topics in the order in which their streams are spawned; append only, so that old streams stay put."""
 

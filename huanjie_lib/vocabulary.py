@@ -24,6 +24,7 @@ __all__ = [
     "CaseState",
     "CrosswalkKind",
     "CultivationStep",
+    "DecisionChoice",
     "DisputeCategory",
     "Education",
     "EvidenceKind",
@@ -504,6 +505,14 @@ class Relation(Word):
     PARENT = "parent", "父母子女"
     SIBLING = "sibling", "兄弟姐妹"
     GRANDPARENT = "grandparent", "祖孙"
+
+
+class DecisionChoice(Word):
+    """What somebody decides on a proposal of the matcher."""
+
+    ACCEPT = "accept", "采纳"
+    CHANGE = "change", "改选"
+    REJECT = "reject", "不采纳"
 
 
 class CultivationStep(Word):

@@ -13,6 +13,7 @@ sorted keys, no spaces and characters as they are, in UTF-8.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import hashlib
 import json
@@ -278,6 +279,8 @@ class Head:
         Last event; 0 and :data:`GENESIS` when there is none.
     runs, runs_hash
         Number of published runs and the last hash of their chain.
+    decisions, decisions_hash
+        Number of decisions on advice about people and the last hash of their chain.
 
     Examples
     --------
@@ -290,15 +293,16 @@ class Head:
     hash: str = GENESIS
     runs: int = 0
     runs_hash: str = GENESIS
+    decisions: int = 0
+    decisions_hash: str = GENESIS
 
     def to_json(self) -> str:
         """Return the head as canonical JSON."""
-        parts = {name: getattr(self, name) for name in ("sequence", "hash", "runs", "runs_hash")}
-        return canonical(parts)
+        return canonical(dataclasses.asdict(self))
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
-        """Read a head written by :meth:`to_json`; other keys beside those are let be.
+        """Read a head written by :meth:`to_json`, or before there were decisions; other keys are let be.
 
         Raises
         ------
@@ -311,7 +315,11 @@ class Head:
             "hash": _digest,
             "runs": _count(0),
             "runs_hash": _digest,
+            "decisions": _count(0),
+            "decisions_hash": _digest,
         }
+        if isinstance(told, dict) and not {"decisions", "decisions_hash"} & told.keys():
+            told |= {"decisions": 0, "decisions_hash": GENESIS}
         if not isinstance(told, dict) or any(check(told.get(name)) for name, check in wanted.items()):
             raise ValueError("the text is not the head of a ledger")
         return cls(*(told[name] for name in wanted))
@@ -544,6 +552,7 @@ FaultKind: TypeAlias = Literal[
     "illegal",
     "derived",
     "run",
+    "decision",
     "evidence",
     "guard",
     "file",

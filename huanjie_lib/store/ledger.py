@@ -32,6 +32,7 @@ from huanjie_lib.casework.events import (
     EVENT_COLUMNS,
     GENESIS,
     Action,
+    Actor,
     ChainFault,
     Head,
     Recorded,
@@ -47,6 +48,7 @@ from huanjie_lib.errors import (
     TransitionError,
 )
 from huanjie_lib.store import schema
+from huanjie_lib.store.decisions import Decision, decisions_frame, record
 from huanjie_lib.store.engine import SqliteStore, Store, connect
 from huanjie_lib.store.evidence import EvidenceFolder
 from huanjie_lib.store.rows import case_of, case_row, frame_of, run_body, run_content
@@ -296,7 +298,7 @@ class Ledger:
         return frame.astype({**texts, **whole})
 
     def head(self) -> Head:
-        """Return the end of both chains, events and runs."""
+        """Return the end of the three chains: events, runs and decisions."""
         with self._reading() as connection:
             return _head(connection)
 
@@ -457,6 +459,33 @@ class Ledger:
         with self._store.writing() as connection:
             yield connection
 
+    def decide(self, decision: Decision, actor: Actor) -> dict[str, Any]:
+        """Record a decision on advice about people; when this returns, it stands on the disk.
+
+        An id that is there already gives the recorded decision back and changes nothing.
+
+        Raises
+        ------
+        TransitionError, StaleVersionError, EventClashError
+            As :func:`huanjie_lib.store.decisions.record`.
+        LedgerError
+            If the ledger cannot be written; asking again with the same id is safe.
+        """
+        with self._writing() as connection:
+            self._store.hold(connection)
+            return record(connection, decision, actor, self._now())
+
+    def decisions(self, unit_code: str | None = None, post: str | None = None) -> pd.DataFrame:
+        """Return decisions on advice about people, of one unit and post or all, in order.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns :data:`huanjie_lib.store.decisions.DECISION_COLUMNS`.
+        """
+        with self._reading() as connection:
+            return decisions_frame(connection, unit_code, post)
+
     def _now(self) -> str:
         return self._clock().astimezone(dt.UTC).isoformat(timespec="milliseconds")
 
@@ -596,12 +625,16 @@ def _taken(action: Action, other: str) -> TransitionError:
 
 
 def _head(connection: sa.Connection) -> Head:
-    e, r = schema.case_events.c, schema.runs.c
+    e, r, d = schema.case_events.c, schema.runs.c, schema.decisions.c
     event = connection.execute(
         sa.select(e.sequence, e.hash).order_by(e.sequence.desc()).limit(1)
     ).one_or_none()
     run = connection.execute(sa.select(r.number, r.hash).order_by(r.number.desc()).limit(1)).one_or_none()
-    return Head(*(event or (0, GENESIS)), *(run or (0, GENESIS)))
+    decision = connection.execute(
+        sa.select(d.number, d.hash).order_by(d.number.desc()).limit(1)
+    ).one_or_none()
+    none = (0, GENESIS)
+    return Head(*(event or none), *(run or none), *(decision or none))
 
 
 def _recorded(connection: sa.Connection, which: sa.ColumnElement[bool]) -> list[Recorded]:

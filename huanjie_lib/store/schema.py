@@ -2,8 +2,9 @@
 
 ``case_events`` is the truth; ``cases`` follows from it and is written in the same transaction. ``runs``,
 ``run_units`` and ``run_causes`` hold what was published and form a chain of their own: the hash of a run
-covers its units and causes, the run before, and the last event that stood before it. Triggers forbid changing
-rows of all of them but ``cases``, and deleting any. Dates and texts are kept as text, as they were hashed.
+covers its units and causes, the run before, and the last event that stood before it. ``decisions`` on advice
+about people are a third chain. Triggers forbid changing rows of all of them but ``cases``, and deleting any.
+Dates and texts are kept as text, as they were hashed.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ __all__ = [
     "case_events",
     "cases",
     "check_revision",
+    "decisions",
     "evidence",
     "guards",
     "meta",
@@ -36,7 +38,7 @@ __all__ = [
     "upgrade",
 ]
 
-REVISION: Final = "0001"
+REVISION: Final = "0002"
 """Alembic revision that this program reads and writes."""
 
 METADATA: Final = sa.MetaData()
@@ -145,13 +147,28 @@ run_causes: Final = sa.Table(
     sqlite_strict=True,
 )
 
+decisions: Final = sa.Table(
+    "decisions",
+    METADATA,
+    _whole("number", primary_key=True),
+    _text("decision_id", unique=True),
+    *(_text(name) for name in ("talent_run", "unit_code", "post", "person_ref", "choice", "instead_ref")),
+    _text("reason"),
+    _whole("departs"),
+    *(_text(name) for name in ("account", "office", "role", "recorded_at", "previous_hash", "hash")),
+    sqlite_strict=True,
+)
+sa.Index("decisions_by_post", decisions.c.unit_code, decisions.c.post)
+
 meta: Final = sa.Table("meta", METADATA, _text("key", primary_key=True), _text("value"), sqlite_strict=True)
 
 
 def guards(dialect: str) -> list[str]:
     """Return the statements that make functions and triggers of a dialect (``sqlite`` or ``postgresql``)."""
-    text = (files(__package__) / "migrations" / f"{REVISION}_{dialect}.sql").read_text(encoding="utf-8")
-    return [part.strip() for part in re.split(r"^-- \.\.\.$", text, flags=re.MULTILINE) if part.strip()]
+    scripts = sorted(_migrations().glob(f"*_{dialect}.sql"))
+    texts = [script.read_text(encoding="utf-8") for script in scripts]
+    parts = [part for text in texts for part in re.split(r"^-- \.\.\.$", text, flags=re.MULTILINE)]
+    return [part.strip() for part in parts if part.strip()]
 
 
 def standing_guards(connection: sa.Connection) -> list[str]:
@@ -173,8 +190,8 @@ _STANDING: Final = {
 }
 
 
-def upgrade(connection: sa.Connection) -> None:
-    """Bring the tables to the newest revision, within the transaction of the connection.
+def upgrade(connection: sa.Connection, revision: str = "head") -> None:
+    """Bring the tables to a revision, the newest by default, within the transaction of the connection.
 
     Raises
     ------
@@ -190,7 +207,7 @@ def upgrade(connection: sa.Connection) -> None:
     config.set_main_option("script_location", str(_migrations()).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)
 
 
 def _migrations() -> Path:

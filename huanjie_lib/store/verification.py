@@ -1,8 +1,8 @@
 """Finding everything in a ledger that is not as it was recorded.
 
-Checked are the file itself, both chains, the legality of every event, each derived row against the replay of
-the events, the content of published runs, the list of evidence and its files, and the triggers. Texts are
-read byte by byte, so that no damage hides behind an unreadable character.
+Checked are the file itself, the three chains, the legality of every event, each derived row against the
+replay of the events, the content of published runs, the list of evidence and its files, and the triggers.
+Texts are read byte by byte, so that no damage hides behind an unreadable character.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from huanjie_lib.casework.events import (
 )
 from huanjie_lib.errors import HuanjieError
 from huanjie_lib.store import schema
+from huanjie_lib.store.decisions import verify_decisions
 from huanjie_lib.store.evidence import EvidenceFolder
 from huanjie_lib.store.rows import case_row, frame_of, run_body, run_content
 from huanjie_lib.vocabulary import CaseEvent
@@ -56,7 +57,14 @@ def verify(connection: sa.Connection, evidence: EvidenceFolder | None, head: Hea
             events = _all(connection, schema.case_events, EVENT_COLUMNS)
             tables = {
                 table.name: _all(connection, table, table.columns.keys())
-                for table in (schema.cases, schema.evidence, schema.runs, schema.run_units, schema.run_causes)
+                for table in (
+                    schema.cases,
+                    schema.evidence,
+                    schema.runs,
+                    schema.run_units,
+                    schema.run_causes,
+                    schema.decisions,
+                )
             }
         faults += _guard_faults(connection)
     except DatabaseError as error:
@@ -69,6 +77,7 @@ def verify(connection: sa.Connection, evidence: EvidenceFolder | None, head: Hea
     faults += _state_faults(events, tables["cases"], broken)
     faults += _evidence_faults(events, tables["evidence"], evidence)
     faults += _run_faults(events, tables, head)
+    faults += verify_decisions(tables["decisions"], head)
     return sorted(faults, key=lambda fault: fault.sequence)
 
 

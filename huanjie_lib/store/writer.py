@@ -55,6 +55,7 @@ from huanjie_lib.errors import (
     TokenError,
     TransitionError,
 )
+from huanjie_lib.store.decisions import Decision
 from huanjie_lib.store.engine import os_error
 from huanjie_lib.store.evidence import Evidence, made_private
 from huanjie_lib.store.heads import write_head
@@ -173,9 +174,22 @@ class Writer:
 
     def _append(self, action: Action) -> Any:
         event = self.ledger.append(action)
+        self._keep_head_of_today()
+        return event
+
+    async def decide(self, decision: Decision, actor: Actor) -> dict[str, Any]:
+        """Record a decision on advice about people and tell where it stands."""
+        row = await self._run(self._alone, self._decide, decision, actor)
+        return {name: row[name] for name in ("number", "decision_id", "recorded_at", "hash")}
+
+    def _decide(self, decision: Decision, actor: Actor) -> Any:
+        row = self.ledger.decide(decision, actor)
+        self._keep_head_of_today()
+        return row
+
+    def _keep_head_of_today(self) -> None:
         if self._kept_on != self._today():
             self.keep_head()
-        return event
 
     def keep_head(self) -> None:
         """Keep the head of today; what goes wrong is logged, for no event depends on it."""
@@ -232,6 +246,7 @@ class Writer:
             [
                 (r"/append", AppendHandler, options),
                 (r"/evidence", EvidenceHandler, options),
+                (r"/decide", DecideHandler, options),
                 (r"/head", HeadHandler, options),
             ],
             default_handler_class=NothingHandler,
@@ -320,6 +335,17 @@ class AppendHandler(WriterHandler):
         """Record an event."""
         action = Action.from_json(self.request.body, actor=self.actor)
         self.finish({"ok": True, "event": await self.writer.append(action)})
+
+
+class DecideHandler(WriterHandler):
+    """``POST /decide``."""
+
+    purpose = "decide"
+
+    async def post(self) -> None:
+        """Record a decision."""
+        decision = Decision.from_json(self.request.body)
+        self.finish({"ok": True, "decision": await self.writer.decide(decision, self.actor)})
 
 
 @stream_request_body

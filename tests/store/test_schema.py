@@ -60,7 +60,7 @@ def rows(connection: sa.Connection) -> None:
         connection.execute(sa.insert(table), row)
 
 
-@pytest.mark.parametrize("table", ["case_events", "evidence", "runs", "run_units", "run_causes"])
+@pytest.mark.parametrize("table", ["case_events", "evidence", "runs", "run_units", "run_causes", "decisions"])
 @pytest.mark.parametrize("statement", ["UPDATE {} SET {} = {}", "DELETE FROM {}", "TRUNCATE {} CASCADE"])
 def test_what_was_recorded_cannot_be_changed_deleted_or_truncated(
     store: Store, table: str, statement: str
@@ -82,7 +82,9 @@ def test_cases_are_never_deleted(store: Store) -> None:
         connection.exec_driver_sql("DELETE FROM cases")
 
 
-@pytest.mark.parametrize(("table", "key"), [("case_events", "sequence"), ("runs", "number")])
+@pytest.mark.parametrize(
+    ("table", "key"), [("case_events", "sequence"), ("runs", "number"), ("decisions", "number")]
+)
 @pytest.mark.parametrize("change", [{"place": 3}, {"place": 1}, {"previous_hash": "1" * 64}])
 def test_rows_of_a_chain_come_in_order_and_replace_none(
     store: Store, table: str, key: str, change: dict[str, object]
@@ -90,7 +92,9 @@ def test_rows_of_a_chain_come_in_order_and_replace_none(
     with store.writing() as connection:
         rows(connection)
         last = connection.execute(sa.select(schema.METADATA.tables[table])).mappings().one()
-    new = {**last, key: 2, "previous_hash": last["hash"]} | {"event_id": "b", "case_id": "b", "run_id": "b"}
+    new = {**last, key: 2, "previous_hash": last["hash"]} | dict.fromkeys(
+        ("event_id", "case_id", "run_id", "decision_id"), "b"
+    )
     new |= {key if name == "place" else name: value for name, value in change.items()}
     new = {name: value for name, value in new.items() if name in last}
     insert = sa.insert(schema.METADATA.tables[table])
@@ -121,10 +125,27 @@ def test_a_ledger_of_a_newer_program_is_left_alone(store: Store) -> None:
             opening()
 
 
-def test_an_older_ledger_is_told_how_to_come_up(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schema, "REVISION", "0002")  # as in the program to come
-    with pytest.raises(LedgerVersionError, match="huanjie store upgrade"):
-        open_ledger(address(store))
+def test_an_older_ledger_is_told_how_to_come_up_and_keeps_what_it_holds(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "ledger.sqlite3"
+    SqliteStore(file).create()
+    for url in (file, postgres_url):
+        store = connect(url)
+        with store.writing() as connection:
+            schema.upgrade(connection, "0001")
+            connection.exec_driver_sql("INSERT INTO meta VALUES ('kept', 'yes')")
+        store.close()
+        with pytest.raises(LedgerVersionError, match="huanjie store upgrade"):
+            open_ledger(url)
+        upgrade_ledger(url)
+        with open_ledger(url) as ledger:
+            assert ledger.decisions().empty
+            assert ledger.verify() == []
+        store = connect(url)
+        with store.reading() as connection:
+            assert connection.exec_driver_sql("SELECT value FROM meta").scalar() == "yes"
+        store.close()
 
 
 def test_where_there_is_no_ledger_it_is_said_so(tmp_path: Path, postgres_url: str) -> None:

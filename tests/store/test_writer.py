@@ -415,3 +415,30 @@ class TestProcess:
         writer = start(own_store)
         assert [path.name for path in files.iterdir()] == ["coming.part"]
         assert "清除了 1 个中断的上传" in writer.stop()
+
+
+class TestDecisions:
+    """Decisions on advice about people go the way of events: by token, once, with the writer's own words."""
+
+    def test_a_decision_stands_in_the_name_of_the_token(self, writer: WriterProcess, ledger: Ledger) -> None:
+        told = {"talent_run": "ab" * 32, "unit_code": "990101101201", "post": "director", "person_ref": "P1"}
+        body = json.dumps({**told, "decision_id": "d1", "choice": "accept", "departs": False, "expected": 0})
+        token = writer.sign(CITY, "decide")
+        status, answer = writer.ask("/decide", body, token=token)
+        assert (status, answer["decision"]["number"]) == (200, 1)
+        row = ledger.decisions().iloc[0]
+        assert (row["account"], row["hash"]) == (CITY.account, answer["decision"]["hash"])
+        assert writer.ask("/decide", body, token=token) == (status, answer)
+        status, answer = writer.ask("/decide", body.replace("d1", "d2"), token=token)
+        assert (status, answer["code"]) == (409, "stale")
+
+    @pytest.mark.parametrize("purpose", ["append", "head"])
+    def test_a_token_for_something_else_decides_nothing(self, writer: WriterProcess, purpose: Any) -> None:
+        status, answer = writer.ask("/decide", "{}", token=writer.sign(CITY, purpose))
+        assert (status, answer["ok"]) == (403, False)
+
+    def test_an_office_that_may_not_is_refused(self, writer: WriterProcess) -> None:
+        told = {"talent_run": "ab" * 32, "unit_code": "990101101201", "post": "member", "person_ref": "P1"}
+        body = json.dumps({**told, "decision_id": "d3", "choice": "accept", "departs": False, "expected": 0})
+        status, answer = writer.ask("/decide", body, token=writer.sign(TOWN, "decide"))
+        assert (status, answer["lines"][0][:4]) == (422, "操作角色")

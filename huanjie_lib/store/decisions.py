@@ -1,0 +1,230 @@
+"""Decisions of named people on what the matcher proposes: an append-only log with a hash chain of its own.
+
+A proposal is advice. Whoever decides accepts it, takes somebody else, or rejects it; a decision that departs
+from the advice says why. A later decision on the same post goes before an earlier one, and neither is ever
+changed. Decisions name people by pseudonym alone.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Self
+
+import pandas as pd
+import sqlalchemy as sa
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from huanjie_lib.casework.events import GENESIS, Actor, ChainFault, Head, canonical, chain_hash
+from huanjie_lib.errors import EventClashError, Fault, StaleVersionError, TransitionError
+from huanjie_lib.store import schema
+from huanjie_lib.store.rows import frame_of
+from huanjie_lib.vocabulary import DecisionChoice, PostKind, Role
+
+__all__ = ["DECIDERS", "DECISION_COLUMNS", "Decision", "decisions_frame", "record", "verify_decisions"]
+
+DECIDERS: Final = (Role.CITY, Role.TALENT)
+"""Roles whose accounts decide on proposals."""
+
+DECISION_COLUMNS: Final = tuple(column.name for column in schema.decisions.columns)
+"""Columns of the log; ``departs`` is 0 or 1."""
+
+_CHAINED: Final = DECISION_COLUMNS[1:-2]
+_REF: Final = r"^[A-Za-z0-9_-]{1,64}$"
+
+
+class Decision(BaseModel):
+    """One decision on one proposed person.
+
+    Parameters
+    ----------
+    decision_id
+        Unique id made by whoever asks; asking again with the same id changes nothing.
+    talent_run
+        SHA-256 of the manifest of the talent run that made the proposal.
+    unit_code, post
+        The post.
+    person_ref
+        The person proposed.
+    choice
+        Accepted, somebody else taken, or rejected.
+    instead_ref
+        Who is taken instead; empty unless somebody else is.
+    reason
+        Why; needed wherever the decision departs from the advice.
+    departs
+        Whether it departs from the advice: anything but accepting somebody whom the run proposed. The server
+        that knows the run says so, never the page.
+    expected
+        Number of decisions on this post that whoever decides has seen.
+
+    Examples
+    --------
+    >>> decision = Decision(decision_id="d1", talent_run="ab" * 32, unit_code="990101001201",
+    ...     post="director", person_ref="P1", choice="reject", departs=True, expected=0)
+    >>> [str(fault) for fault in decision.faults()]
+    ['理由：发现“没有填写”；应为：不采纳建议时须写明理由；处理办法：填写理由后再登记。']
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    decision_id: Annotated[str, Field(pattern=_REF)]
+    talent_run: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    unit_code: Annotated[str, Field(pattern=r"^[0-9]{12}$")]
+    post: Annotated[PostKind, Field(strict=False)]
+    person_ref: Annotated[str, Field(pattern=_REF)]
+    choice: Annotated[DecisionChoice, Field(strict=False)]
+    instead_ref: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,64}$")] = ""
+    reason: Annotated[str, Field(max_length=2000)] = ""
+    departs: bool
+    expected: Annotated[int, Field(ge=0)]
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Read a decision; unknown and missing keys are refused, and no value is repeated in the error.
+
+        Raises
+        ------
+        TransitionError
+            With every fault found.
+        """
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            names = sorted({".".join(map(str, detail["loc"])) or "请求" for detail in error.errors()})
+            faults = [Fault(name, "不能识别", "界面填写的内容", "刷新页面后重试") for name in names]
+            raise TransitionError("决定不能识别", faults) from None
+
+    def faults(self) -> list[Fault]:
+        """Return what is wrong with the decision in itself."""
+        taken = self.choice is DecisionChoice.CHANGE
+        faults = []
+        if self.departs and not self.reason.strip():
+            allowed = (
+                f"{self.choice.label}建议时须写明理由"
+                if self.choice is not DecisionChoice.ACCEPT
+                else ("所选人员不在建议名单内时须写明理由")
+            )
+            faults.append(Fault("理由", "没有填写", allowed, "填写理由后再登记"))
+        if taken is not bool(self.instead_ref):
+            found, allowed = ("没有填写", "改选的人员") if taken else ("已填写", "不填")
+            faults.append(Fault("改选人员", found, allowed, "改正后再登记"))
+        if taken and self.instead_ref == self.person_ref:
+            faults.append(Fault("改选人员", "与建议人选相同", "另一名人员", "改为采纳，或另选人员"))
+        if self.choice is not DecisionChoice.ACCEPT and not self.departs:
+            faults.append(Fault("决定", self.choice.label, "与建议不同的决定", "刷新页面后重试"))
+        return faults
+
+
+def record(connection: sa.Connection, decision: Decision, actor: Actor, recorded_at: str) -> dict[str, Any]:
+    """Record a decision within a transaction that holds the ledger; return its row.
+
+    Raises
+    ------
+    TransitionError
+        If the account may not decide on this post, or the decision is not whole.
+    StaleVersionError
+        If somebody else has decided on the post since.
+    EventClashError
+        If another decision has this id.
+    """
+    d = schema.decisions.c
+    stated = {
+        **{name: getattr(decision, name) for name in Decision.model_fields if name != "expected"},
+        "departs": int(decision.departs),
+        "post": decision.post.value,
+        "choice": decision.choice.value,
+        "account": actor.account,
+        "office": actor.office,
+        "role": actor.role.value,
+    }
+    faults = decision.faults() + _refusals(decision, actor)
+    if faults:
+        raise TransitionError("决定没有登记", faults)
+    known = connection.execute(sa.select(schema.decisions).where(d.decision_id == decision.decision_id))
+    row = known.mappings().one_or_none()
+    if row is not None:
+        if {name: row[name] for name in stated} == stated:
+            return dict(row)
+        fault = Fault("决定编号", "已用于另一项决定", "没有用过的编号", "刷新页面后重试")
+        raise EventClashError("不能登记：决定编号重复", [fault])
+    here = sa.and_(d.unit_code == decision.unit_code, d.post == decision.post.value)
+    found = connection.scalar(sa.select(sa.func.count()).select_from(schema.decisions).where(here)) or 0
+    if found != decision.expected:
+        name = f"{decision.unit_code} {decision.post.label}"
+        raise StaleVersionError(name, expected=decision.expected, found=found)
+    last = connection.execute(sa.select(d.number, d.hash).order_by(d.number.desc()).limit(1)).one_or_none()
+    number, previous = last or (0, GENESIS)
+    values = {**stated, "number": number + 1, "recorded_at": recorded_at, "previous_hash": previous}
+    values["hash"] = chain_hash(previous, _body(values))
+    connection.execute(sa.insert(schema.decisions), values)
+    return values
+
+
+def _refusals(decision: Decision, actor: Actor) -> list[Fault]:
+    faults = []
+    if actor.role not in DECIDERS:
+        allowed = "、".join(role.label for role in DECIDERS)
+        faults.append(Fault("操作角色", actor.role.label, allowed, "由有权限的账号登记"))
+    if not actor.covers(decision.unit_code):
+        faults.append(Fault("管辖范围", "不在账号管辖的地区", "管辖地区的岗位", "由该地区的账号登记"))
+    return faults
+
+
+def _body(row: Any) -> str:
+    return canonical({name: row[name] for name in _CHAINED})
+
+
+def decisions_frame(
+    connection: sa.Connection, unit_code: str | None = None, post: str | None = None
+) -> pd.DataFrame:
+    """Return decisions in the order they were recorded, of one unit and post or all.
+
+    Returns
+    -------
+    pandas.DataFrame
+        :data:`DECISION_COLUMNS`.
+    """
+    d = schema.decisions.c
+    query = sa.select(schema.decisions).order_by(d.number)
+    for column, value in ((d.unit_code, unit_code), (d.post, post)):
+        if value is not None:
+            query = query.where(column == value)
+    frame = frame_of(connection.execute(query), DECISION_COLUMNS)
+    whole = dict.fromkeys(("number", "departs"), "int64")
+    return frame.astype({name: whole.get(name, "str") for name in DECISION_COLUMNS})
+
+
+def verify_decisions(rows: pd.DataFrame, head: Head | None) -> list[ChainFault]:
+    """Return every decision that is not as it was recorded.
+
+    Parameters
+    ----------
+    rows
+        :data:`DECISION_COLUMNS` as stored, by number.
+    head
+        A head kept elsewhere: without one, what was cut off at the end leaves no trace.
+    """
+    faults: list[ChainFault] = []
+    previous, expected = GENESIS, 1
+    for values in zip(*(rows[name].tolist() for name in DECISION_COLUMNS), strict=True):
+        row = dict(zip(DECISION_COLUMNS, values, strict=True))
+        found = []
+        if row["number"] != expected or row["previous_hash"] != previous:
+            found.append("与前一项决定不相连")
+        if row["hash"] != _hash(row):
+            found.append("内容与哈希不符")
+        where = f"人选决定第 {row['number']} 项"
+        faults += [ChainFault(0, "decision", where, text, "登记时的内容") for text in found]
+        previous, expected = row["hash"], row["number"] + 1
+    if head is not None and head.decisions:
+        hashes = dict(zip(rows["number"].tolist(), rows["hash"].tolist(), strict=True))
+        if hashes.get(head.decisions) != head.decisions_hash:
+            where, allowed = f"人选决定第 {head.decisions} 项", f"链头记录的 {head.decisions_hash[:12]}…"
+            faults.append(ChainFault(head.sequence, "truncated", where, "没有，或是另一项", allowed))
+    return faults
+
+
+def _hash(row: Any) -> str:
+    try:
+        return chain_hash(row["previous_hash"], _body(row))
+    except (TypeError, ValueError):  # bytes that are no text
+        return ""

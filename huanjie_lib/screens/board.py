@@ -71,6 +71,8 @@ _NOTHING: Final[Mapping[CaseState, str]] = {
 }
 SEES_RESTRICTED: Final = frozenset({Role.SYSTEM, Role.CITY, Role.COUNTY})
 """Roles that see cases about signals, and ledgers by person, within their scope."""
+_URGENCY: Final = ("allowed", "unit_index")
+"""Columns that tell which of the cases without a deadline come first."""
 _OPEN: Final = frozenset(state.value for state in OPEN_STATES)
 
 
@@ -156,6 +158,9 @@ class CaseBook:
     alerted
         Causes that the last published run has alerted: a case still open whose cause is not among them says
         so. ``None`` where no run is published.
+    index
+        Index of each unit in the run on view: of cases that wait alike, those of the worse unit come first,
+        and those of a unit without one before all.
     """
 
     def __init__(
@@ -166,11 +171,16 @@ class CaseBook:
         pack: CaseworkPack,
         today: dt.date,
         alerted: frozenset[str] | None = None,
+        index: Mapping[str, float] | None = None,
     ) -> None:
         self.actor, self.pack, self.today = actor, pack, today
         seen = cases[may_see(cases, actor)].reset_index(drop=True)
         due = deadlines(seen, today, Workdays(pack.calendar), pack.due_soon_workdays)
         self.cases = seen.merge(due, on="case_id", how="left", validate="one_to_one")
+        self.cases["allowed"] = self.cases["kind"].map(
+            {rule.kind.value: rule.due_workdays for rule in pack.rules}
+        )
+        self.cases["unit_index"] = self.cases["unit_code"].map(index or {}).astype("float64").fillna(-1.0)
         self._alerted = alerted
 
     def __repr__(self) -> str:
@@ -345,10 +355,14 @@ def rows_of(case: Case, rectifiable: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _in_order(cases: pd.DataFrame, *, ended: bool) -> pd.DataFrame:
-    """Return open cases by deadline, so that the overdue come first; ended ones by when they ended."""
+    """Return open cases by deadline, so that the overdue come first; ended ones by when they ended.
+
+    Where there is no deadline yet, the kinds that the pack gives least time come first, and of one kind the
+    cases of the worst units.
+    """
     if ended:
         return cases.sort_values(["closed_on", "case_id"], ascending=[False, True], na_position="last")
-    return cases.sort_values(["due_on", "opened_on", "case_id"], na_position="last")
+    return cases.sort_values(["due_on", *_URGENCY, "opened_on", "case_id"], na_position="last")
 
 
 def standing_text(case: Mapping[Any, Any]) -> str:

@@ -179,6 +179,7 @@ class CaseworkModel(RunModel):
         self._head: Head | None = None
         self._course: pd.DataFrame | None = None
         self._measured = -1
+        self._index = dict(zip(run.index["unit_code"], run.index["index"], strict=True))
         units = run.units[[actor.covers(code) for code in run.units["unit_code"]]]
         self.townships = dict(zip(units["township_code"], units["township_name"], strict=True))
         self._opened = False
@@ -203,6 +204,7 @@ class CaseworkModel(RunModel):
                 pack=self.pack,
                 today=self.today,
                 alerted=alerted,
+                index=self._index,
             )
         self._head = head
         if self._opened and self.case not in self.book.ids:

@@ -88,6 +88,16 @@ class TestColumns:
         assert [case["standing"] for case in column.cases] == ["overdue", "overdue", "ok", "ok"]
         assert column.overdue == 2
 
+    def test_what_waits_comes_by_the_time_its_kind_allows_then_worst_unit_first(self, loop: Loop) -> None:
+        better, unknown = "990102001201", "990102001202"
+        loop.open("C1", RED, CaseKind.DISPUTE)
+        loop.open("C2", better, CaseKind.PLAN)
+        loop.open("C3", RED, CaseKind.PLAN)
+        loop.open("C4", unknown, CaseKind.PLAN)
+        loop.open("C5", RED, CaseKind.GATE)
+        column = book(loop, index={RED: 41.0, better: 70.0, unknown: float("nan")}).columns(Choice(), {})[0]
+        assert [case["case_id"] for case in column.cases] == ["C4", "C3", "C2", "C5", "C1"]
+
     def test_a_column_lists_a_page_at_a_time(self, loop: Loop) -> None:
         for number in range(PAGE + 7):
             loop.open(f"C{number:03d}", RED)

@@ -269,7 +269,7 @@ class _Maker:
             raise ValueError("the shipped pack has no talent.yaml")
         roster, made = make_roster(calendar, places, self.factors, keys, people, rng)
         tables.update(made)
-        planted = Planted(places, roster, idle=idle)
+        planted = Planted(places, roster, self.streams["faults"], idle=idle)
         tables["identities"] = make_identities(roster, keys)
         tables["kinships"] = make_kinships(roster, tables["audit_subjects"], places, rng)
         tables["evidence"] = make_evidence(calendar, roster, talent.evidence, places, rng)

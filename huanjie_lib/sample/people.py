@@ -259,16 +259,17 @@ def make_kinships(
     pairs = _kin_within(roster, rng)
     serving = subjects[subjects["term_to"].isna()].drop_duplicates("person_ref")
     by_unit = serving.groupby("unit_code")["person_ref"].apply(lambda refs: sorted(refs)).to_dict()
-    for person in np.flatnonzero((roster.unit >= 0) & (rng.random(len(roster)) < 0.02)).tolist():
+    words = [Relation.SPOUSE.value, Relation.PARENT.value, Relation.SIBLING.value]
+    declared, member, relation = (
+        rng.random(len(roster)),
+        rng.random(len(roster)),
+        rng.integers(0, 3, len(roster)),
+    )
+    for person in np.flatnonzero((roster.unit >= 0) & (declared < 0.02)).tolist():
         members = by_unit.get(places.unit_code[roster.unit[person]], [])
         if members:
-            pairs.append(
-                (
-                    str(roster.ref[person]),
-                    str(members[int(rng.integers(len(members)))]),
-                    str(rng.choice([Relation.SPOUSE, Relation.PARENT, Relation.SIBLING])),
-                )
-            )
+            other = str(members[int(member[person] * len(members))])
+            pairs.append((str(roster.ref[person]), other, words[relation[person]]))
     columns = ("person_ref", "other_ref", "relation")
     return conform("kinships", {name: [pair[n] for pair in pairs] for n, name in enumerate(columns)})
 

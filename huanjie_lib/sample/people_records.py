@@ -22,7 +22,7 @@ from huanjie_lib.sample.faults import TRUTH_COLUMNS
 from huanjie_lib.sample.frames import NO_DAY, conform, text_of
 from huanjie_lib.sample.names import Places
 from huanjie_lib.sample.people import RATED, Roster
-from huanjie_lib.sample.streams import Array, Integers, Texts, steady
+from huanjie_lib.sample.streams import Array, Integers, Mask, Texts, steady
 from huanjie_lib.vocabulary import EvidenceKind, PersonStatus, ReviewOpinion, VettingGround
 
 __all__ = ["Planted", "make_assessments", "make_evidence", "make_plans", "make_vettings"]
@@ -44,8 +44,8 @@ _GROUNDS: Final[Mapping[VettingGround, tuple[float, str]]] = {
     VettingGround.OTHER: (0.07, "社会工作部"),
 }
 _STILL_GOING_ON: Final = (VettingGround.DISHONEST, VettingGround.ILLEGAL_BUILDING)
-_YEARS_OF_EVIDENCE: Final = 3
-_MONTH_OF_APPRAISAL, _MONTH_OF_REVIEW = 12, 11
+_GROUPS: Final = 270  # of the full city
+_DAY_OF_APPRAISAL, _DAY_OF_REVIEW = 343, 308  # of the year: from 10 December and 5 November on
 _NOISE: Final[Mapping[EvidenceKind, float]] = {
     EvidenceKind.APPRAISAL: 5.0,
     EvidenceKind.REVIEW: 6.0,
@@ -56,10 +56,14 @@ _NOISE: Final[Mapping[EvidenceKind, float]] = {
 
 @dataclass
 class Planted:
-    """Truth about what was planted among people; nothing is planted when ``idle``."""
+    """What is planted among people, with its truth; nothing is when ``idle``.
+
+    Planting draws from a stream of its own, so that everything else is the same without it.
+    """
 
     places: Places
     roster: Roster
+    rng: np.random.Generator
     idle: bool = False
     rows: list[tuple[str, str, str, str]] = field(default_factory=list)
 
@@ -69,6 +73,13 @@ class Planted:
         code = self.places.unit_code[unit] if unit >= 0 else ""
         detail["person_ref"] = str(self.roster.ref[person])
         self.rows.append((fault, code, table, json.dumps(detail, ensure_ascii=False, sort_keys=True)))
+
+    def pick(self, groups: int, wanted: int) -> list[int]:
+        """Return about ``wanted`` of the groups of a full city, fewer in a smaller one, at least one."""
+        if self.idle or not groups:
+            return []
+        number = min(max(1, round(wanted * groups / _GROUPS)), groups)
+        return sorted(self.rng.choice(groups, number, replace=False).tolist())
 
     def truth(self) -> pd.DataFrame:
         """Return what was planted, sorted."""
@@ -86,7 +97,7 @@ def make_evidence(
     places: Places,
     rng: np.random.Generator,
 ) -> pd.DataFrame:
-    """Draw evidence of the last three years; nobody has all of it, and some have next to none.
+    """Draw evidence of the years that count; nobody has all of it, and some have next to none.
 
     Parameters
     ----------
@@ -102,19 +113,21 @@ def make_evidence(
         Random stream.
     """
     towns, people = len(places.township_code), len(roster)
-    mild = rng.normal(0.0, 2.5, (towns, _YEARS_OF_EVIDENCE))
+    horizon = 1 + max(rule.horizon_years for rule in rules)
+    mild = rng.normal(0.0, 2.5, (towns, horizon))
     days_of = rng.integers(0, 15, towns)
     zeal = steady(np.clip(0.25 + 0.22 * roster.has(*_IN_TRAINING) + rng.normal(0, 0.16, people), 0.03, 0.85))
-    years = [calendar.as_of.year - back for back in range(_YEARS_OF_EVIDENCE)]
-    appraised = rng.random((_YEARS_OF_EVIDENCE, people)) < np.clip(zeal, 0.0, 0.9)
+    appraised = rng.random((horizon, people)) < np.clip(zeal, 0.0, 0.9)
     parts: Columns = {name: [] for name in ("person", "aspect", "kind", "year", "rating", "dated_on")}
     for rule in rules:
         aspect = RATED.index(rule.aspect)
-        for back, year in enumerate(years):
+        first = 1 if rule.due == "after" else 0
+        for back in range(first, first + rule.horizon_years):
+            year = calendar.as_of.year - back
             there = rng.random(people) < _chance(rule.kind, zeal)
             if rule.kind is EvidenceKind.APPRAISAL:
                 there &= appraised[back]
-            day = _evidence_days(rule.kind, year, calendar, days_of[roster.township], rng)
+            day = _evidence_days(rule.kind, year, days_of[roster.township], rng)
             there &= (day <= calendar.today) & (day > roster.known_from - 500)
             who = np.flatnonzero(there)
             seen = roster.ability[who, aspect] - 0.8 * back + mild[roster.township[who], back]
@@ -157,17 +170,13 @@ def _chance(kind: EvidenceKind, zeal: Array) -> Array:
     )
 
 
-def _evidence_days(
-    kind: EvidenceKind, year: int, calendar: Calendar, offset: Integers, rng: np.random.Generator
-) -> Integers:
+def _evidence_days(kind: EvidenceKind, year: int, offset: Integers, rng: np.random.Generator) -> Integers:
     """Return one day by person: rounds of appraisal and review by township, courses on four days a year."""
     first = int(np.datetime64(f"{year}-01-01", "D").astype(np.int64))
     if kind is EvidenceKind.APPRAISAL:
-        whole = int(np.datetime64(f"{year}-{_MONTH_OF_APPRAISAL:02d}-10", "D").astype(np.int64))
-        return (whole if whole + 15 <= calendar.today else first + 182) + offset
+        return first + _DAY_OF_APPRAISAL + offset
     if kind is EvidenceKind.REVIEW:
-        whole = int(np.datetime64(f"{year}-{_MONTH_OF_REVIEW:02d}-05", "D").astype(np.int64))
-        return (whole if whole + 15 <= calendar.today else first + 245) + offset
+        return first + _DAY_OF_REVIEW + offset
     if kind is EvidenceKind.TRAINING:
         return first + np.array([75, 160, 250, 330])[rng.integers(0, 4, len(offset))]
     return first + 27 + 30 * rng.integers(0, 12, len(offset))
@@ -195,8 +204,8 @@ def make_assessments(
         for name in ("person", "group", "rater", "household", "is_kin", "online", "rating", "rated_on")
     }
     groups = _groups(roster, places)
-    harsh = _pick(planted, len(groups), 12, rng)
-    swayed = _pick(planted, len(groups), 3, rng)
+    harsh = planted.pick(len(groups), 12)
+    swayed = planted.pick(len(groups), 3)
     for number, (town, members) in enumerate(groups):
         county = int(places.county_of[town])
         day = calendar.today - 20 - int(rng.integers(0, 120))
@@ -282,14 +291,26 @@ def _households(count: int, number: int, keys: KeyRing, rng: np.random.Generator
     )
 
 
-def _pick(planted: Planted, among: int, wanted: int, rng: np.random.Generator) -> list[int]:
-    if planted.idle or not among:
-        return []
-    chosen = rng.choice(among, min(max(1, round(wanted * among / 270)), among), replace=False)
-    return sorted(chosen.tolist())
-
-
 # --- vetting ---------------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Opinions:
+    """Opinions of every department on everyone vetted, person by person; ``kept`` says which were given."""
+
+    vetted: Integers
+    departments: Sequence[str]
+    given: Integers
+    validity: Integers
+    opinion: npt.NDArray[np.object_]
+    ground: npt.NDArray[np.object_]
+    ended: Integers
+    expires: Integers
+    kept: Mask
+
+    def place(self, who: int, department: int) -> int:
+        """Return the position of the opinion of a department on the ``who``-th person vetted."""
+        return who * len(self.departments) + department
 
 
 def make_vettings(
@@ -305,55 +326,31 @@ def make_vettings(
     Nearly everyone who is cultivated, on trial or in office has been vetted, of the others four in five.
     Opinions of courts and police hold four months, all others six.
     """
-    towns, people, asked = len(places.township_code), len(roster), len(departments)
+    towns, asked = len(places.township_code), len(departments)
     round_on = calendar.today - np.where(
         rng.random(towns) < 0.06, rng.integers(125, 160, towns), rng.integers(15, 100, towns)
     )
     delay = rng.integers(0, 14, (towns, asked))
     forward = roster.has(*_IN_TRAINING, PersonStatus.APPOINTED)
-    vetted = np.flatnonzero(rng.random(people) < np.where(forward, 0.97, 0.80))
+    vetted = np.flatnonzero(rng.random(len(roster)) < np.where(forward, 0.97, 0.80))
     person, column = np.repeat(vetted, asked), np.tile(np.arange(asked), len(vetted))
     town = roster.township[person]
     given = round_on[town] + delay[town, column]
     validity = np.where(np.isin(np.array(departments)[column], _SHORT_LIVED), 120, 180)
-    opinion = np.full(len(person), ReviewOpinion.FAVOURABLE.value, dtype=object)
-    ground = np.full(len(person), None, dtype=object)
-    ended = np.full(len(person), NO_DAY)
-    kept = np.ones(len(person), dtype=np.bool_)
-    expires = given + validity
-    earlier: list[int] = []
-    if not planted.idle:
-        chosen = _adverse(vetted, rng)
-        for who, why in chosen:
-            place = who * asked + _column_of(_GROUNDS[why][1], departments)
-            opinion[place], ground[place] = ReviewOpinion.ADVERSE.value, why.value
-            if why not in _STILL_GOING_ON or rng.random() < 0.4:
-                ended[place] = calendar.today - int(rng.integers(60, 2600))
-            planted.note(
-                "vetting_adverse",
-                int(vetted[who]),
-                "vettings",
-                ground=why.value,
-                department=departments[column[place]],
-            )
-        free = np.setdiff1d(np.arange(len(vetted)), [who for who, _ in chosen])
-        late, gone, mended = np.split(rng.choice(free, max(6, 3 * (len(free) // 150)), replace=False), 3)
-        for who in sorted(late.tolist()):
-            place = who * asked + int(rng.integers(asked))
-            expires[place] = calendar.today - int(rng.integers(3, 40))
-            given[place] = expires[place] - validity[place]
-            planted.note(
-                "vetting_expired", int(vetted[who]), "vettings", department=departments[column[place]]
-            )
-        for who in sorted(gone.tolist()):
-            place = who * asked + int(rng.integers(asked))
-            kept[place] = False
-            planted.note(
-                "vetting_missing", int(vetted[who]), "vettings", department=departments[column[place]]
-            )
-        earlier = [who * asked + int(rng.integers(asked)) for who in sorted(mended.tolist()[::5])]
-    rows = np.concatenate([np.flatnonzero(kept), np.array(earlier, dtype=np.int64)])
-    first = np.arange(len(rows)) >= kept.sum()  # an adverse opinion that a later one has replaced
+    made = _Opinions(
+        vetted=vetted,
+        departments=departments,
+        given=given,
+        validity=validity,
+        opinion=np.full(len(person), ReviewOpinion.FAVOURABLE.value, dtype=object),
+        ground=np.full(len(person), None, dtype=object),
+        ended=np.full(len(person), NO_DAY),
+        expires=given + validity,
+        kept=np.ones(len(person), dtype=np.bool_),
+    )
+    replaced = [] if planted.idle else _plant_opinions(made, calendar, planted)
+    rows = np.concatenate([np.flatnonzero(made.kept), np.array(replaced, dtype=np.int64)])
+    former = np.arange(len(rows)) >= made.kept.sum()
     documents = np.array(
         [[f"{name}{d}〔{calendar.as_of.year}〕联审" for d in departments] for name in places.county_name]
     )
@@ -362,28 +359,55 @@ def make_vettings(
         {
             "person_ref": text_of(roster.ref, person[rows]),
             "department": text_of(departments, column[rows]),
-            "opinion": np.where(first, ReviewOpinion.ADVERSE.value, opinion[rows]),
-            "ground": pd.Series(np.where(first, VettingGround.OTHER.value, ground[rows]), dtype="str"),
-            "ended_on": np.where(first, given[rows] - 250, ended[rows]),
-            "given_on": np.where(first, given[rows] - 240, given[rows]),
-            "expires_on": np.where(first, given[rows] - 60, expires[rows]),
+            "opinion": np.where(former, ReviewOpinion.ADVERSE.value, made.opinion[rows]),
+            "ground": pd.Series(np.where(former, VettingGround.OTHER.value, made.ground[rows]), dtype="str"),
+            "ended_on": np.where(former, made.given[rows] - 250, made.ended[rows]),
+            "given_on": np.where(former, made.given[rows] - 240, made.given[rows]),
+            "expires_on": np.where(former, made.given[rows] - 60, made.expires[rows]),
             "document": documents[places.county_of[town[rows]], column[rows]],
         },
     )
 
 
-def _adverse(vetted: Integers, rng: np.random.Generator) -> list[tuple[int, VettingGround]]:
-    """Return whom among the vetted a department speaks against, and why; at least one for each ground."""
-    grounds = list(_GROUNDS)
+def _plant_opinions(made: _Opinions, calendar: Calendar, planted: Planted) -> list[int]:
+    """Plant adverse, expired and missing opinions.
+
+    Returns the positions of favourable opinions that an adverse one came before.
+    """
+    rng, asked = planted.rng, len(made.departments)
+
+    def note(fault: str, place: int, **detail: str) -> None:
+        person = int(made.vetted[place // asked])
+        planted.note(fault, person, "vettings", department=made.departments[place % asked], **detail)
+
     shares = np.array([share for share, _ in _GROUNDS.values()])
-    wanted = max(len(grounds), round(0.025 * len(vetted)))
-    who = np.sort(rng.choice(len(vetted), min(wanted, len(vetted)), replace=False))
-    why = [*range(len(grounds)), *rng.choice(len(grounds), wanted, p=shares / shares.sum()).tolist()]
-    return [(int(w), grounds[y]) for w, y in zip(who.tolist(), why, strict=False)]
-
-
-def _column_of(department: str, departments: Sequence[str]) -> int:
-    return departments.index(department) if department in departments else 0
+    wanted = max(len(_GROUNDS), round(0.025 * len(made.vetted)))
+    others = max(2, len(made.vetted) // 150)
+    chosen = rng.choice(len(made.vetted), wanted + 3 * others, replace=False)
+    adverse, late, gone, mended = np.split(chosen, wanted + others * np.arange(3))
+    drawn = rng.choice(len(_GROUNDS), wanted - len(_GROUNDS), p=shares / shares.sum())
+    for who, why in zip(adverse.tolist(), [*range(len(_GROUNDS)), *drawn.tolist()], strict=True):
+        ground = list(_GROUNDS)[why]
+        department = _GROUNDS[ground][1]
+        known = department in made.departments
+        place = made.place(who, made.departments.index(department) if known else 0)
+        made.opinion[place], made.ground[place] = ReviewOpinion.ADVERSE.value, ground.value
+        if ground not in _STILL_GOING_ON or rng.random() < 0.4:
+            made.ended[place] = calendar.today - int(rng.integers(60, 2600))
+        note("vetting_adverse", place, ground=ground.value)
+    for who in late.tolist():
+        place = made.place(who, int(rng.integers(asked)))
+        made.expires[place] = calendar.today - int(rng.integers(3, 40))
+        made.given[place] = made.expires[place] - made.validity[place]
+        note("vetting_expired", place)
+    for who in gone.tolist():
+        place = made.place(who, int(rng.integers(asked)))
+        made.kept[place] = False
+        note("vetting_missing", place)
+    replaced = [made.place(who, int(rng.integers(asked))) for who in mended.tolist()]
+    for place in replaced:
+        note("vetting_replaced", place)
+    return replaced
 
 
 # --- cultivation -----------------------------------------------------------------------------------------

@@ -142,6 +142,7 @@ PERSON_RULES: Mapping[str, type[Word]] = {
     "reserve_excluded": PersonStatus,
     "post_full_member": PostKind,
     "post_avoids_kin": PostKind,
+    "supervised_posts": PostKind,
     "kin_relations": Relation,
 }
 """Rules on people whose value lists words of a vocabulary."""

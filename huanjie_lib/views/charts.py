@@ -7,26 +7,20 @@ letter or in the shape of their mark. Hovering a mark shows its figures. The fon
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from html import escape
+from collections.abc import Sequence
 from typing import Any, Final
 
 import pandas as pd
 
+from huanjie_lib.views import svg
 from huanjie_lib.views.summary import Dimension, Snapshot, UnitProfile
+from huanjie_lib.views.svg import GRID, INK, LINE, SOFT, Spot
 from huanjie_lib.views.words import LEVELS, count_text, date_text, number_text
 from huanjie_lib.vocabulary import Level
 
 __all__ = ["history_svg", "radar_svg", "trend_svg"]
 
-_FONTS: Final = "'Huanjie Sans','Microsoft YaHei','PingFang SC','Noto Sans CJK SC',sans-serif"
-_INK: Final = "#1f2933"
-_SOFT: Final = "#5f6b7a"
-_GRID: Final = "#d5dae1"
-_LINE: Final = "#1f4e79"
 _LABEL_GAP: Final = 15.0
-
-Spot = tuple[float, float]
 
 
 def radar_svg(profile: UnitProfile) -> str:
@@ -45,7 +39,7 @@ def radar_svg(profile: UnitProfile) -> str:
     dimensions = profile.dimensions
     title = f"{profile.unit_name}各维度得分率：" + "，".join(f"{d.label}{_percent(d)}" for d in dimensions)
     if len(dimensions) < 3:
-        return _svg(320, 40 * len(dimensions) + 8, title, _bars(dimensions))
+        return svg.drawing(320, 40 * len(dimensions) + 8, title, _bars(dimensions))
     middle, radius = (160.0, 134.0), 88.0
     angles = [2 * math.pi * n / len(dimensions) for n in range(len(dimensions))]
 
@@ -56,29 +50,29 @@ def radar_svg(profile: UnitProfile) -> str:
     for ring in (0.25, 0.5, 0.75, 1.0):
         width = 1.4 if ring == 1.0 else 0.8
         parts.append(
-            f'<polygon points="{_points(at(a, ring) for a in angles)}" fill="none" '
-            f'stroke="{_GRID}" stroke-width="{width}"/>'
+            f'<polygon points="{svg.points(at(a, ring) for a in angles)}" fill="none" '
+            f'stroke="{GRID}" stroke-width="{width}"/>'
         )
-    parts += [_line(middle, at(a, 1.0), _GRID) for a in angles]
+    parts += [svg.line(middle, at(a, 1.0), GRID) for a in angles]
     kept = [at(a, max(0.0, d.share_kept)) for a, d in zip(angles, dimensions, strict=True)]
     parts.append(
-        f'<polygon points="{_points(kept)}" fill="{_LINE}" fill-opacity="0.22" '
-        f'stroke="{_LINE}" stroke-width="2" stroke-linejoin="round"/>'
+        f'<polygon points="{svg.points(kept)}" fill="{LINE}" fill-opacity="0.22" '
+        f'stroke="{LINE}" stroke-width="2" stroke-linejoin="round"/>'
     )
     for angle, spot, dimension in zip(angles, kept, dimensions, strict=True):
         lost = f"{dimension.label}：扣{number_text(dimension.points_lost)}分，满分{dimension.points_most:g}分"
         parts.append(
-            f'<circle cx="{spot[0]:.1f}" cy="{spot[1]:.1f}" r="3.2" fill="{_LINE}">{_title(lost)}</circle>'
+            f'<circle cx="{spot[0]:.1f}" cy="{spot[1]:.1f}" r="3.2" fill="{LINE}">{svg.title(lost)}</circle>'
         )
         x, y = at(angle, 1.0 + 14 / radius)
         side = math.sin(angle)
         anchor = "middle" if abs(side) < 0.2 else "start" if side > 0 else "end"
         rise = -12.0 if math.cos(angle) > 0.2 else 8.0 if math.cos(angle) < -0.2 else 0.0
-        parts.append(_text(x, y + rise, dimension.label, size=12.5, anchor=anchor))
+        parts.append(svg.text(x, y + rise, dimension.label, size=12.5, anchor=anchor))
         parts.append(
-            _text(x, y + rise + 14, _percent(dimension), size=12.5, anchor=anchor, colour=_SOFT, bold=True)
+            svg.text(x, y + rise + 14, _percent(dimension), size=12.5, anchor=anchor, colour=SOFT, bold=True)
         )
-    return _svg(320, 264, title, parts)
+    return svg.drawing(320, 264, title, parts)
 
 
 def history_svg(profile: UnitProfile, *, height: float = 232.0) -> str:
@@ -105,8 +99,8 @@ def history_svg(profile: UnitProfile, *, height: float = 232.0) -> str:
     parts = []
     for value in (0, 20, 40, 60, 80, 100):
         y = bottom - (bottom - top) * value / 100
-        parts.append(_line((left, y), (right, y), _GRID))
-        parts.append(_text(left - 5, y + 4, str(value), anchor="end", colour=_SOFT))
+        parts.append(svg.line((left, y), (right, y), GRID))
+        parts.append(svg.text(left - 5, y + 4, str(value), anchor="end", colour=SOFT))
     spots: list[tuple[Snapshot, Spot]] = []
     for number, snapshot in enumerate(history):
         if snapshot.index is not None:
@@ -114,15 +108,15 @@ def history_svg(profile: UnitProfile, *, height: float = 232.0) -> str:
             spots.append((snapshot, (x, bottom - (bottom - top) * snapshot.index / 100)))
     if len(spots) > 1:
         parts.append(
-            f'<polyline points="{_points(spot for _, spot in spots)}" fill="none" '
-            f'stroke="{_SOFT}" stroke-width="1.4"/>'
+            f'<polyline points="{svg.points(spot for _, spot in spots)}" fill="none" '
+            f'stroke="{SOFT}" stroke-width="1.4"/>'
         )
     parts += [_mark(snapshot, spot) for snapshot, spot in spots]
     if spots:
         last, (x, y) = spots[-1]
-        parts.append(_text(right + 4, y + 4, number_text(last.index), size=13, bold=True))
+        parts.append(svg.text(right + 4, y + 4, number_text(last.index), size=13, bold=True))
     parts += _months([s.as_of.strftime("%Y.%m") for s in history], left, right, bottom + 18)
-    return _svg(320, height, title, parts)
+    return svg.drawing(320, height, title, parts)
 
 
 def trend_svg(trend: pd.DataFrame) -> str:
@@ -146,8 +140,8 @@ def trend_svg(trend: pd.DataFrame) -> str:
     parts = []
     for value in _ticks(most):
         y = bottom - (bottom - top) * value / most
-        parts.append(_line((left, y), (right, y), _GRID))
-        parts.append(_text(left - 6, y + 4, count_text(value), anchor="end", colour=_SOFT))
+        parts.append(svg.line((left, y), (right, y), GRID))
+        parts.append(svg.text(left - 6, y + 4, count_text(value), anchor="end", colour=SOFT))
     slot = (right - left) / len(rows)
     for number, row in enumerate(rows):
         y = bottom
@@ -157,7 +151,7 @@ def trend_svg(trend: pd.DataFrame) -> str:
             y -= height
             if height:
                 x, width = left + slot * (number + 0.08), 0.84 * slot
-                said = _title(f"{date}：{level.label}{count_text(row[level.value])}个")
+                said = svg.title(f"{date}：{level.label}{count_text(row[level.value])}个")
                 parts.append(
                     f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" '
                     f'fill="{level.colour}" stroke="#fff" stroke-width="0.8">{said}</rect>'
@@ -166,13 +160,13 @@ def trend_svg(trend: pd.DataFrame) -> str:
         (left + slot * (number + 0.5), bottom - (bottom - top) * row["to_verify"] / most)
         for number, row in enumerate(rows)
     ]
-    route = f'<polyline points="{_points(open_spots)}" fill="none" '
+    route = f'<polyline points="{svg.points(open_spots)}" fill="none" '
     parts.append(f'{route}stroke="#fff" stroke-width="4" stroke-opacity="0.8"/>')
-    parts.append(f'{route}stroke="{_INK}" stroke-width="1.6" stroke-dasharray="4 3"/>')
+    parts.append(f'{route}stroke="{INK}" stroke-width="1.6" stroke-dasharray="4 3"/>')
     parts += _end_labels(rows[-1], most, right, top, bottom)
     parts += _months([row["as_of"].strftime("%Y.%m") for row in rows], left, right, bottom + 18)
     title = "各等级村（社区）数量走势；虚线为待核实数"
-    return _svg(496, 224, title, parts)
+    return svg.drawing(496, 224, title, parts)
 
 
 def _end_labels(row: dict[str, Any], most: int, right: float, top: float, bottom: float) -> list[str]:
@@ -192,14 +186,14 @@ def _end_labels(row: dict[str, Any], most: int, right: float, top: float, bottom
         if colour:
             parts.append(
                 f'<rect x="{right + 8:.1f}" y="{place - 5:.1f}" width="10" height="10" fill="{colour}" '
-                f'stroke="{_SOFT}" stroke-width="0.5"/>'
+                f'stroke="{SOFT}" stroke-width="0.5"/>'
             )
         else:
             parts.append(
-                f'<path d="M{right + 5:.1f} {place:.1f}h15" stroke="{_INK}" stroke-width="1.6" '
+                f'<path d="M{right + 5:.1f} {place:.1f}h15" stroke="{INK}" stroke-width="1.6" '
                 'stroke-dasharray="4 3"/>'
             )
-        parts.append(_text(right + 23, place + 4, text, bold=True))
+        parts.append(svg.text(right + 23, place + 4, text, bold=True))
     return parts
 
 
@@ -228,7 +222,7 @@ def _months(labels: Sequence[str], left: float, right: float, y: float) -> list[
     slot = (right - left) / len(labels)
     every = math.ceil(56 / slot)
     return [
-        _text(left + slot * (n + 0.5), y, label, anchor="middle", colour=_SOFT)
+        svg.text(left + slot * (n + 0.5), y, label, anchor="middle", colour=SOFT)
         for n, label in enumerate(labels)
         if (len(labels) - 1 - n) % every == 0
     ]
@@ -239,7 +233,7 @@ def _mark(snapshot: Snapshot, spot: Spot) -> str:
     text = f"{date_text(snapshot.as_of)}：{number_text(snapshot.index)}，{snapshot.level.label}"
     if snapshot.to_verify:
         text += "，待核实"
-    paint = f'fill="{snapshot.level.colour}" stroke="{_INK}" stroke-width="1"'
+    paint = f'fill="{snapshot.level.colour}" stroke="{INK}" stroke-width="1"'
     if snapshot.level is Level.RED:
         shape = f'<path d="M{x:.1f} {y - 5.5:.1f}l5 9h-10z" {paint}>'
     elif snapshot.level is Level.YELLOW:
@@ -247,8 +241,8 @@ def _mark(snapshot: Snapshot, spot: Spot) -> str:
     elif snapshot.level is Level.GREEN:
         shape = f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4.4" {paint}>'
     else:
-        shape = f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4.4" fill="#fff" stroke="{_INK}" stroke-width="1">'
-    return f"{shape}{_title(text)}</{'circle' if shape.startswith('<circle') else 'path'}>"
+        shape = f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4.4" fill="#fff" stroke="{INK}" stroke-width="1">'
+    return f"{shape}{svg.title(text)}</{'circle' if shape.startswith('<circle') else 'path'}>"
 
 
 def _bars(dimensions: Sequence[Dimension]) -> list[str]:
@@ -256,51 +250,12 @@ def _bars(dimensions: Sequence[Dimension]) -> list[str]:
     for number, dimension in enumerate(dimensions):
         y = 40.0 * number + 20
         width = 300 * max(0.0, dimension.share_kept)
-        parts.append(_text(10, y, dimension.label, size=12.5))
-        parts.append(_text(310, y, _percent(dimension), size=12.5, anchor="end", bold=True))
-        parts.append(f'<rect x="10" y="{y + 6:.1f}" width="300" height="10" fill="{_GRID}"/>')
-        parts.append(f'<rect x="10" y="{y + 6:.1f}" width="{width:.1f}" height="10" fill="{_LINE}"/>')
+        parts.append(svg.text(10, y, dimension.label, size=12.5))
+        parts.append(svg.text(310, y, _percent(dimension), size=12.5, anchor="end", bold=True))
+        parts.append(f'<rect x="10" y="{y + 6:.1f}" width="300" height="10" fill="{GRID}"/>')
+        parts.append(f'<rect x="10" y="{y + 6:.1f}" width="{width:.1f}" height="10" fill="{LINE}"/>')
     return parts
 
 
 def _percent(dimension: Dimension) -> str:
     return f"{100 * dimension.share_kept:.0f}%"
-
-
-def _svg(width: float, height: float, title: str, parts: Sequence[str]) -> str:
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" role="img" '
-        f'aria-label="{escape(title)}" font-family="{_FONTS}">{"".join(parts)}</svg>'
-    )
-
-
-def _title(text: str) -> str:
-    return f"<title>{escape(text)}</title>"
-
-
-def _text(
-    x: float,
-    y: float,
-    text: str,
-    *,
-    size: float = 12,
-    anchor: str = "start",
-    colour: str = _INK,
-    bold: bool = False,
-) -> str:
-    weight = ' font-weight="700"' if bold else ""
-    return (
-        f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size:g}" text-anchor="{anchor}" '
-        f'fill="{colour}"{weight}>{escape(text)}</text>'
-    )
-
-
-def _line(start: Spot, end: Spot, colour: str) -> str:
-    return (
-        f'<line x1="{start[0]:.1f}" y1="{start[1]:.1f}" x2="{end[0]:.1f}" y2="{end[1]:.1f}" '
-        f'stroke="{colour}" stroke-width="0.8"/>'
-    )
-
-
-def _points(spots: Iterable[Spot]) -> str:
-    return " ".join(f"{x:.1f},{y:.1f}" for x, y in spots)

@@ -23,12 +23,32 @@ from huanjie_lib.store.run_folder import Run, read_run
 from huanjie_lib.views.geometry import encode_geometry
 from huanjie_lib.views.shapes import group_unions
 
-__all__ = ["RunModel", "Screen", "alert", "city_map", "guarded", "open_screen"]
+__all__ = ["RunModel", "Screen", "StateModel", "alert", "city_map", "guarded", "open_screen", "shown"]
 
 logger = logging.getLogger(__name__)
 
 
-class RunModel(traitlets.HasTraits):
+class StateModel(traitlets.HasTraits):
+    """What a viewer has chosen, as plain values."""
+
+    def get_state(self) -> dict[str, Any]:
+        """Return the state as plain values."""
+        return {name: getattr(self, name) for name in self.trait_names()}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Take a state from :meth:`get_state`; all of it or, when one value is refused, nothing.
+
+        Raises
+        ------
+        traitlets.TraitError
+            A value that does not fit what is on view or another value.
+        """
+        with self.hold_trait_notifications():
+            for name, value in state.items():
+                self.set_trait(name, value)
+
+
+class RunModel(StateModel):
     """What a viewer has chosen, checked against a run.
 
     Parameters
@@ -51,22 +71,6 @@ class RunModel(traitlets.HasTraits):
         self._codes = tuple(run.units["unit_code"])
         self._position = {code: i for i, code in enumerate(self._codes)}
         super().__init__(**state)
-
-    def get_state(self) -> dict[str, Any]:
-        """Return the state as plain values."""
-        return {name: getattr(self, name) for name in self.trait_names()}
-
-    def set_state(self, state: dict[str, Any]) -> None:
-        """Take a state from :meth:`get_state`; all of it or, when one value is refused, nothing.
-
-        Raises
-        ------
-        traitlets.TraitError
-            A value that does not fit this run or another value.
-        """
-        with self.hold_trait_notifications():
-            for name, value in state.items():
-                self.set_trait(name, value)
 
     @property
     def position(self) -> int:
@@ -148,9 +152,14 @@ def open_screen(
         The screen, or an alert with the remedy where the run cannot be shown. Nothing is raised, because the
         place where it is called shows leaders a page and not a traceback.
     """
+    return shown(lambda: build(read_run(run or _run_from_environment())))
+
+
+def shown(build: Callable[[], ipywidgets.DOMWidget]) -> ipywidgets.DOMWidget:
+    """Return a screen, or an alert with the remedy where it cannot be shown; nothing is raised."""
     _log_to_server()
     try:
-        return build(read_run(run or _run_from_environment()))
+        return build()
     except Exception as error:  # noqa: BLE001 - the last line before a traceback in a leader's page
         failure = Panel("failure", html=alert(error))
         failure.add_class("hj-screen")

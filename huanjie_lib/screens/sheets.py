@@ -33,13 +33,13 @@ _PLACE: Final = {"unit_name": "村（社区）", "township_name": "镇街"}
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell: its words, whether they are a figure, how urgent, and what a press on it opens."""
+    """One cell: its words, whether they are a figure, how urgent, and what a press on it does to what."""
 
     text: str
     numeric: bool = False
     tone: str = ""
-    case: str = ""
-    plan: str = ""
+    action: str = ""
+    value: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Form:
     tones
         How urgent a value is, by column: the value as shown.
     opens
-        Column whose cells open what another column names: ``case`` or ``plan`` to (column, other column).
+        Columns whose cells can be pressed: to (action, column that names what it is done to).
     """
 
     labels: Mapping[str, str]
@@ -144,12 +144,10 @@ def _cell(column: str, record: Mapping[Any, Any], form: Form, numeric: bool) -> 
     text = text or _text(column, value)
     whole = "name" if column in _PLACE or column in form.words else ""
     tone = form.tones.get(column, {}).get(text, whole)
-    opens = {
-        kind: str(record[other])
-        for kind, (place, other) in form.opens.items()
-        if place == column and present(record[other])
-    }
-    return Cell(text, numeric, tone, **opens)
+    action, other = form.opens.get(column, ("", column))
+    if not action or not present(record[other]):
+        return Cell(text, numeric, tone)
+    return Cell(text, numeric, tone, action, str(record[other]))
 
 
 def _text(column: str, value: Any) -> str:
@@ -179,7 +177,7 @@ _CASES: Final = Form(
         "standing_text": "办理情况",
     },
     words={"kind": CaseKind.labels(), "state": CaseState.labels()},
-    opens={"case": ("title", "case_id")},
+    opens={"title": ("case", "case_id")},
 )
 
 
@@ -339,7 +337,7 @@ def conflict_sheets(
         "level": {Level.RED.label: "bad"},
         "screening": {Screened.LAPSED.label: "bad", Screened.NEVER.label: "bad"},
     }
-    form = Form(labels, words, tones, opens={"plan": ("unit_name", "red_code")})
+    form = Form(labels, words, tones, opens={"unit_name": ("plan", "red_code")})
     incidents = _chosen(ledgers["disputes"], choice)
     incidents = incidents[incidents["open"]].sort_values(["days", "unit_code"], ascending=[False, True])
     shown = ("category", "opened_on", "days", "is_group", "people_involved", "lacking")

@@ -90,7 +90,7 @@ class TestLedgers:
         frames = scoped(ledgers, small_run.units, CITY)
         rows = conflict_sheets(frames, Choice(), level)[0].rows
         red = int((level == "red").sum())
-        assert [bool(row[0].plan) for row in rows] == [True] * red + [False] * (len(rows) - red)
+        assert [row[0].action == "plan" for row in rows] == [True] * red + [False] * (len(rows) - red)
 
     def test_the_filters_work_on_ledgers(self, small_run: Run, ledgers: dict[str, pd.DataFrame]) -> None:
         frames = scoped(ledgers, small_run.units, CITY)

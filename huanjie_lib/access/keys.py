@@ -107,6 +107,11 @@ class KeyRing:
     # ------------------------------------------------------------ key files
 
     @classmethod
+    def ephemeral(cls) -> KeyRing:
+        """Draw new keys from the operating system, for one check; what is made with them is thrown away."""
+        return cls(secrets.token_bytes(_PSEUDONYM_KEY_BYTES), secrets.token_bytes(_SEALING_KEY_BYTES))
+
+    @classmethod
     def create(cls, path: Path) -> KeyRing:
         """Draw new keys from the operating system and write them to a file that only its owner can read.
 
@@ -115,7 +120,7 @@ class KeyRing:
         UsageError
             If the file is there already: overwriting keys would make every sealed field unreadable.
         """
-        keys = cls(secrets.token_bytes(_PSEUDONYM_KEY_BYTES), secrets.token_bytes(_SEALING_KEY_BYTES))
+        keys = cls.ephemeral()
         keys.write(path)
         return keys
 

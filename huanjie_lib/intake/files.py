@@ -170,11 +170,11 @@ def _bind(
         elif normalise(text) in _GEOMETRY or not normalise(text):
             continue
         elif (kind := personal_heading(normalise(text))) is not None:
-            issues.append(personal_column(kind, file, "", contract.name))
+            issues.append(personal_column(kind, file, "", contract))
         else:
             unknown.append(text)
     if unknown:
-        issues.append(unknown_columns(unknown, file, "", contract.name))
+        issues.append(unknown_columns(unknown, file, "", contract))
     for heading in found.values():
         column = contract.column(heading.name)
         if heading.scale != 1.0:

@@ -12,16 +12,19 @@ import pandas as pd
 import polars as pl
 import yaml
 
+from huanjie_lib.access.keys import KeyRing
 from huanjie_lib.contracts import TABLES, Table
 from huanjie_lib.errors import DataError, Fault, UsageError
 from huanjie_lib.intake.checks import Batch, Checked, Context, check, to_pandas
 from huanjie_lib.intake.files import TABLE_SUFFIXES, digest, has_geometry, read_table
 from huanjie_lib.intake.headings import known_units, table_names
 from huanjie_lib.intake.judgments import JUDGMENTS_FILE
+from huanjie_lib.intake.register import settle
 from huanjie_lib.intake.report import (
     BOUNDARIES,
     COUNT_COLUMNS,
     COUNTED,
+    REGISTER,
     InputFile,
     Intake,
     Issue,
@@ -67,6 +70,7 @@ class _Reader:
     data: Path
     parameters: ParameterSet
     progress: Progress
+    keys: KeyRing | None
     issues: list[Issue] = field(default_factory=list)
     parts: list[pl.DataFrame] = field(default_factory=list)
     batches: dict[str, list[Batch]] = field(default_factory=dict)
@@ -82,7 +86,13 @@ class _Reader:
         self.batches.setdefault(batch.table.name, []).append(batch)
 
 
-def read_folder(data: Path, parameters: ParameterSet, *, progress: Progress | None = None) -> Intake:
+def read_folder(
+    data: Path,
+    parameters: ParameterSet,
+    *,
+    keys: KeyRing | None = None,
+    progress: Progress | None = None,
+) -> Intake:
     """Read a data folder: flat tables and township returns.
 
     Parameters
@@ -92,6 +102,9 @@ def read_folder(data: Path, parameters: ParameterSet, *, progress: Progress | No
         described in ``docs/returns_format.md``.
     parameters
         Parameters whose framework declares the metrics of ``facts`` and their bounds.
+    keys
+        Keys of the organisation office, under which people are registered; without them register forms are
+        checked and not loaded.
     progress
         Called with a Chinese label, the step reached and the number of steps.
 
@@ -118,7 +131,7 @@ def read_folder(data: Path, parameters: ParameterSet, *, progress: Progress | No
             "没有这个数据文件夹",
             [Fault("数据文件夹", str(data), "已有的文件夹", "检查路径；可用 huanjie init 生成示例数据")],
         )
-    reader = _Reader(data, parameters, progress or _no_progress)
+    reader = _Reader(data, parameters, progress or _no_progress, keys)
     sources = _read_sources(reader)
     tables, returns = _list_files(reader, sources)
     steps = len(tables) + len(returns) + len(TABLES) + 1
@@ -368,6 +381,8 @@ def _check_all(reader: _Reader, *, step: int, steps: int) -> tuple[dict[str, pd.
     context = Context(reader.parameters.framework.metrics)
     frames: dict[str, pd.DataFrame] = {}
     for number, (name, contract) in enumerate(TABLES.items()):
+        if name == "people":
+            _register(reader, context)
         batches = reader.batches.pop(name, None)
         if batches is None:
             continue
@@ -392,6 +407,21 @@ def _check_all(reader: _Reader, *, step: int, steps: int) -> tuple[dict[str, pd.
             )
         )
     return frames, context
+
+
+def _register(reader: _Reader, context: Context) -> None:
+    """Turn register forms into rows of the tables of people, beside those the folder holds already."""
+    forms = reader.batches.pop(REGISTER, [])
+    held = {name: reader.batches.get(name, []) for name in ("people", "people_protected", "identities")}
+    done, kept = settle(forms, held, context, reader.keys)
+    for name, batches in kept.items():
+        joined = [*batches, *done.batches.get(name, [])]
+        if joined:
+            reader.batches[name] = joined
+    reader.issues += done.issues
+    reader.counts += done.counts
+    if done.quarantine is not None:
+        reader.quarantine[REGISTER] = done.quarantine
 
 
 def _no_good_units(checked: Checked) -> DataError:

@@ -26,6 +26,7 @@ __all__ = [
     "COUNTED",
     "COUNT_COLUMNS",
     "ISSUE_COLUMNS",
+    "REGISTER",
     "InputFile",
     "Intake",
     "Issue",
@@ -37,6 +38,9 @@ __all__ = [
     "write_csv",
     "write_report",
 ]
+
+REGISTER = "register"
+"""Name under which filled-in register forms appear in the report; nothing is stored under it."""
 
 BOUNDARIES = "boundaries"
 """Name under which boundary files appear in the report; the boundaries themselves are no contract table."""
@@ -71,6 +75,7 @@ COUNT_COLUMNS: dict[str, str] = {
 COUNTED = ("read", "loaded", "quarantined", "dropped")
 """Columns of :data:`COUNT_COLUMNS` that are numbers."""
 
+_OTHER_LABELS = {BOUNDARIES: "边界", REGISTER: "人才登记表"}
 _QUARANTINE_COLUMNS = {
     "source_file": "来源文件",
     "source_sheet": "来源工作表",
@@ -218,8 +223,8 @@ def table_label(name: str) -> str:
     >>> table_label("facts"), table_label("boundaries"), table_label("")
     ('基础数据', '边界', '')
     """
-    if name == BOUNDARIES:
-        return "边界"
+    if name in _OTHER_LABELS:
+        return _OTHER_LABELS[name]
     return TABLES[name].label if name in TABLES else name
 
 

@@ -28,6 +28,7 @@ from huanjie_lib.intake.headings import (
     normalise,
     table_names,
 )
+from huanjie_lib.intake.register_form import FORM_WORDS, REGISTER_FORM
 from huanjie_lib.intake.report import Issue, IssueLevel
 from huanjie_lib.intake.values import Note, is_void, parse
 from huanjie_lib.intake.workbook import Cell, Grid, cell_text
@@ -38,7 +39,8 @@ __all__ = ["Reading", "SheetReader"]
 _HEADER_ROWS: Final = 15
 _TELLING: Final = 3
 _METRIC: Final = "metric:"
-_NOT_RETURNED: Final = frozenset({"cases", "case_events", "runs", "access_log"})
+_NOT_RETURNED: Final = frozenset({"identities", "cases", "case_events", "runs", "access_log"})
+_NO_DATA: Final = frozenset({"填表说明", "填报说明"})
 _TOTALS = ("合计", "总计", "小计", "共计", "总和", "累计")
 _SIGNING = (
     "填表人",
@@ -123,6 +125,13 @@ class _Header:
     def names(self) -> set[str]:
         return {h.name for h in self.found.values()}
 
+    def title(self, column: int) -> str:
+        """Return what the report calls a column; of a register form no text of the sheet is repeated."""
+        if self.target.main is not REGISTER_FORM:
+            return self.texts[column]
+        known = self.found.get(column)
+        return f"第 {column + 1} 列" if known is None else self.target.columns[known.name].label
+
     def column_of(self, name: str) -> int | None:
         return next((c for c, h in self.found.items() if h.name == name), None)
 
@@ -155,6 +164,7 @@ class SheetReader:
         special = (
             _target((facts,), ("基本情况", "基础数据"), {**identity, **metrics}, self._units, wide=True),
             _target((projects, items), ("审计台账",), both, self._units),
+            _target((REGISTER_FORM,), FORM_WORDS, {c.name: c for c in REGISTER_FORM.columns}, self._units),
         )
         single = tuple(
             _target((t,), (t.label,), {c.name: c for c in t.columns if c.kind != "geometry"}, self._units)
@@ -173,6 +183,8 @@ class SheetReader:
         name
             Sheet name, or the file name of a CSV file, by which the sheet may be recognised.
         """
+        if normalise(name) in _NO_DATA:
+            return Reading()
         named = self._named(name)
         if not any(cell_text(c).strip() for row in grid.rows for c in row):
             return self._empty(grid, named)
@@ -307,11 +319,10 @@ class SheetReader:
                 remedy="按报送模板补上列标题行后重报",
             )
             return Reading(batches=(_whole_sheet(grid, named[0].main, line),))
-        first = next(t for row in grid.rows for c in row if (t := cell_text(c).strip()))
         words = "、".join(dict.fromkeys(t.words[0] for t in self._targets))
         line = Issue(
             IssueLevel.WARNING,
-            found=f"认不出的表（以“{first[:20]}”开头）",
+            found=f"认不出的表（{len(grid.rows)} 行）",
             allowed=f"名称含以下之一的工作表或文件：{words}",
             remedy="改正工作表名称和列标题；不需要报送的可以删除",
             file=grid.file,
@@ -335,7 +346,7 @@ class SheetReader:
         ]
 
     def _missing_columns(self, grid: Grid, header: _Header) -> list[Issue]:
-        shown = "、".join(header.texts[c] for c in sorted(header.texts))[:160]
+        shown = "、".join(header.title(c) for c in sorted(header.texts))[:160]
         issues = []
         for name in self._missing(header):
             column = header.target.columns.get(name, table("facts").column("metric"))
@@ -365,7 +376,7 @@ class SheetReader:
                 header.target,
                 IssueLevel.ERROR,
                 found="列标题重复："
-                + "、".join(header.texts[c] for c, h in header.found.items() if h.name == name),
+                + "、".join(header.title(c) for c, h in header.found.items() if h.name == name),
                 allowed="每项内容只有一列",
                 remedy="删去重复的列后重报",
                 row=header.bottom + 1,
@@ -383,11 +394,11 @@ class SheetReader:
                 continue
             kind = personal_heading(normalise(text))
             if kind is not None:
-                issues.append(personal_column(kind, grid.file, grid.sheet, header.target.main.name))
+                issues.append(personal_column(kind, grid.file, grid.sheet, header.target.main))
             else:
-                unknown.append(text)
+                unknown.append(header.title(column))
         if unknown:
-            issues.append(unknown_columns(unknown, grid.file, grid.sheet, header.target.main.name))
+            issues.append(unknown_columns(unknown, grid.file, grid.sheet, header.target.main))
         return issues
 
     def _units_of_measure(self, grid: Grid, header: _Header) -> list[Issue]:
@@ -738,7 +749,7 @@ def _clash(grid: Grid, header: _Header, column: int) -> Issue:
         grid,
         header.target,
         IssueLevel.ERROR,
-        found=f"{header.texts[column]}（单位：{heading.unit}）",
+        found=f"{header.title(column)}（单位：{heading.unit}）",
         allowed=f"单位为{contract.unit}的列" if contract.unit else "不带计量单位的列",
         remedy="核对计量单位，改正标题或数据；这一列未载入",
         row=header.bottom + 1,
@@ -772,28 +783,31 @@ def _whole_sheet(grid: Grid, contract: Table, issue: Issue) -> Batch:
     return Batch(contract, grid.file, grid.sheet, raw, pl.Series(rows, dtype=pl.Int64), refused=(issue,))
 
 
-def personal_column(kind: str, file: str, sheet: str, table_name: str) -> Issue:
+def personal_column(kind: str, file: str, sheet: str, contract: Table) -> Issue:
     """Return the line for a column of personal data; it tells the kind and repeats no value."""
+    allowed = "不含姓名、证件号、电话、宗教、民族等个人信息的表"
+    if contract is REGISTER_FORM:
+        allowed = f"只含以下各列的表：{'、'.join(c.label for c in contract.columns)}"
     return Issue(
         IssueLevel.ERROR,
         found=f"含个人信息的列（{kind}类）",
-        allowed="不含姓名、证件号、电话、宗教、民族等个人信息的表",
+        allowed=allowed,
         remedy="删除这一列后重报；该列内容没有载入，也没有写入任何文件",
-        table=table_name,
+        table=contract.name,
         file=file,
         sheet=sheet,
     )
 
 
-def unknown_columns(headings: Sequence[str], file: str, sheet: str, table_name: str) -> Issue:
+def unknown_columns(headings: Sequence[str], file: str, sheet: str, contract: Table) -> Issue:
     """Return the line for columns that belong to no contract column."""
-    labels = "、".join(c.label for c in TABLES[table_name].columns if c.kind != "geometry")
+    labels = "、".join(c.label for c in contract.columns if c.kind != "geometry")
     return Issue(
         IssueLevel.WARNING,
         found=f"不认得的列，未载入：{'、'.join(headings)[:160]}",
         allowed=labels if len(labels) <= 200 else f"{labels[:200]}…",
         remedy="改正列标题；不需要的列可以删除",
-        table=table_name,
+        table=contract.name,
         file=file,
         sheet=sheet,
     )

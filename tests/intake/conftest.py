@@ -10,6 +10,7 @@ from typing import Any
 import openpyxl
 import pytest
 
+from huanjie_lib.access.keys import KeyRing
 from huanjie_lib.intake import Intake, read_folder
 from huanjie_lib.parameters import ParameterSet, load_parameters
 
@@ -72,9 +73,9 @@ class Folder:
         book.save(path)
         return path
 
-    def read(self) -> Intake:
+    def read(self, keys: KeyRing | None = None) -> Intake:
         """Read the folder with the default parameters."""
-        intake = read_folder(self.path, self.parameters)
+        intake = read_folder(self.path, self.parameters, keys=keys)
         counts = intake.counts
         assert (counts["read"] == counts["loaded"] + counts["quarantined"] + counts["dropped"]).all()
         for name, rows in intake.tables.items():

@@ -34,7 +34,8 @@ def test_no_contract_column_is_taken_for_personal_but_those_held_apart() -> None
         for c in t.columns
         if personal_heading(normalise(c.label)) is not None
     }
-    assert flagged == {("people_protected", "is_minority")}
+    sealed = {("identities", "name_sealed"), ("identities", "id_sealed")}
+    assert flagged == {("people_protected", "is_minority"), *sealed}
 
 
 def test_masking_hides_numbers_and_names_and_nothing_else() -> None:

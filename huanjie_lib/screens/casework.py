@@ -583,6 +583,7 @@ class CaseworkView:
 
     def __init__(self, model: CaseworkModel) -> None:
         self.model = model
+        self._amiss = False
         self._head = Panel("head", html=self._head_html())
         self._tiles = Panel("tiles", label="总数", html=self._tiles_html())
         self._filters = Panel("filters", html=self._filters_html())
@@ -622,22 +623,32 @@ class CaseworkView:
             "export": lambda _: self._export(),
             "plan": self._plan,
         }
-        with guarded(self._case if model.case else self._work):
+        amiss, self._amiss = self._amiss, True
+        in_case = bool(model.case)
+        with guarded(self._case if in_case else self._work):
             try:
                 if action not in actions:
                     raise traitlets.TraitError("no such action")
                 actions[action](value)
             except traitlets.TraitError:
                 logger.warning("a message of the page was refused: %s", action)
+            if amiss:  # what told of an error gives way to what is right again
+                self._draw()
+            self._amiss = False
+        if self._amiss and in_case:
+            self._case.html = str(render("casework_amiss.html.j2", told=Markup(self._case.html)))
 
     def refresh(self) -> None:
         """Look whether the ledger has grown, and draw anew what follows from it."""
         if self.model.look():
-            self._head.html = str(self._head_html())
-            for draw in (self._draw_tiles, self._draw_filters, self._draw_work, self._draw_case):
-                draw(None)
+            self._draw()
         if self.model.measure():
             self._draw_tiles(None)
+
+    def _draw(self) -> None:
+        self._head.html = str(self._head_html())
+        for draw in (self._draw_tiles, self._draw_filters, self._draw_work, self._draw_case):
+            draw(None)
 
     def _draw_tiles(self, _: object) -> None:
         self._tiles.html = str(self._tiles_html())

@@ -12,6 +12,7 @@ before ``BEGIN IMMEDIATE`` (SQLite's own waiting is unfair and slow), readers wi
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import sqlite3
 import threading
@@ -55,6 +56,8 @@ _POLL: Final = 0.004
 """Seconds between two tries for the file lock."""
 
 Purpose = Literal["read", "write"]
+
+logger = logging.getLogger(__name__)
 
 #: Connections of a parent process: kept so that a child never closes what its parent still uses.
 _INHERITED: list[dict[Purpose, sa.Engine]] = []
@@ -364,6 +367,7 @@ class PostgresStore(Store):
         super().__init__(read_only=read_only, timeout=timeout)
         self.url = url
         self.where = url.render_as_string(hide_password=True)
+        self.place = f"数据库 {url.database or ''}"
 
     def create(self) -> None:
         """Do nothing: a server's databases are its administrator's."""
@@ -401,8 +405,10 @@ class PostgresStore(Store):
             return LedgerFullError("不能登记", [Fault(self.where, "磁盘已满", "有足够空间的磁盘", remedy)])
         found = str(error.orig).strip().partition("\n")[0]
         if error.connection_invalidated or state[:2] in {"08", "28", "3D", "53", "57"} or not state:
-            remedy = "检查地址、账号和网络；操作请重试，同一操作不会登记两次"
-            return LedgerError("连不上案件台账", [Fault(self.where, found, "可以连接的数据库", remedy)])
+            logger.warning("%s：%s", self.where, found)  # for the administrator, whom the remedy names
+            remedy = "稍后重试，同一操作不会登记两次；一直如此时，请管理员检查数据库、地址、账号口令和网络"
+            found = "没有应答，或拒绝了连接"
+            return LedgerError("连不上案件台账", [Fault(self.place, found, "可以连接的数据库", remedy)])
         if state in {"25006", "42501"}:
             remedy = "请数据库管理员授权"
             return LedgerError("不能读写案件台账", [Fault(self.where, found, "有权限的账号", remedy)])

@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,8 @@ AS_OF = "2026-10-31"
 CITY = ("chen", "市换届办", "city")
 INDICATOR = "audit_problems_open"
 LOOK_MS = 40_000
+SEEN_AGAIN = "document.dispatchEvent(new Event('visibilitychange'))"
+"""Has the page look at the ledger now, as when its tab comes to the front."""
 SIZES = [(1366, 768), (1920, 1080)]
 Watch = Callable[[], AbstractContextManager[Any]]
 
@@ -133,18 +135,8 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., st
     started: list[subprocess.Popen[bytes]] = []
 
     @cache
-    def start(run: Path, city: City, account: str, office: str, role: str, scope: str = "") -> str:
+    def start(run: Path, where: tuple[str | Path, ...], *who: str) -> str:
         log = tmp_path_factory.mktemp("serve") / "serve.log"
-        who = (
-            "--account",
-            account,
-            "--office",
-            office,
-            "--role",
-            role,
-            *(("--scope", scope) if scope else ()),
-        )
-        where = ("--store", city.store, "--reader", city.reader, "--evidence", city.evidence)
         command = ("serve", "--app", "casework", "--run", run, *where, *who, "--port", free_port())
         with log.open("wb") as sink:
             process = subprocess.Popen(
@@ -162,7 +154,12 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., st
             time.sleep(0.1)
         pytest.fail(f"the screen was not served:\n{log.read_text(encoding='utf-8')}")
 
-    yield start
+    def serve(run: Path, city: City, account: str, office: str, role: str, scope: str = "") -> str:
+        where = ("--store", city.store, "--reader", city.reader, "--evidence", city.evidence)
+        who = ("--account", account, "--office", office, "--role", role)
+        return start(run, where, *who, *(("--scope", scope) if scope else ()))
+
+    yield serve
     for process in started:
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
@@ -298,15 +295,19 @@ def test_a_problem_put_right_moves_the_index_and_the_screen_says_why(
         board.page.screenshot(path=tmp_path / "moved.png")
 
 
+def with_another_case(city: City) -> City:
+    """Return the city with another case that waits to be dispatched."""
+    with open_ledger(city.reader, read_only=True) as ledger:
+        cases = ledger.cases(states=[CaseState.ALERT], kinds=[CaseKind.PROBLEM, CaseKind.GATE])
+    case = cases[cases["case_id"] != city.case_id].iloc[0]
+    told = {name: case[name] for name in ("case_id", "unit_code", "unit_name")}
+    return replace(city, owner=case["township_name"], scope="", **told)
+
+
 @pytest.fixture
 def waiting(city: City) -> City:
     """The city with another case that waits to be dispatched."""
-    ledger = open_ledger(city.store, read_only=True)
-    cases = ledger.cases(states=[CaseState.ALERT], kinds=[CaseKind.PROBLEM, CaseKind.GATE])
-    ledger.close()
-    case = cases[cases["case_id"] != city.case_id].iloc[0]
-    told = {name: case[name] for name in ("case_id", "unit_code", "unit_name")}
-    return City(city.data, city.run, city.store, owner=case["township_name"], scope="", **told)
+    return with_another_case(city)
 
 
 def sent(page: Page) -> list[dict[str, Any]]:
@@ -368,6 +369,31 @@ def test_a_request_that_is_lost_is_repeated_as_the_same_action(
         events = ledger.events(waiting.case_id)["event"].tolist()
         ledger.close()
         assert events.count("cancel") == 1
+
+
+def test_a_database_that_goes_away_is_told_and_loses_nothing(
+    watch: Watch, serve: Callable[..., str], city_on_a_server: City, postgres_server: PostgresServer
+) -> None:
+    city = with_another_case(city_on_a_server)
+    url = serve(city.run, city, *CITY)
+    with opened(watch, url, told="503 (Service Unavailable)") as board:
+        board.open(city)
+        form = board.choose("派单")
+        form.get_by_label("要求").fill("十日内办结")
+        postgres_server.halt(immediate=True)
+        form.get_by_role("button", name="确认派单").click()
+        expect(form.get_by_role("alert")).to_contain_text("连不上案件台账")
+        expect(form.get_by_label("要求")).to_have_value("十日内办结")
+        board.page.evaluate(SEEN_AGAIN)
+        expect(board.drawer.locator(".hj-alert")).to_contain_text("没有应答")
+        postgres_server.start()
+        board.page.evaluate(SEEN_AGAIN)
+        expect(board.drawer.locator(".hj-case-head")).to_contain_text(city.case_id)
+        form.get_by_role("button", name="重试").click()
+        expect(board.drawer.get_by_role("status")).to_have_text("派单已登记。")
+        expect(board.state()).to_have_text(CaseState.DISPATCHED.label)
+    with open_ledger(city.reader, read_only=True) as ledger:
+        assert ledger.events(city.case_id)["event"].tolist() == ["open", "dispatch"]
 
 
 CUT = """() => [...document.querySelectorAll('.hj-screen:not(.hj-preview) *')]

@@ -24,14 +24,14 @@ import sqlalchemy as sa
 import traitlets
 
 from huanjie_lib.casework.cases import CASE_COLUMNS
-from huanjie_lib.errors import UsageError
+from huanjie_lib.errors import LedgerError, UsageError
 from huanjie_lib.ledgers import LEDGER_TABLES
 from huanjie_lib.screens import open_casework
 from huanjie_lib.screens.board import OWN, PAGE
 from huanjie_lib.screens.casework import TABS, CaseworkModel, CaseworkView, Moved
 from huanjie_lib.screens.serve import ACTOR_VARIABLE, RUN_VARIABLE, STORE_VARIABLE, notebook_path
 from huanjie_lib.store import schema
-from huanjie_lib.store.ledger import open_ledger
+from huanjie_lib.store.ledger import Ledger, open_ledger
 from huanjie_lib.store.run_folder import Run
 from huanjie_lib.vocabulary import CaseEvent, CaseKind, CaseState
 from tests.screens.conftest import CITY, HOSTILE_CODE, OPENED, RED, TOWN, Loop
@@ -335,6 +335,29 @@ class TestView:
         assert child(view, "desk").task["version"] == 3
         assert "公示照片.jpg" in child(view, "history").html
         assert 'data-count="rectifying">1' in child(view, "work").html
+
+    def test_a_ledger_that_is_away_is_told_until_it_is_back(
+        self, view: CaseworkView, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def away(_: Ledger) -> None:
+            raise LedgerError("连不上案件台账", [])
+
+        press(view, "work", "case", "C1")
+        drawn = child(view, "case").html
+        with monkeypatch.context() as patch:
+            patch.setattr(Ledger, "snapshot", away)
+            for _ in range(2):
+                press(view, "desk", "look")
+                assert "连不上案件台账" in child(view, "case").html
+                assert 'data-action="close"' in child(view, "case").html
+            assert child(view, "desk").task["case"] == "C1", "what is being typed stays"
+            press(view, "desk", "close")
+            assert "hj-open" not in child(view, "drawer")._dom_classes
+            press(view, "work", "case", "C1")
+            assert "连不上案件台账" in child(view, "work").html
+        press(view, "desk", "look")
+        assert "hj-alert" not in child(view, "work").html
+        assert child(view, "case").html == drawn
 
     @pytest.mark.parametrize("tab", [tab for tab in TABS if tab != "board"])
     def test_every_table_opens(self, view: CaseworkView, tab: str) -> None:

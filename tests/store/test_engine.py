@@ -381,11 +381,15 @@ def test_postgresql_reader_can_read_and_check_all(accounts: Accounts) -> None:
             ledger.append(act(CaseEvent.OPEN, CITY, 0, case_id="C2"))
 
 
-def test_postgresql_wrong_password_is_told_and_not_shown(accounts: Accounts) -> None:
+def test_postgresql_wrong_password_is_told_and_not_shown(
+    accounts: Accounts, caplog: pytest.LogCaptureFixture
+) -> None:
     wrong = re.sub(":[^:@]+@", ":secret@", accounts.reader)
     with pytest.raises(LedgerError, match="连不上案件台账") as caught:
         open_ledger(wrong)
-    assert "secret" not in str(caught.value)
+    assert not re.search("secret|connection|host=", str(caught.value)), "plain words to whoever looks"
+    assert "password authentication failed" in caplog.text, "and the reason to the administrator"
+    assert "secret" not in caplog.text
 
 
 # ---------------------------------------------------------------- addresses

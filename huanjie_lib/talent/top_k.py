@@ -29,6 +29,7 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from scipy.spatial import KDTree
 
 __all__ = ["DECIMALS", "TopK", "scores", "top_k"]
@@ -69,6 +70,36 @@ class TopK:
         """Return number of posts, length of lists and how many posts lack people for a whole list."""
         m, k = self.rows.shape
         return f"TopK(posts={m}, k={k}, short={int((self.rows < 0).any(axis=1).sum())})"
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return post, rank (from 1), row and score, one row each, by post and rank."""
+        post, place = np.nonzero(self.rows >= 0)
+        found = {"row": self.rows[post, place], "score": self.score[post, place]}
+        return pd.DataFrame({"post": post, "rank": place + 1, **found})
+
+    def explain(self, post: int, *, name: str | None = None) -> str:
+        """Return in Chinese how many people a post's list holds, and their scores.
+
+        Parameters
+        ----------
+        post
+            Row of the post.
+        name
+            What to call it; its number, from 1, when omitted.
+
+        Raises
+        ------
+        KeyError
+            If there is no such post.
+        """
+        if not 0 <= post < len(self.rows):
+            raise KeyError(post)
+        called, k = name or f"第{post + 1}个岗位", self.rows.shape[1]
+        found = self.score[post][self.rows[post] >= 0].tolist()
+        if not found:
+            return f"{called}没有符合条件的人。"
+        text = f"{called}列出适配分最高的{len(found)}人：{'、'.join(f'{score:.1f}分' for score in found)}"
+        return text + (f"；不足{k}人，符合条件的都已列出。" if len(found) < k else "。")
 
 
 def scores(values: Floats, weights: Floats) -> Floats:

@@ -107,11 +107,27 @@ def test_groups_exclusions_and_ties_are_kept() -> None:
 def test_a_list_is_as_long_as_there_are_people() -> None:
     people, weights = low_rank(3), tilted(2)
     found = top_k(people, weights, 5)
-    assert_same(found, *by_sorting(people, weights, 5))
+    rows, score = by_sorting(people, weights, 5)
+    assert_same(found, rows, score)
     assert (found.rows[:, 3:] == -1).all()
     assert np.isnan(found.score[:, 3:]).all()
+    assert found.to_frame()[["post", "rank"]].values.tolist() == [
+        [0, 1],
+        [0, 2],
+        [0, 3],
+        [1, 1],
+        [1, 2],
+        [1, 3],
+    ]
+    assert found.to_frame()["score"].tolist() == score[:, :3].ravel().tolist()
+    shown = "、".join(f"{each:.1f}分" for each in score[1, :3])
+    assert found.explain(1) == f"第2个岗位列出适配分最高的3人：{shown}；不足5人，符合条件的都已列出。"
+    assert top_k(people, weights, 3).explain(1, name="会计") == f"会计列出适配分最高的3人：{shown}。"
+    with pytest.raises(KeyError):
+        found.explain(2)
     nobody = top_k(people, weights, 2, eligible=[np.zeros(3, dtype=bool)], group=np.zeros(2, dtype=int))
     assert (nobody.rows == -1).all()
+    assert nobody.explain(0) == "第1个岗位没有符合条件的人。"
     assert top_k(people[:0], weights, 2).rows.tolist() == [[-1, -1]] * 2
     assert top_k(people, weights[:0], 2).rows.shape == (0, 2)
 

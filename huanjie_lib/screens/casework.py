@@ -9,9 +9,7 @@ a wish to see something: what it may see follows from the account that the serve
 from __future__ import annotations
 
 import datetime as dt
-import json
 import logging
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -46,7 +44,7 @@ from huanjie_lib.screens.board import (
     timeline,
     value_label,
 )
-from huanjie_lib.screens.page import RunModel, Screen, guarded, open_screen
+from huanjie_lib.screens.page import RunModel, Screen, actor_of, from_environment, guarded, open_screen
 from huanjie_lib.screens.panel import STYLE, Panel, render
 from huanjie_lib.screens.serve import ACTOR_VARIABLE, STORE_VARIABLE
 from huanjie_lib.store.ledger import Ledger, open_ledger
@@ -54,11 +52,12 @@ from huanjie_lib.store.media import MEDIA_TYPES, MOST_BYTES
 from huanjie_lib.store.run_folder import Run, read_ledgers
 from huanjie_lib.views import tables
 from huanjie_lib.views.words import count_text, date_text, number_text, percent_text, present
-from huanjie_lib.vocabulary import CaseKind, CaseState, Level, Role
+from huanjie_lib.vocabulary import CaseKind, CaseState, Level
 
 __all__ = ["CaseworkModel", "CaseworkView", "Desk", "Moved", "open_casework"]
 
 TITLE: Final = "整改闭环"
+REMEDY: Final = "用 huanjie serve --app casework 打开，写明 --run、--store、--account、--office、--role"
 TABS: Final = {
     "board": "看板",
     "due": "逾期与将到期",
@@ -765,35 +764,15 @@ def open_casework(run: Path | None = None) -> ipywidgets.DOMWidget:
 def _build(run: Run) -> ipywidgets.DOMWidget:
     if run.path is None:
         raise ValueError("a run that was not read from a folder has no ledgers")
-    actor = _actor(_from_environment(ACTOR_VARIABLE, "登录账号"))
+    actor = actor_of(from_environment(ACTOR_VARIABLE, "登录账号", REMEDY))
     model = CaseworkModel(
         run,
-        open_ledger(_from_environment(STORE_VARIABLE, "案件台账"), read_only=True),
+        open_ledger(from_environment(STORE_VARIABLE, "案件台账", REMEDY), read_only=True),
         actor=actor,
         today=max(dt.date.today(), run.as_of),  # a clock set back does not undo the run
         ledgers=read_ledgers(run.path, restricted=actor.role in SEES_RESTRICTED),
     )
     return CaseworkView(model).widget
-
-
-def _from_environment(name: str, what: str) -> str:
-    value = os.environ.get(name, "")
-    if not value:
-        remedy = "用 huanjie serve --app casework 打开，写明 --run、--store、--account、--office、--role"
-        raise UsageError(f"没有指定{what}", [Fault(f"环境变量 {name}", "未设置", what, remedy)])
-    return value
-
-
-def _actor(text: str) -> Actor:
-    """Return the account that the server was started for.
-
-    Examples
-    --------
-    >>> _actor('{"account": "zhao", "office": "石桥镇", "role": "township", "scope": ["9901"]}').scope
-    ('9901',)
-    """
-    told = json.loads(text)
-    return Actor(told["account"], told["office"], Role.lookup()[told["role"]], tuple(told["scope"]))
 
 
 def _unit_moved(row: Mapping[Any, Any]) -> str:

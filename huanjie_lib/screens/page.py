@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import secrets
@@ -15,6 +16,7 @@ import ipywidgets
 import traitlets
 from markupsafe import Markup
 
+from huanjie_lib.casework.events import Actor
 from huanjie_lib.errors import Fault, HuanjieError, UsageError
 from huanjie_lib.screens.live_map import LiveMap
 from huanjie_lib.screens.panel import Panel, render
@@ -22,8 +24,20 @@ from huanjie_lib.screens.serve import RUN_VARIABLE
 from huanjie_lib.store.run_folder import Run, read_run
 from huanjie_lib.views.geometry import encode_geometry
 from huanjie_lib.views.shapes import group_unions
+from huanjie_lib.vocabulary import Role
 
-__all__ = ["RunModel", "Screen", "StateModel", "alert", "city_map", "guarded", "open_screen", "shown"]
+__all__ = [
+    "RunModel",
+    "Screen",
+    "StateModel",
+    "actor_of",
+    "alert",
+    "city_map",
+    "from_environment",
+    "guarded",
+    "open_screen",
+    "shown",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -182,20 +196,34 @@ def alert(error: Exception) -> Markup:
 
 
 def _run_from_environment() -> Path:
-    folder = os.environ.get(RUN_VARIABLE, "")
-    if not folder:
-        raise UsageError(
-            "没有指定评估文件夹",
-            [
-                Fault(
-                    f"环境变量 {RUN_VARIABLE}",
-                    "未设置",
-                    "由 huanjie run 写出的评估文件夹",
-                    "用 huanjie serve --run 文件夹 打开本界面",
-                )
-            ],
-        )
-    return Path(folder)
+    remedy = "用 huanjie serve --run 文件夹 打开本界面"
+    return Path(from_environment(RUN_VARIABLE, "评估文件夹", remedy))
+
+
+def from_environment(name: str, what: str, remedy: str) -> str:
+    """Return what the server has put into the environment of its kernels.
+
+    Raises
+    ------
+    UsageError
+        If it has not, with the remedy.
+    """
+    value = os.environ.get(name, "")
+    if not value:
+        raise UsageError(f"没有指定{what}", [Fault(f"环境变量 {name}", "未设置", what, remedy)])
+    return value
+
+
+def actor_of(text: str) -> Actor:
+    """Return the account that the server was started for.
+
+    Examples
+    --------
+    >>> actor_of('{"account": "zhao", "office": "石桥镇", "role": "township", "scope": ["9901"]}').scope
+    ('9901',)
+    """
+    told = json.loads(text)
+    return Actor(told["account"], told["office"], Role.lookup()[told["role"]], tuple(told["scope"]))
 
 
 def _log_to_server() -> None:

@@ -18,7 +18,7 @@ from huanjie_lib.views.geometry import encode_geometry
 SCREENS = Path(screens.__file__).parent
 SOURCES = SCREENS / "js"
 STATIC = SCREENS / "static"
-BUILT = ["live_map.js", "live_map.css", "board.js", "THIRD_PARTY_LICENSES.txt"]
+BUILT = ["live_map.js", "live_map.css", "board.js", "talent.js", "THIRD_PARTY_LICENSES.txt"]
 NAMESPACES = {"http://www.w3.org/2000/svg"}
 """Names of XML vocabularies: they look like addresses and are never asked for."""
 

@@ -1,4 +1,4 @@
-// Bundles src/ into ../static: live_map.js, live_map.css, board.js and THIRD_PARTY_LICENSES.txt.
+// Bundles src/ into ../static: live_map.js, live_map.css, board.js, talent.js and THIRD_PARTY_LICENSES.txt.
 // The output depends on the sources and the lock file only, so a rebuild gives the committed bytes.
 
 import { build } from 'esbuild';
@@ -22,7 +22,7 @@ const leafletCss = {
 
 const { metafile } = await build({
     absWorkingDir: here,
-    entryPoints: { live_map: 'src/live_map.js', board: 'src/board.js' },
+    entryPoints: { live_map: 'src/live_map.js', board: 'src/board.js', talent: 'src/talent.js' },
     outdir: target,
     bundle: true,
     format: 'esm',

@@ -7,6 +7,7 @@
 import { h, redraw } from './dom.js';
 import { Draft, faultOf, formOf } from './form.js';
 import { append, upload, uuid } from './post.js';
+import { save } from './save.js';
 
 const LOOK_AGAIN = 20000; // ms between two looks for what other offices have done
 const KNOWN = new Set(['refused', 'clash']); // answers after which nothing of an action has been recorded
@@ -210,13 +211,6 @@ class Desk {
 
 function endingOf({ name }) {
     return name.includes('.') ? name.split('.').at(-1).toLowerCase() : '';
-}
-
-// Saves a file that the kernel has made.
-function save({ save: name, media_type: type }, bytes) {
-    const link = h('a', { href: URL.createObjectURL(new Blob([bytes], { type })), download: name });
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 60000);
 }
 
 function render({ model, el: root }) {

@@ -13,14 +13,23 @@ export const NO_NETWORK = {
 
 // Takes an action to the ledger. The same action may be sent again: the ledger knows it by its event id.
 export async function append(action) {
-    const body = JSON.stringify(action);
-    return persist(() => send('casework/append', body, { 'Content-Type': 'application/json' }));
+    return record('casework/append', action);
+}
+
+// Takes a decision on advice about a person to the ledger, which knows it by its id likewise.
+export async function decide(decision) {
+    return record('talent/decide', decision);
 }
 
 // Takes a file to the evidence folder, which knows it by its digest.
 export async function upload(file) {
     const headers = { 'X-File-Name': encodeURIComponent(file.name), 'Content-Type': file.type || UNSTATED };
     return persist(() => send('casework/evidence', file, headers));
+}
+
+function record(path, told) {
+    const body = JSON.stringify(told);
+    return persist(() => send(path, body, { 'Content-Type': 'application/json' }));
 }
 
 async function persist(attempt) {

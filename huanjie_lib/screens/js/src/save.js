@@ -1,0 +1,9 @@
+// Saves a file that the kernel has made.
+
+import { h } from './dom.js';
+
+export function save({ save: name, media_type: type }, bytes) {
+    const link = h('a', { href: URL.createObjectURL(new Blob([bytes], { type })), download: name });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+}

@@ -1,14 +1,13 @@
 """Portraits: the formula worked by hand, cells by date, gaps, refusals, tasks and sentences.
 
-The laws that hold for any evidence are in ``tests/properties/test_portrait_properties.py``.
+The laws that hold for any evidence are in ``tests/properties/test_portrait_properties.py``, what is left
+after years in ``tests/oracles/test_half_life.py``.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,10 +15,9 @@ import pandas as pd
 import pytest
 
 from huanjie_lib.parameters import EvidenceRule, TalentPack, load_parameters
-from huanjie_lib.talent.portrait import ASPECTS, WHOLE, Portraits, _cells, decay, portraits
+from huanjie_lib.talent.portrait import ASPECTS, WHOLE, Portraits, _cells, portraits
 from huanjie_lib.vocabulary import EvidenceKind, PortraitAspect
 
-ORACLES = Path(__file__).parents[1] / "oracles" / "data"
 AS_OF = dt.date(2026, 10, 31)
 SHIPPED = load_parameters().talent
 assert SHIPPED is not None
@@ -64,13 +62,6 @@ def portrayed(
 ) -> Portraits:
     people = pd.DataFrame({"person_ref": list(refs or ("P1",))}, dtype="str")
     return portraits(people, evidence, trials, by, **({"as_of": AS_OF} | more))
-
-
-def test_what_is_left_halves_as_published() -> None:
-    oracle = json.loads((ORACLES / "half_life.json").read_text(encoding="utf-8"))
-    ages = np.array([case["age"] for case in oracle["cases"]], dtype=np.float64)
-    left = decay(ages, float(oracle["half_life_years"]))
-    assert left.tolist() == pytest.approx([case["weight"] for case in oracle["cases"]], abs=1e-15)
 
 
 def test_the_formula_worked_by_hand() -> None:

@@ -109,7 +109,10 @@ def cli() -> None:
 @click.option(
     "--units", type=click.IntRange(60, 20000), default=3215, show_default=True, help="村（社区）个数。"
 )
-def init(out: Path, seed: int, units: int) -> None:
+@click.option(
+    "--key", type=_FILE, default=None, help="写入示例密钥的新文件；用它载入示例人才库，不能用于真实数据。"
+)
+def init(out: Path, seed: int, units: int, key: Path | None) -> None:
     """Write the synthetic sample city."""
     from huanjie_lib.sample import make_city, write_city
 
@@ -117,8 +120,10 @@ def init(out: Path, seed: int, units: int) -> None:
         raise UsageError(
             "文件夹不是空的", [Fault("--out", str(out), "空文件夹或新文件夹", "换一个文件夹，或先清空它")]
         )
-    paths = write_city(make_city(seed=seed, units=units), out)
+    paths = write_city(make_city(seed=seed, units=units), out, key=key)
     click.echo(f"已生成示例城市：{units} 个村（社区），{len(paths)} 个文件，位于 {out}")
+    if key is not None:
+        click.echo(f"示例密钥已写入 {key}，只有本人可读；它由随机种子推出，不能用于真实数据")
 
 
 @cli.command(help="检查报送数据（--data，有错误时退出码为 3）或案件台账（--ledger，有问题时退出码为 6）。")

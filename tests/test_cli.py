@@ -97,6 +97,10 @@ def test_init_writes_the_same_city_twice_and_spares_a_folder_in_use(tmp_path: Pa
     assert files
     assert all((tmp_path / "a" / f).read_bytes() == (tmp_path / "b" / f).read_bytes() for f in files)
     capsys.readouterr()
+    key = tmp_path / "sample.key"
+    assert run("init", "--out", tmp_path / "c", "--units", "60", "--key", key) == 0
+    assert key.stat().st_mode & 0o077 == 0
+    assert f"示例密钥已写入 {key}" in capsys.readouterr().out
     assert run("init", "--out", tmp_path / "a") == 2
     assert "文件夹不是空的" in told(capsys)
 

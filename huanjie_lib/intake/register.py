@@ -26,9 +26,9 @@ import polars as pl
 
 from huanjie_lib.access.id_numbers import IdFlaw, IdNumber, read_id_number
 from huanjie_lib.access.keys import KeyRing, SealError
+from huanjie_lib.access.register_form import FORM_COLUMNS_OF_PEOPLE, REGISTER_FORM
 from huanjie_lib.contracts import Column, table
 from huanjie_lib.intake.checks import Batch, Context
-from huanjie_lib.intake.register_form import FORM_COLUMNS_OF_PEOPLE, REGISTER_FORM
 from huanjie_lib.intake.report import REGISTER, Issue, IssueLevel
 from huanjie_lib.intake.values import Flaw, parse, remedy
 
@@ -141,7 +141,7 @@ def settle(
     Parameters
     ----------
     forms
-        Filled-in forms: batches of :data:`~huanjie_lib.intake.register_form.REGISTER_FORM`, one a sheet.
+        Filled-in forms: batches of :data:`~huanjie_lib.access.register_form.REGISTER_FORM`, one a sheet.
     held
         Batches of ``people``, ``people_protected`` and ``identities`` that the folder holds already.
     context

@@ -17,6 +17,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from huanjie_lib.access.register_form import FORM_WORDS, REGISTER_FORM
 from huanjie_lib.contracts import TABLES, Column, Table, table
 from huanjie_lib.intake.checks import Batch
 from huanjie_lib.intake.guard import personal_heading
@@ -28,7 +29,6 @@ from huanjie_lib.intake.headings import (
     normalise,
     table_names,
 )
-from huanjie_lib.intake.register_form import FORM_WORDS, REGISTER_FORM
 from huanjie_lib.intake.report import Issue, IssueLevel
 from huanjie_lib.intake.values import Note, is_void, parse
 from huanjie_lib.intake.workbook import Cell, Grid, cell_text

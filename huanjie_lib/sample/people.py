@@ -35,7 +35,16 @@ from huanjie_lib.vocabulary import (
     Sex,
 )
 
-__all__ = ["FULL_RESERVE", "RATED", "Roster", "make_identities", "make_kinships", "make_roster"]
+__all__ = [
+    "FULL_RESERVE",
+    "RATED",
+    "Roster",
+    "draw_id_numbers",
+    "draw_names",
+    "make_identities",
+    "make_kinships",
+    "make_roster",
+]
 
 FULL_RESERVE: Final = 20_000
 """People in the reserve of the full city; a smaller city has proportionally fewer."""
@@ -178,7 +187,7 @@ def make_roster(
     bounds = np.where(incumbent[:, None], np.cumsum(_STATUS_OF_INCUMBENTS), np.cumsum(_STATUS_OF_OTHERS))
     status = np.minimum((draw[:, None] >= steady(bounds)).sum(axis=1), len(_STATUSES) - 1)
     county = np.where(elsewhere, rng.integers(0, len(places.county_code), count), places.county_of[township])
-    id_number = _id_numbers(np.array(places.county_code)[county], calendar.as_of.year - age, woman, rng)
+    id_number = draw_id_numbers(np.array(places.county_code)[county], calendar.as_of.year - age, woman, rng)
     registered, updated = _dates(calendar, township, factors, places, rng)
     general, ability = _abilities(source, age, rng)
     trial = steady(66.0 + 7.0 * general + 0.25 * (ability - 66.0).mean(axis=1) + rng.normal(0, 4.0, count))
@@ -187,7 +196,7 @@ def make_roster(
     roster = Roster(
         ref=ref[order],
         id_number=id_number[order],
-        name=_names(count, rng)[order],
+        name=draw_names(count, rng)[order],
         unit=np.where(elsewhere, -1, home)[order],
         township=township[order],
         woman=woman[order],
@@ -292,7 +301,7 @@ def _channels(incumbent: Mask, rng: np.random.Generator) -> Texts:
     return np.array(words)[(draw >= own).astype(np.int64) + (draw >= found)]
 
 
-def _id_numbers(county: Texts, year: Integers, woman: Mask, rng: np.random.Generator) -> Texts:
+def draw_id_numbers(county: Texts, year: Integers, woman: Mask, rng: np.random.Generator) -> Texts:
     """Draw identity numbers, none twice: county code of the fictional city, birth date, serial, check."""
     size = len(county)
     month, day = rng.integers(1, 13, size), rng.integers(1, _SPREAD_OF_BIRTHS + 1, size)
@@ -309,7 +318,7 @@ def _id_numbers(county: Texts, year: Integers, woman: Mask, rng: np.random.Gener
     return np.array(numbers)
 
 
-def _names(count: int, rng: np.random.Generator) -> Texts:
+def draw_names(count: int, rng: np.random.Generator) -> Texts:
     """Draw names of two to four characters; the characters of given names are those of landscapes."""
     surname = rng.integers(0, len(_SURNAMES), count)
     compound = np.where(rng.random(count) < 0.01, rng.integers(0, len(_COMPOUND), count), -1)

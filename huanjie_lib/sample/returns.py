@@ -8,7 +8,7 @@ must become of them is returned with the files.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +20,18 @@ from huanjie_lib.parameters import Metric, load_parameters
 from huanjie_lib.sample.workbook import Cell, Grid, csv_bytes, workbook_bytes
 from huanjie_lib.vocabulary import CrosswalkKind, ReviewOpinion
 
-__all__ = ["FAULT_COLUMNS", "PAPER_TABLES", "ReturnFile", "make_returns"]
+__all__ = [
+    "FAULT_COLUMNS",
+    "HABITS",
+    "PAPER_TABLES",
+    "REASONS",
+    "FormSheet",
+    "Habits",
+    "ReturnFile",
+    "fill_in",
+    "make_returns",
+    "plain_value",
+]
 
 FAULT_COLUMNS = ("file", "sheet", "row", "column", "kind", "reason")
 """Columns of the list of spoiled cells; ``row`` counts from 1, ``file`` is relative to the data folder."""
@@ -62,7 +73,7 @@ _GROUPS: Mapping[str, str] = {
 }
 _MONEY = ("collective_income", "collective_debt")
 _FULL_WIDTH = str.maketrans("0123456789", "０１２３４５６７８９")
-_REASONS: Mapping[str, str] = {
+REASONS: Mapping[str, str] = {
     "code_length": "代码不足12位",
     "code_scientific": "代码被Excel改成科学计数法",
     "code_unknown": "没有这个代码的村(社区)",
@@ -78,7 +89,14 @@ _REASONS: Mapping[str, str] = {
     "required_missing": "必填项为空",
     "reference_unknown": "没有这个审计项目",
     "total_mismatch": "合计与各行之和不符",
+    "id_check": "身份证号校验位不符",
+    "id_numeric": "身份证号填成数字，末几位丢失",
+    "id_rounded": "身份证号末三位被Excel改成000",
+    "person_twice": "同一人另有更新的登记，合并为一人",
+    "person_conflict": "同一身份证号姓名不同，都不采用",
+    "sex_mismatch": "性别与身份证号不一致，按填报的性别载入",
 }
+"""What must become of each kind of spoiled cell."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +108,7 @@ class ReturnFile:
 
 
 @dataclass(frozen=True)
-class _Habits:
+class Habits:
     """How one township fills in its forms.
 
     ``dates`` is a pattern for year, month and day, ``None`` for real date cells; ``void`` stands for no value
@@ -110,36 +128,38 @@ class _Habits:
     bare: bool = False
 
 
-_HABITS: tuple[_Habits, ...] = (
-    _Habits(),
-    _Habits(
+HABITS: tuple[Habits, ...] = (
+    Habits(),
+    Habits(
         dates="{0}年{1}月{2}日", separators=True, ticks=True, aliases=True, full_brackets=True, empty_row=True
     ),
-    _Habits(dates="{0}-{1:02d}-{2:02d}", csv=("矛盾纠纷", "资格联审")),
-    _Habits(dates="{0}.{1}.{2}", ten_thousands=True, void="/", ticks=True, full_brackets=True),
-    _Habits(dates="{0}/{1:02d}/{2:02d}", full_width=True, void="无", aliases=True, empty_row=True),
-    _Habits(dates="{0}-{1:02d}-{2:02d}", csv=(_AUDIT, "审计问题", "选民登记核对"), bare=True),
-    _Habits(dates="{0}{1:02d}{2:02d}", separators=True, void="—", ticks=True, aliases=True),
-    _Habits(ticks=True, full_brackets=True, empty_row=True),
-    _Habits(dates="{0}年{1:02d}月{2:02d}日", separators=True, full_width=True, void="/", aliases=True),
-    _Habits(separators=True, void="无"),
+    Habits(dates="{0}-{1:02d}-{2:02d}", csv=("矛盾纠纷", "资格联审")),
+    Habits(dates="{0}.{1}.{2}", ten_thousands=True, void="/", ticks=True, full_brackets=True),
+    Habits(dates="{0}/{1:02d}/{2:02d}", full_width=True, void="无", aliases=True, empty_row=True),
+    Habits(dates="{0}-{1:02d}-{2:02d}", csv=(_AUDIT, "审计问题", "选民登记核对"), bare=True),
+    Habits(dates="{0}{1:02d}{2:02d}", separators=True, void="—", ticks=True, aliases=True),
+    Habits(ticks=True, full_brackets=True, empty_row=True),
+    Habits(dates="{0}年{1:02d}月{2:02d}日", separators=True, full_width=True, void="/", aliases=True),
+    Habits(separators=True, void="无"),
 )
 
 
 @dataclass
-class _Sheet:
+class FormSheet:
     """A form before habits are applied: named columns, rows of plain values.
 
-    ``marks`` are the spoiled cells: data row (``None`` for the totals row), column and kind; ``verbatim``
-    holds what is to stand in a cell whatever the habits say.
+    ``title`` stands above the form, the sheet's name where it is empty. ``marks`` are the spoiled cells: data
+    row (``None`` for the totals row), column and kind; ``verbatim`` holds what is to stand in a cell whatever
+    the habits say.
     """
 
     name: str
     columns: list[str]
-    contracts: list[Column | Metric | None]
+    contracts: Sequence[Column | Metric | None]
     rows: list[list[Any]]
     key: tuple[str, ...]
     group_of: list[str] | None = None
+    title: str = ""
     merged: int = 0
     marks: list[tuple[int | None, str, str]] = field(default_factory=list)
     verbatim: dict[tuple[int | None, str], Cell] = field(default_factory=dict)
@@ -188,17 +208,17 @@ def make_returns(
         sheets = _sheets(tables, str(code), basic, metrics)
         _spoil(number, {s.name: s for s in sheets})
         _file_under_old_code(sheets, tables["crosswalk"])
-        habits = _HABITS[number % len(_HABITS)]
+        habits = HABITS[number % len(HABITS)]
         folder = f"returns/{name}"
         book: list[Grid] = []
         book_path = f"{folder}/{name}换届数据报送表({as_of.year}年{as_of.month}月).xlsx"
         for sheet in sheets:
             alone = sheet.name in habits.csv
-            grid, at = _fill_in(sheet, str(name), as_of, habits, rng)
+            grid, at = fill_in(sheet, str(name), as_of, habits, rng)
             path = f"{folder}/{name}_{sheet.name}.csv" if alone else book_path
             shown = "" if alone else sheet.name
             faults += [
-                (path, shown, at[row], column, kind, _REASONS[kind]) for row, column, kind in sheet.marks
+                (path, shown, at[row], column, kind, REASONS[kind]) for row, column, kind in sheet.marks
             ]
             if alone:
                 files.append(ReturnFile(path, csv_bytes(grid)))
@@ -217,7 +237,7 @@ def make_returns(
 
 def _sheets(
     tables: Mapping[str, pd.DataFrame], township: str, basic: pd.DataFrame, metrics: Mapping[str, Metric]
-) -> list[_Sheet]:
+) -> list[FormSheet]:
     units = tables["units"]
     units = units.loc[units["township_code"] == township, ["unit_code", "unit_name"]]
     names = dict(zip(units["unit_code"], units["unit_name"], strict=True))
@@ -230,7 +250,7 @@ def _sheets(
     return sheets
 
 
-def _plain(value: Any) -> Any:
+def plain_value(value: Any) -> Any:
     """Return a table value as plain Python; missing is ``None``, a midnight timestamp a date."""
     if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and np.isnan(value)):
         return None
@@ -241,24 +261,25 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _basic(basic: pd.DataFrame, names: Mapping[str, str], metrics: Mapping[str, Metric]) -> _Sheet:
+def _basic(basic: pd.DataFrame, names: Mapping[str, str], metrics: Mapping[str, Metric]) -> FormSheet:
     wide = basic.reindex(index=sorted(names), columns=list(metrics))
     rows = [
-        [number, names[code], code, *(_plain(float(v)) for v in values), None]
+        [number, names[code], code, *(plain_value(float(v)) for v in values), None]
         for number, (code, values) in enumerate(zip(wide.index, wide.to_numpy(), strict=True), start=1)
     ]
     unit_code, unit_name = table("units").column("unit_code"), table("units").column("unit_name")
-    return _Sheet(
+    return FormSheet(
         _BASIC,
         ["number", "unit_name", "unit_code", *metrics, "remark"],
         [None, unit_name, unit_code, *metrics.values(), None],
         rows,
         key=("unit_code",),
         group_of=["", "", "", *(_GROUPS[m.family] for m in metrics.values()), ""],
+        title="换届基础数据报送表",
     )
 
 
-def _ledger(sheet: str, contract: Table, frame: pd.DataFrame, names: Mapping[str, str]) -> _Sheet:
+def _ledger(sheet: str, contract: Table, frame: pd.DataFrame, names: Mapping[str, str]) -> FormSheet:
     columns, contracts = ["number"], [None]
     made: list[Column | Metric | None] = [*contracts]
     for column in contract.columns:
@@ -267,14 +288,14 @@ def _ledger(sheet: str, contract: Table, frame: pd.DataFrame, names: Mapping[str
         if column.name == "unit_code":
             columns.append("unit_name")
             made.append(table("units").column("unit_name"))
-    plain = {c.name: [_plain(v) for v in frame[c.name].tolist()] for c in contract.columns}
+    plain = {c.name: [plain_value(v) for v in frame[c.name].tolist()] for c in contract.columns}
     plain["unit_name"] = [names[code] for code in plain["unit_code"]]
     plain["number"] = list(range(1, len(frame) + 1))
     rows = [list(row) for row in zip(*(plain[name] for name in columns), strict=True)]
-    return _Sheet(sheet, columns, made, rows, key=contract.key)
+    return FormSheet(sheet, columns, made, rows, key=contract.key)
 
 
-def _audit(tables: Mapping[str, pd.DataFrame], names: Mapping[str, str]) -> _Sheet:
+def _audit(tables: Mapping[str, pd.DataFrame], names: Mapping[str, str]) -> FormSheet:
     projects, items = tables["audit_projects"], tables["audit_items"]
     projects = projects[projects["unit_code"].isin(names)]
     left = _ledger(_AUDIT, table("audit_projects"), projects, names)
@@ -285,8 +306,8 @@ def _audit(tables: Mapping[str, pd.DataFrame], names: Mapping[str, str]) -> _She
     for row in left.rows:
         mine = by_project.get_group(row[left.columns.index("project_id")])
         for values in mine[[c.name for c in own]].itertuples(index=False):
-            rows.append([*row, *(_plain(v) for v in values)])
-    return _Sheet(
+            rows.append([*row, *(plain_value(v) for v in values)])
+    return FormSheet(
         _AUDIT,
         [*left.columns, *(c.name for c in own)],
         [*left.contracts, *own],
@@ -335,7 +356,7 @@ _FAULTS: tuple[_Fault, ...] = (
 )
 
 
-def _spoil(township: int, sheets: Mapping[str, _Sheet]) -> None:
+def _spoil(township: int, sheets: Mapping[str, FormSheet]) -> None:
     """Spoil the cells planned for a township; sheets too short for a plan are left as they are."""
     for fault in _FAULTS:
         sheet = sheets.get(fault.sheet)
@@ -362,7 +383,7 @@ def _spoil(township: int, sheets: Mapping[str, _Sheet]) -> None:
             sheet.put(row, column, fault.kind, fault.value)
 
 
-def _file_under_old_code(sheets: list[_Sheet], crosswalk: pd.DataFrame) -> None:
+def _file_under_old_code(sheets: list[FormSheet], crosswalk: pd.DataFrame) -> None:
     """File the first screening of every renumbered unit under its old code."""
     renumbered = crosswalk[crosswalk["kind"] == CrosswalkKind.RENUMBER.value]
     old = dict(zip(renumbered["new_code"], renumbered["old_code"], strict=True))
@@ -380,8 +401,8 @@ def _file_under_old_code(sheets: list[_Sheet], crosswalk: pd.DataFrame) -> None:
 # --- filling in ------------------------------------------------------------------------------------------
 
 
-def _fill_in(
-    sheet: _Sheet, township: str, as_of: dt.date, habits: _Habits, rng: np.random.Generator
+def fill_in(
+    sheet: FormSheet, township: str, as_of: dt.date, habits: Habits, rng: np.random.Generator
 ) -> tuple[Grid, dict[int | None, int]]:
     """Apply a township's habits.
 
@@ -394,7 +415,7 @@ def _fill_in(
     if not (alone and habits.bare):
         office = "街道办事处" if township.endswith("街道") else f"{township}人民政府"
         office = f"{township}办事处" if township.endswith("街道") else office
-        title = "换届基础数据报送表" if sheet.name == _BASIC else f"{sheet.name.removesuffix('台账')}台账"
+        title = sheet.title or f"{sheet.name.removesuffix('台账')}台账"
         cells.append([f"{township}{title}", *[None] * (width - 1)])
         filed: list[Cell] = [f"填报单位：{office}", *[None] * (width - 1)]
         filed[width - 3] = f"填报日期：{as_of.year}年{as_of.month}月{as_of.day}日"
@@ -426,7 +447,7 @@ def _fill_in(
     return Grid(sheet.name, cells, top, headings, len(cells) - body, merges), at
 
 
-def _heading(sheet: _Sheet, position: int, habits: _Habits, *, alone: bool) -> str:
+def _heading(sheet: FormSheet, position: int, habits: Habits, *, alone: bool) -> str:
     contract = sheet.contracts[position]
     if contract is None:
         return {"number": "序号", "remark": "备注"}[sheet.columns[position]]
@@ -463,7 +484,7 @@ def _leaf_row(groups: list[str], heads: list[str]) -> list[Cell]:
     return [head if group else None for group, head in zip(groups, heads, strict=True)]
 
 
-def _runs(sheet: _Sheet, at: Mapping[int | None, int]) -> list[tuple[int, int, int, int]]:
+def _runs(sheet: FormSheet, at: Mapping[int | None, int]) -> list[tuple[int, int, int, int]]:
     """Return the areas in which project cells are merged down over the project's items."""
     project = sheet.columns.index("project_id")
     areas = []
@@ -476,7 +497,7 @@ def _runs(sheet: _Sheet, at: Mapping[int | None, int]) -> list[tuple[int, int, i
     return areas
 
 
-def _totals(sheet: _Sheet, habits: _Habits) -> list[Cell]:
+def _totals(sheet: FormSheet, habits: Habits) -> list[Cell]:
     totals: list[Cell] = []
     for position, (name, contract) in enumerate(zip(sheet.columns, sheet.contracts, strict=True)):
         if (None, name) in sheet.verbatim:
@@ -492,7 +513,7 @@ def _totals(sheet: _Sheet, habits: _Habits) -> list[Cell]:
 
 
 def _cell(
-    sheet: _Sheet, row: int, position: int, value: Any, habits: _Habits, rng: np.random.Generator
+    sheet: FormSheet, row: int, position: int, value: Any, habits: Habits, rng: np.random.Generator
 ) -> Cell:
     """Return one value as the township writes it."""
     name, contract = sheet.columns[position], sheet.contracts[position]
@@ -517,7 +538,7 @@ def _cell(
     return _number(value, name, habits, rng)
 
 
-def _number(value: float, name: str, habits: _Habits, rng: np.random.Generator) -> Cell:
+def _number(value: float, name: str, habits: Habits, rng: np.random.Generator) -> Cell:
     if habits.ten_thousands and name in _MONEY:
         return round(value / 10_000, 2)
     if habits.full_width and rng.random() < 0.3:

@@ -8,12 +8,14 @@ from pathlib import Path
 import geopandas as gpd
 import pandas as pd
 
+from huanjie_lib.access.keys import KeyRing
 from huanjie_lib.contracts import table
 from huanjie_lib.errors import Fault, UsageError
 from huanjie_lib.parameters import load_parameters
 from huanjie_lib.sample.city import City
 from huanjie_lib.sample.judgments import CONTRADICTORY, EXPERTS, make_judgments
 from huanjie_lib.sample.names import RETURNS_COUNTY
+from huanjie_lib.sample.register_forms import make_register_forms
 from huanjie_lib.sample.returns import PAPER_TABLES, make_returns
 from huanjie_lib.sample.streams import Streams
 
@@ -24,7 +26,12 @@ _LEVEL = 15
 
 
 def write_city(
-    city: City, out: Path, *, returns_county: str | None = RETURNS_COUNTY, truth: Path | None = None
+    city: City,
+    out: Path,
+    *,
+    returns_county: str | None = RETURNS_COUNTY,
+    truth: Path | None = None,
+    key: Path | None = None,
 ) -> list[Path]:
     """Write a city as a data folder, as described in ``docs/returns_format.md``.
 
@@ -40,6 +47,9 @@ def write_city(
     truth
         Parquet file for the planted faults; the spoiled cells of the returns go into ``returns_faults.csv``
         beside it. Nothing of either is written into ``out``.
+    key
+        New file for the keys of the sample, under which its people are registered; a key never lies in the
+        folder whose data it opens.
 
     Returns
     -------
@@ -49,7 +59,7 @@ def write_city(
     Raises
     ------
     UsageError
-        If ``out`` is not empty, or there is no such county.
+        If ``out`` is not empty, there is no such county, or ``key`` is there already or within ``out``.
     """
     if out.exists() and any(out.iterdir()):
         raise UsageError(
@@ -61,18 +71,30 @@ def write_city(
             "没有这个县区",
             [Fault("returns_county", returns_county, "、".join(counties), "改为城市中的县区代码")],
         )
+    if key is not None:
+        if key.resolve().is_relative_to(out.resolve()):
+            fault = Fault("密钥文件", str(key), "数据文件夹以外的位置", "换一个文件夹存放密钥")
+            raise UsageError("密钥不能与数据放在一起", [fault])
+        KeyRing.from_seed(city.seed).write(key)
     files = {f"tables/{name}.parquet": frame for name, frame in _tables(city, returns_county).items()}
     (out / "tables").mkdir(parents=True, exist_ok=True)
     for path, frame in files.items():
         _write_table(frame, out / path)
     written = list(files)
     if returns_county is not None:
-        returns, faults = make_returns(city.tables, returns_county, city.as_of, Streams(city.seed)["returns"])
-        for item in returns:
+        streams = Streams(city.seed)
+        returns, faults = make_returns(city.tables, returns_county, city.as_of, streams["returns"])
+        forms, spoiled = make_register_forms(
+            city.tables, returns_county, city.as_of, KeyRing.from_seed(city.seed), streams["register"]
+        )
+        for item in [*returns, *forms]:
             (out / item.path).parent.mkdir(parents=True, exist_ok=True)
             (out / item.path).write_bytes(item.content)
             written.append(item.path)
         if truth is not None:
+            faults = pd.concat([faults, spoiled]).sort_values(
+                ["file", "sheet", "row", "column"], kind="stable"
+            )
             faults.to_csv(truth.with_name("returns_faults.csv"), index=False, lineterminator="\n")
     if truth is not None:
         _write_table(city.truth, truth)
@@ -168,6 +190,12 @@ def _readme(
         "“倍数”是“维度”比“对比维度”重要多少倍，取 1/9 到 9；每位专家每两个维度比较一次。",
         f"专家{CONTRADICTORY}的判断故意前后矛盾，用于演示一致性检查。",
     ]
+    lines += [
+        "",
+        "人才表（`people`、`evidence` 等）中的人员均为虚构，只有代号；`identities` 中的姓名和号码已加密。",
+        f"示例密钥由随机种子推出（`huanjie init --seed {city.seed} --key 文件`），不起保护作用，",
+        "只能用于示例数据；真实数据须用本单位自己的密钥，密钥不与数据放在一起。",
+    ]
     if returns_county is not None:
         name = counties.loc[counties["county_code"] == returns_county, "county_name"].iloc[0]
         lines += [
@@ -176,5 +204,6 @@ def _readme(
             "版式仿照基层实际报送：标题行、两行合并表头、合计行、全角数字、文字日期、",
             "GB18030 编码的 CSV，并含少量填报差错。",
             "该县最近一期基础数据和审计、矛盾、联审、摸排、谈话、选民登记台账只在这些表格中。",
+            "其中的人才库登记表含虚构的姓名和以 99 开头的虚构身份证号，并含重复登记和错误号码。",
         ]
     return "\n".join(lines) + "\n"

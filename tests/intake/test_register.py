@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from huanjie_lib.access.id_numbers import check_character
 from huanjie_lib.access.keys import KeyRing
+from huanjie_lib.access.register_form import REGISTER_FORM
 from huanjie_lib.intake import Intake, write_report
-from huanjie_lib.intake.register_form import REGISTER_FORM
 
 Lines = Callable[..., list[str]]
 Row = list[Any]

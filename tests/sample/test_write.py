@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from huanjie_lib.access.keys import KeyRing
 from huanjie_lib.errors import UsageError
 from huanjie_lib.sample import City, make_city, write_city
 from huanjie_lib.sample.names import RETURNS_COUNTY
@@ -75,6 +76,19 @@ def test_the_truth_never_lies_in_the_folder(city: City, folder: Path) -> None:
     assert not any("truth" in name or "fault" in name for name in names)
     columns = {c for p in (folder / "tables").iterdir() for c in pd.read_parquet(p).columns}
     assert not columns & {"fault", "detail", *city.latent.columns} - {"unit_code"}
+
+
+def test_the_key_lies_apart_from_what_it_opens(city: City, tmp_path: Path) -> None:
+    key = tmp_path / "sample.key"
+    write_city(city, tmp_path / "data", key=key)
+    keys = KeyRing.read(key)
+    assert keys.is_sample
+    sealed = pd.read_parquet(tmp_path / "data" / "tables" / "identities.parquet").iloc[0]
+    assert keys.unseal(sealed["id_sealed"], "id_number", sealed["person_ref"]).startswith("99")
+    assert not list((tmp_path / "data").rglob("*.key"))
+    with pytest.raises(UsageError, match="不能与数据放在一起"):
+        write_city(city, tmp_path / "other", key=tmp_path / "other" / "sample.key")
+    assert not (tmp_path / "other").exists()
 
 
 def test_a_folder_in_use_and_an_unknown_county_are_refused(city: City, tmp_path: Path) -> None:

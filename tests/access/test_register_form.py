@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from huanjie_lib.access.register_form import FORM_COLUMNS_OF_PEOPLE, FORM_WORDS, REGISTER_FORM
 from huanjie_lib.contracts import TABLES, table
-from huanjie_lib.intake.register_form import FORM_COLUMNS_OF_PEOPLE, FORM_WORDS, REGISTER_FORM
 from huanjie_lib.intake.report import REGISTER
 from huanjie_lib.intake.sheets import SheetReader
 from huanjie_lib.intake.workbook import Grid

@@ -6,6 +6,7 @@ Run it after changing either; ``--check`` only tells whether the file is up to d
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from huanjie_lib.contracts import SOURCE_COLUMNS, TABLES, Column, Table
@@ -23,7 +24,7 @@ from huanjie_lib.parameters import (
     available_regions,
     load_parameters,
 )
-from huanjie_lib.vocabulary import UnitKind
+from huanjie_lib.vocabulary import PortraitAspect, UnitKind
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "data_dictionary.md"
 HEAD = """# Data dictionary
@@ -180,6 +181,63 @@ def signal_part(parameters: ParameterSet) -> list[str]:
     return ["", "# Signals", "", head, "", *grid(heading, rows)]
 
 
+def talent_part(parameters: ParameterSet) -> list[str]:
+    """Return what portraits expect, posts ask for, steps raise and teams need; none without a talent pack."""
+    pack = parameters.talent
+    if pack is None:
+        return []
+    due = {"within": "in its year", "after": "after its year"}
+    evidence = [
+        [
+            f"{e.aspect.label} `{e.aspect}`",
+            e.kind.label,
+            f"{e.share:g}",
+            f"{e.half_life_years:g} years",
+            f"{e.horizon_years}",
+            due[e.due],
+        ]
+        for e in pack.evidence
+    ]
+    profiles = [
+        [
+            f"`{p.id}`",
+            p.label,
+            p.post.label,
+            p.unit_kind.label if p.unit_kind else "all",
+            weights_text(p.weights),
+        ]
+        for p in pack.profiles
+    ]
+    needs = [[f"`{n.dimension}`", n.aspect.label, f"{n.gain:g}"] for n in pack.needs]
+    steps = [[s.step.label, f"{s.days}", f"{s.per_mentor}", weights_text(s.rise)] for s in pack.steps]
+    targets = [
+        [f"`{t.id}`", t.label, "always" if t.hard else f"or {t.penalty:g} points of fit a member", t.source]
+        for t in pack.targets
+    ]
+    return [
+        *("", "# Talent", "", f"What is unknown of an aspect counts {pack.missing:g} in the mean.", ""),
+        *grid(["aspect", "evidence", "share", "half-life", "years that count", "due"], evidence),
+        *("", "What posts ask for:", ""),
+        *grid(["profile", "label", "post", "units", "weights"], profiles),
+        *(
+            "",
+            "An aspect counts 1 + gain × share times as much where a unit loses that share of a dimension:",
+            "",
+        ),
+        *grid(["dimension", "aspect", "gain"], needs),
+        *("", "What cultivation is expected to raise:", ""),
+        *grid(["step", "days", "people a mentor", "points"], steps),
+        *("", "Structure of committees, never a condition on a person:", ""),
+        *grid(["target", "label", "kept", "source"], targets),
+    ]
+
+
+def weights_text(weights: Mapping[PortraitAspect, float]) -> str:
+    """Return aspects with their figures, largest first."""
+    ordered = sorted(weights.items(), key=lambda item: -item[1])
+    return "、".join(f"{aspect.label} {figure:g}" for aspect, figure in ordered)
+
+
 def option_text(value: object) -> str:
     """Return an option's value, or the rule it is taken from."""
     if isinstance(value, RuleRef):
@@ -243,6 +301,7 @@ def parameter_part() -> list[str]:
     )
     lines += library_part(parameters)
     lines += signal_part(parameters)
+    lines += talent_part(parameters)
     for region in available_regions():
         lines += ["", f"# Rules: {region}", ""]
         lines += grid(

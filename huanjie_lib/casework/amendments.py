@@ -46,6 +46,8 @@ MOST_AMENDMENTS: Final = 200
 LONGEST_TEXT: Final = 200
 """Characters of a text that an amendment may set."""
 
+_ID_NUMBER: Final = re.compile(r"(?<![0-9A-Za-z])\d{17}[\dXx](?![0-9A-Za-z])")
+
 IN_FORCE_COLUMNS: Final = (
     "sequence",
     "position",
@@ -110,7 +112,10 @@ AMENDABLE: Final[Mapping[str, Amendable]] = MappingProxyType(
             same=("audit_type", "started_on"),
         ),
         "audit_items": Amendable(("outcome", "concluded_on", "amount"), upsert=True),
-        "audit_subjects": Amendable(("outcome", "concluded_on")),
+        "audit_subjects": Amendable(
+            ("outcome", "concluded_on"),
+            ("project_id", "person_ref", "post", "term_from", "term_to", "outcome", "concluded_on"),
+        ),
         "audit_notices": Amendable(
             ("end_on", "objections", "answered"),
             ("project_id", "start_on", "end_on", "place", "objections", "answered"),
@@ -351,6 +356,10 @@ def _typed(column: Column, value: Any, where: str, faults: list[Fault]) -> Value
     elif column.kind == "word" and column.words is not None and isinstance(value, str):
         good = value if value in column.words.labels() else None
     elif column.kind == "string" and isinstance(value, str) and value.strip():
+        if _ID_NUMBER.search(value):  # the ledger forgets nothing, so it is not even told back
+            remedy = "改填人员代号或单位名称，不要写身份证号码"
+            faults.append(Fault(f"{where}：{column.label}", "像是身份证号码", "不含身份证号码", remedy))
+            return None
         clean = len(value) <= LONGEST_TEXT and value.isprintable()
         good = value if clean and re.fullmatch(column.pattern or ".*", value) else None
     if isinstance(good, int | float) and not isinstance(good, bool):

@@ -15,7 +15,13 @@ import numpy as np
 import pandas as pd
 
 from huanjie_lib.contracts import TABLES
-from huanjie_lib.risk.audits import CONCLUDED, current_projects, of_current_project, problem_state
+from huanjie_lib.risk.audits import (
+    CONCLUDED,
+    current_projects,
+    member_state,
+    of_current_project,
+    problem_state,
+)
 from huanjie_lib.risk.indicators import latest_report
 from huanjie_lib.risk.moment import Moment
 from huanjie_lib.risk.prepared import NEVER, Bools, Rows
@@ -50,6 +56,10 @@ _ASKED: Final[Mapping[tuple[str, bool], tuple[tuple[str, ...], tuple[str, ...]]]
         ("audit_type", "started_on"),
     ),
     ("audit_items", False): (("outcome", "concluded_on", "amount"), ("outcome", "concluded_on")),
+    ("audit_subjects", True): (
+        ("person_ref", "post", "term_from", "outcome", "concluded_on"),
+        ("person_ref", "post", "outcome", "concluded_on"),
+    ),
     ("audit_subjects", False): (("outcome", "concluded_on"), ("outcome", "concluded_on")),
     ("audit_notices", True): (
         ("start_on", "end_on", "place", "objections", "answered"),
@@ -130,6 +140,7 @@ def rectifiable(at: Moment, signals: pd.DataFrame | None = None) -> pd.DataFrame
 def _parts(at: Moment, signals: pd.DataFrame | None) -> Iterator[Iterator[dict[str, Any]]]:
     yield _audits(at)
     yield _members(at)
+    yield _unlisted(at)
     yield _notices(at)
     yield _problems(at)
     yield _disputes(at)
@@ -151,13 +162,14 @@ def _item(
     fixed: Mapping[str, Any] | None = None,
     asked: Sequence[str] | None = None,
     most: Mapping[str, int] | None = None,
+    whose: str = "",
 ) -> dict[str, Any]:
-    """Return one row; without a key a row is to be added.
+    """Return one row; without a key a row is to be added, ``whose`` tells several of a unit apart.
 
     ``asked`` are the columns to fill in where they are not those of the table, ``most`` bounds values.
     """
     insert = key is None
-    named = "+" if key is None else "/".join(key.values())
+    named = f"+{whose}" if key is None else "/".join(key.values())
     return {
         "unit_code": unit_code,
         "item_id": f"{table}/{named or '-'}",
@@ -268,6 +280,36 @@ def _members(at: Moment) -> Iterator[dict[str, Any]]:
             ("gate:audit_members", "gate:audit_clear"),
             key={"project_id": project, "person_ref": person},
         )
+
+
+def _unlisted(at: Moment) -> Iterator[dict[str, Any]]:
+    """Yield members due who stand on no list: leavers by pseudonym, others by how many they are."""
+    state, leavers = member_state(at), at.inherited("leavers")
+    if state is None:
+        return
+    projects, causes = _project_ids(at), ("gate:audit_members",)
+    listed = at.count(state.rows, state.listed)
+    lacking = np.where(listed > 0, state.due - state.gone - listed, np.nan)
+    for unit, project, number in zip(_codes(at), projects, lacking.tolist(), strict=True):
+        if project and not number <= 0:  # NaN: nobody is listed yet
+            told = "还没有审计对象名单" if np.isnan(number) else f"名单还少{number:.0f}人"
+            label = f"补列一名审计对象并登记审计结论（{told}，逐人登记）"
+            yield _item(unit, "audit_subjects", label, causes, fixed={"project_id": project})
+    if leavers is None or state.leavers is None:
+        return
+    place = {unit: number for number, unit in enumerate(_codes(at))}
+    for unit, person, left in _taken(at, leavers, state.leavers, "person_ref", "left_on"):
+        project = projects[place[unit]]
+        if project:
+            yield _item(
+                unit,
+                "audit_subjects",
+                f"未列入名单的离任人员（代号{person[-4:]}）的经济责任审计结论",
+                causes,
+                fixed={"project_id": project, "person_ref": person} | ({"term_to": left} if left else {}),
+                asked=("post", "outcome", "concluded_on"),
+                whose=person,
+            )
 
 
 def _notices(at: Moment) -> Iterator[dict[str, Any]]:

@@ -11,6 +11,7 @@ import pytest
 
 from huanjie_lib.casework.amendments import amendments_in_force, apply_amendments, check_amendments
 from huanjie_lib.casework.rectifiable import rectifiable
+from huanjie_lib.errors import DataError
 from huanjie_lib.parameters import load_parameters
 from huanjie_lib.risk.gates import evaluate_gates
 from huanjie_lib.risk.indicators import indicator_values
@@ -41,6 +42,7 @@ def filled(item: dict[str, Any], as_of: dt.date) -> dict[str, Any]:
         "started_on": as_of - dt.timedelta(days=20),
     }
     words = {"outcome": "clear", "opinion": "favourable", "audit_type": "term", "method": "visit"}
+    words |= {"post": "member"}
     numbers = {"objections": 2, "answered": 2, "representatives": 3, "amount": 1000.0}
     values: dict[str, Any] = {}
     for field in json.loads(item["fields"]):
@@ -53,7 +55,7 @@ def filled(item: dict[str, Any], as_of: dt.date) -> dict[str, Any]:
         elif kind == "boolean":
             values[name] = True
         elif kind == "string":
-            values[name] = "镇街"
+            values[name] = f"p{item['unit_code']}" if name == "person_ref" else "镇街"
         else:
             values[name] = numbers.get(name, 10) if field["maximum"] is None else field["maximum"]
     if item["table"] == "audit_problems":
@@ -101,10 +103,99 @@ def test_the_roll_may_be_put_right_where_a_signal_points_at_it(city: City) -> No
     assert len(roll) == 6
 
 
+UNIT = "990101001201"
+
+
+def committee(**more: list[dict[str, Any]]) -> dict[str, pd.DataFrame]:
+    """An audit that lists one of three members and none of two leavers."""
+    member = {"unit_code": UNIT, "project_id": "A1", "person_ref": "p1", "post": "secretary"}
+    rows: dict[str, list[dict[str, Any]]] = {
+        "units": [{"unit_code": UNIT, "unit_kind": "village"}],
+        "audit_projects": [{"unit_code": UNIT, "project_id": "A1", "started_on": pd.Timestamp(2026, 3, 1)}],
+        "audit_subjects": [
+            {**member, "term_from": pd.Timestamp(2021, 5, 1), "outcome": "clear"}
+            | {"concluded_on": pd.Timestamp(2026, 5, 1)}
+        ],
+        "leavers": [
+            {"unit_code": UNIT, "person_ref": "p8", "left_on": pd.Timestamp(2025, 2, 1)},
+            {"unit_code": UNIT, "person_ref": "p9", "left_on": pd.NaT},
+        ],
+        "facts": [
+            {
+                "unit_code": UNIT,
+                "metric": "committee_members",
+                "as_of": pd.Timestamp(2026, 1, 31),
+                "value": 3.0,
+            }
+        ],
+    }
+    return {name: pd.DataFrame(told) for name, told in (rows | more).items()}
+
+
+def test_members_on_no_list_are_put_on_it_one_by_one() -> None:
+    """Leavers are known by their pseudonyms, others only by the committee's size; the gate then opens."""
+    tables, day = committee(), dt.date(2026, 10, 31)
+    asked = 0
+    while len(found := off_the_list(tables, day)):
+        asked += 1
+        item = found.iloc[0].to_dict()
+        given = filled(item, day)
+        if not json.loads(item["fixed"]).get("person_ref"):
+            given["insert"]["person_ref"] = f"p{asked}0"
+        (change,) = check_amendments([given], unit_code=UNIT)
+        assert change.insert
+        tables = dict(apply_amendments(tables, in_force(given, asked)).tables)
+    assert asked == 4
+    gates = evaluate_gates(prepare(tables), PARAMETERS, day).set_index("gate")
+    assert gates.loc["audit_members", "status"] == "pass"
+    left = tables["audit_subjects"].set_index("person_ref")["term_to"]
+    assert left["p8"] == pd.Timestamp(2025, 2, 1)
+
+
+def test_an_audit_without_a_list_asks_for_its_first_member() -> None:
+    day, other = dt.date(2026, 10, 31), "990101001202"
+    tables = committee(leavers=[])
+    for name in ("units", "audit_projects"):
+        more = tables[name].assign(unit_code=other, **({"project_id": "A2"} if name != "units" else {}))
+        tables[name] = pd.concat([tables[name], more], ignore_index=True)
+    rows = off_the_list(tables, day).set_index("unit_code")["label"]
+    assert "名单还少2人" in rows[UNIT]
+    assert "还没有审计对象名单" in rows[other]
+
+
+def test_an_identity_number_never_reaches_the_ledger() -> None:
+    (item,) = off_the_list(committee(leavers=[]), dt.date(2026, 10, 31)).to_dict("records")
+    given = filled(item, dt.date(2026, 10, 31))
+    given["insert"]["person_ref"] = "110105199001011239"
+    with pytest.raises(DataError, match=r"像是身份证号码”；.*改填人员代号") as told:
+        check_amendments([given], unit_code=UNIT)
+    assert "1101051990" not in str(told.value)
+
+
+def off_the_list(tables: dict[str, pd.DataFrame], day: dt.date) -> pd.DataFrame:
+    rows = rectifiable(Moment(prepare(tables), PARAMETERS, day))
+    return rows[(rows["table"] == "audit_subjects") & rows["insert"]]
+
+
+def in_force(change: dict[str, Any], number: int) -> pd.DataFrame:
+    told = [("open", {"unit_code": UNIT}), ("rectify", {"amendments": [change]}), ("close", {})]
+    events = [
+        {
+            "sequence": 3 * number + step,
+            "case_id": f"C{number}",
+            "event": event,
+            "happened_on": pd.Timestamp(2026, 10, 30),
+            "payload": json.dumps(payload),
+        }
+        for step, (event, payload) in enumerate(told)
+    ]
+    return amendments_in_force(pd.DataFrame(events), dt.date(2026, 10, 31))
+
+
 def test_putting_everything_right_opens_the_gates_and_raises_no_units_loss(
     items: pd.DataFrame, city: City
 ) -> None:
-    """All forms filled in; what stays open are second notices, audits from nothing and members off the list.
+    """All forms filled in; second notices, audits from nothing and most members off the list stay open.
 
     An item concluded anew makes earlier notices of the audit count no more: those units are told apart.
     """

@@ -145,6 +145,8 @@ class RectificationEffect:
         span = ""
         if self.before_as_of and self.after_as_of:
             span = f"{date_text(self.before_as_of)}至{date_text(self.after_as_of)}，"
+        if not total:
+            return f"{span}没有村（社区）的案件销号，无法比较。"
         text = f"{span}有案件销号的村（社区）{total}个，"
         if not matched:
             return text + "没有一个能找到可比的相近村，无法比较。"

@@ -164,7 +164,7 @@ def test_few_units_or_townships_say_nothing() -> None:
     nobody = rectification_effect(first, second, [], seed=1)
     assert nobody.verdict is Verdict.TOO_FEW
     assert np.isnan(nobody.effect)
-    assert nobody.summary() == "有案件销号的村（社区）0个，没有一个能找到可比的相近村，无法比较。"
+    assert nobody.summary() == "没有村（社区）的案件销号，无法比较。"
     everyone = rectification_effect(first, second, first["unit_code"].tolist(), seed=1)
     assert everyone.matched == 0
     assert everyone.units["difference"].isna().all()

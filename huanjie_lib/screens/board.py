@@ -74,6 +74,9 @@ SEES_RESTRICTED: Final = frozenset({Role.SYSTEM, Role.CITY, Role.COUNTY})
 _URGENCY: Final = ("allowed", "unit_index")
 """Columns that tell which of the cases without a deadline come first."""
 _OPEN: Final = frozenset(state.value for state in OPEN_STATES)
+_AFRESH: Final = frozenset({CaseEvent.OPEN.value, CaseEvent.REOPEN.value, CaseEvent.RETURN.value})
+"""Events after which changes of fact proposed before count no more, as in ``amendments_in_force``."""
+_PSEUDONYMS: Final = frozenset({"person_ref", "candidate_ref"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,11 +314,11 @@ class CaseFile:
 
     @cached_property
     def _rectified(self) -> list[dict[str, Any]]:
-        """What was rectified since the case was opened or last reopened."""
+        """What was rectified since the case was opened, or last reopened or returned."""
         found: list[dict[str, Any]] = []
         in_order = self.events.sort_values("sequence")
         for event, payload in zip(in_order["event"], in_order["payload"], strict=True):
-            if event in {CaseEvent.OPEN.value, CaseEvent.REOPEN.value}:
+            if event in _AFRESH:
                 found.clear()
             elif event == CaseEvent.RECTIFY.value:
                 found.append(json.loads(payload))
@@ -323,7 +326,7 @@ class CaseFile:
 
     @cached_property
     def amendments(self) -> list[dict[str, Any]]:
-        """Changes of fact proposed since the case was opened or last reopened."""
+        """Changes of fact proposed since the case was opened, or last reopened or returned: what counts."""
         return [change for told in self._rectified for change in told["amendments"]]
 
 
@@ -423,6 +426,7 @@ _IN_STATE: Final[Mapping[CaseState, tuple[CaseEvent, ...]]] = {
     CaseState.CANCELLED: (CaseEvent.REOPEN,),
 }
 _AGAIN: Final = "改派或延期"
+_LOST: Final = "退回以前登记的更正事实不再计入，仍然有效的请重新填写。"
 _VERBS: Final[Mapping[CaseEvent, str]] = {CaseEvent.RECTIFY: "登记整改"}
 """Labels of buttons that say more than the event's own."""
 
@@ -456,7 +460,8 @@ def forms(
     -------
     list of dict
         event, label, lead, fields, evidence and rows of each; ``blockers`` are the sentences that say why an
-        account may not do it, none where it may.
+        account may not do it, none where it may. Rows, which may name people's pseudonyms, are only there
+        for an account that may fill them in.
     """
     allowed = set(allowed_events(case, actor))
     found = []
@@ -500,10 +505,10 @@ def forms(
             {
                 "event": event.value,
                 "label": _AGAIN if again else _VERBS.get(event, event.label),
-                "lead": step.lead,
+                "lead": step.lead + (_LOST if event is CaseEvent.RECTIFY and case.returned else ""),
                 "fields": fields,
                 "evidence": step.evidence,
-                "rows": [dict(row) for row in rows] if step.evidence else [],
+                "rows": [dict(row) for row in rows] if step.evidence and event in allowed else [],
                 "blockers": [] if event in allowed else [_why_not(event, case, actor)],
             }
         )
@@ -578,7 +583,7 @@ def amendment_text(change: Mapping[str, Any]) -> str:
     """
     contract = TABLES[change["table"]]
     values = change["insert"] if "insert" in change else change["set"]
-    named = "、".join(str(value) for value in change.get("key", {}).values())
+    named = "、".join(value_label(contract.name, *part) for part in change.get("key", {}).items())
     becomes = "为" if "insert" in change else "改为"
     parts = [
         f"{contract.column(name).label}{becomes}{value_label(contract.name, name, value)}"
@@ -591,12 +596,18 @@ def amendment_text(change: Mapping[str, Any]) -> str:
 def value_label(table: str, column: str, value: Any) -> str:
     """Return a value of a table as a person reads it: words by their label, dates in Chinese.
 
+    Of a pseudonym only the end is told, as the forms do: whole ones are for the restricted ledgers.
+
     Examples
     --------
     >>> value_label("audit_items", "outcome", "clear"), value_label("talks", "done", 3)
     ('清楚', '3')
+    >>> value_label("audit_subjects", "person_ref", "p0e9089ee6d")
+    '代号ee6d'
     """
     contract = TABLES[table].column(column)
+    if column in _PSEUDONYMS and isinstance(value, str):
+        return f"代号{value[-4:]}"
     if contract.words is not None and isinstance(value, str):
         return contract.words.labels().get(value, value)
     if contract.kind == "date" and isinstance(value, str) and _ISO.fullmatch(value):

@@ -8,6 +8,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from huanjie_lib.casework.amendments import amendments_in_force
+from huanjie_lib.casework.cases import Case
 from huanjie_lib.casework.events import Actor
 from huanjie_lib.parameters import load_parameters
 from huanjie_lib.screens.board import (
@@ -42,16 +44,21 @@ def file(loop: Loop, case_id: str) -> CaseFile:
 
 def open_to(loop: Loop, case_id: str, actor: Actor) -> dict[str, list[str]]:
     """Return the blockers of every form of a case, by event."""
+    return {event: form["blockers"] for event, form in forms_of(loop.ledger.case(case_id), actor).items()}
+
+
+def forms_of(case: Case, actor: Actor) -> dict[str, dict[str, Any]]:
+    """Return every form of a case as an account gets it, by event."""
     drawn = forms(
-        loop.ledger.case(case_id),
+        case,
         actor,
         owner="石桥镇",
         due_on=dt.date(2026, 12, 10),
         due_hint="",
         offices=["石桥镇"],
-        rows=[],
+        rows=[{"label": "甲"}],
     )
-    return {form["event"]: form["blockers"] for form in drawn}
+    return {form["event"]: form for form in drawn}
 
 
 class TestWhatIsSeen:
@@ -193,7 +200,6 @@ class TestForms:
         assert (fields["owner"]["value"], fields["due_on"]["value"]) == ("石桥镇", "2026-11-30")
         assert fields["note"]["required"]
         assert drawn["rectify"]["evidence"]
-        assert drawn["rectify"]["rows"] == [{"label": "甲"}]
         assert drawn["cancel"]["rows"] == []
 
 
@@ -208,6 +214,31 @@ class TestFile:
         assert told[0]["evidence"][0]["name"] == "公示照片.jpg"
         assert told[0]["amendments"] == ["一村一策：包干领导改为镇长；包干日期改为2026年11月2日"]
         assert told[1]["lines"] == ["责任单位：石桥镇", "期限：2026年11月14日"]
+
+    def test_returning_takes_back_what_was_proposed_and_the_form_says_so(self, loop: Loop) -> None:
+        change = {"table": "unit_plans", "key": {}, "set": {"leader": "镇长"}}
+        loop.rectify(loop.dispatch(loop.open("C1", RED)), amendments=[change])
+        loop.act("C1", CaseEvent.SUBMIT, TOWN, {"note": ""}, day=4)
+        loop.act("C1", CaseEvent.RETURN, CITY, {"note": "缺会议记录"}, day=5)
+        told = file(loop, "C1")
+        assert told.amendments == []
+        assert amendments_in_force(told.events, OPENED + dt.timedelta(days=9)).empty
+        assert "更正事实不再计入" in forms_of(told.case, TOWN)["rectify"]["lead"]
+
+    def test_of_a_pseudonym_only_the_end_is_told(self, loop: Loop) -> None:
+        change = {
+            "table": "audit_subjects",
+            "key": {"project_id": "A1", "person_ref": "p0e9089ee6d"},
+            "set": {"outcome": "clear", "concluded_on": "2026-11-02"},
+        }
+        loop.rectify(loop.dispatch(loop.open("C1", RED)), amendments=[change])
+        (told,) = timeline(loop.ledger.events("C1"))[0]["amendments"]
+        assert told == "审计对象（代号ee6d、A1）：结论日期改为2026年11月2日；审计结论改为清楚"
+
+    def test_whoever_may_not_put_a_case_right_gets_no_rows(self, loop: Loop) -> None:
+        case = file(loop, loop.dispatch(loop.open("C1", RED))).case
+        assert forms_of(case, TOWN)["rectify"]["rows"] == [{"label": "甲"}]
+        assert forms_of(case, CITY)["rectify"]["rows"] == []
 
     def test_reopening_takes_back_what_was_proposed(self, loop: Loop) -> None:
         change = {"table": "unit_plans", "key": {}, "set": {"leader": "镇长"}}

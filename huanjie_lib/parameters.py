@@ -506,11 +506,14 @@ class CaseRule(_Model):
     """How a kind of case is dealt with: working days allowed, and who answers for it unless told otherwise.
 
     ``owner`` may be :data:`UNIT_OFFICE`, which stands for the unit's own township or street office.
+    ``ledger_owner`` says whether an office named by a ledger goes before it: such an office, often the
+    committee itself, must then have an account of its own to put its cases right.
     """
 
     kind: Annotated[CaseKind, Field(strict=False)]
     due_workdays: Annotated[int, Field(ge=1, le=250)]
     owner: Annotated[str, Field(pattern=r"\S")]
+    ledger_owner: bool = False
     note: str = ""
 
 

@@ -101,9 +101,10 @@ class Alerts:
     ----------
     frame
         One row per alert, by unit code, kind and cause; columns :data:`COLUMNS`. ``owner`` and ``due_on`` are
-        suggestions for whoever dispatches the case, those of a ledger before those of the pack
-        (``rule_due_on``); ``provisional`` says that the holiday arrangement on the way to ``due_on`` is not
-        known yet. A ``restricted`` alert is for those who may see signals.
+        suggestions for whoever dispatches the case: a deadline of a ledger before that of the pack
+        (``rule_due_on``), an office of a ledger only where the rule of the pack says so (``ledger_owner``).
+        ``provisional`` says that the holiday arrangement on the way to ``due_on`` is not known yet. A
+        ``restricted`` alert is for those who may see signals.
     left_out
         What opens no case, and why: kind, item, label, units (how many), why.
     names
@@ -335,7 +336,7 @@ def _row(
         **names,
         "title": one.title,
         "reason": one.reason,
-        "owner": one.owner or office,
+        "owner": (one.owner if rule.ledger_owner else "") or office,
         "due_on": one.due_on or deadline.date,
         "rule_due_on": deadline.date,
         "provisional": one.due_on is None and deadline.provisional,
@@ -503,6 +504,8 @@ def _problems(at: Moment) -> Iterator[_Found]:
         else:
             late = f"，已过{at.day - due}天" if due < at.day else ""
             reason += f"，整改期限{_day_text(int(due))}{late}"
+        if named := _text(owner):
+            reason += f"，台账上的责任单位是{named}"
         if state.is_unproven[row]:
             reason += "；已报整改完成但没有整改证据，仍算未整改"
         label = AuditItem.labels().get(str(item), "未注明事项")
@@ -513,7 +516,7 @@ def _problems(at: Moment) -> Iterator[_Found]:
             f"审计问题未整改：{label}{grade}",
             reason,
             subject=f"audit_problems/{problem}",
-            owner=_text(owner),
+            owner=named,
             due_on=None if due == NEVER else _date(int(due)),
             of_unit=False,
         )
@@ -531,7 +534,8 @@ def _disputes(at: Moment) -> Iterator[_Found]:
         if not is_open[row]:
             continue
         opened = int(rows.day("opened_on")[row])
-        parts = [f"{_day_text(opened)}登记，已{at.day - opened}天未化解"]
+        days = at.day - opened
+        parts = [f"{_day_text(opened)}登记，{f'已{days}天未化解' if days else '尚未化解'}"]
         if is_group[row] > 0:
             parts.append("群体性")
         if people[row] > 0:

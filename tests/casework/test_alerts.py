@@ -335,8 +335,8 @@ PROBLEM |= {"found_on": "2026-03-01"}
         ({}, "2026年3月1日发现，没有整改期限", "云溪镇", "2026-12-11"),
         (
             {"due_on": "2026-12-31", "owner": "云溪镇财政所"},
-            "2026年3月1日发现，整改期限2026年12月31日",
-            "云溪镇财政所",
+            "2026年3月1日发现，整改期限2026年12月31日，台账上的责任单位是云溪镇财政所",
+            "云溪镇",
             "2026-12-31",
         ),
         ({"due_on": "2026-10-30"}, "2026年3月1日发现，整改期限2026年10月30日，已过1天", "云溪镇",
@@ -367,6 +367,25 @@ def test_an_audit_problem_is_open_until_closed_with_evidence(
     assert (row["reason"], row["owner"], str(row["due_on"].date())) == (reason, owner, due_on)
 
 
+def test_the_office_named_by_the_ledger_answers_only_where_the_pack_says_so() -> None:
+    pack = PARAMETERS.casework
+    assert pack is not None
+    rules = tuple(
+        rule.model_copy(update={"ledger_owner": rule.kind is CaseKind.PROBLEM}) for rule in pack.rules
+    )
+    named = [PROBLEM | {"owner": "村（居）委会"}]
+    for parameters, owner in (
+        (PARAMETERS, "云溪镇"),
+        (
+            PARAMETERS.model_copy(update={"casework": pack.model_copy(update={"rules": rules})}),
+            "村（居）委会",
+        ),
+    ):
+        (row,) = look(audit_problems=named, parameters=parameters).frame.to_dict("records")
+        assert row["owner"] == owner
+        assert row["reason"].endswith("台账上的责任单位是村（居）委会")
+
+
 def test_a_dispute_is_open_until_resolved() -> None:
     dispute = {"dispute_id": "D-1", "unit_code": VILLAGE, "category": "land", "opened_on": "2026-03-05"}
     dispute |= {"is_group": True, "people_involved": 30, "has_leader": True}
@@ -382,6 +401,8 @@ def test_a_dispute_is_open_until_resolved() -> None:
     )
     assert first["reason"] == "2026年3月5日登记，已240天未化解，群体性，涉及约30人，缺稳控预案、化解方案"
     assert last["cause"] == "dispute:D-3"  # resolved tomorrow is open today
+    (new,) = look(disputes=[dispute | {"opened_on": "2026-10-31"}]).frame["reason"]
+    assert new.startswith("2026年10月31日登记，尚未化解，群体性")
 
 
 def test_what_stands_under_a_unit_that_is_no_more_is_counted_and_not_lost() -> None:

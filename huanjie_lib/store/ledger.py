@@ -52,7 +52,7 @@ from huanjie_lib.store.decisions import Decision, decisions_frame, record
 from huanjie_lib.store.engine import SqliteStore, Store, connect
 from huanjie_lib.store.evidence import EvidenceFolder
 from huanjie_lib.store.rows import case_of, case_row, frame_of, run_body, run_content
-from huanjie_lib.vocabulary import CaseEvent, CaseKind, CaseState
+from huanjie_lib.vocabulary import CaseEvent, CaseKind, CaseState, Role, date_text
 
 __all__ = ["RUN_COLUMNS", "Ledger", "PublishedRun", "open_ledger", "upgrade_ledger", "utc_now"]
 
@@ -70,6 +70,7 @@ RUN_COLUMNS: Final = (
 """Columns of :meth:`Ledger.runs`."""
 
 _OPEN: Final = sorted(state.value for state in OPEN_STATES)
+_BEIJING: Final = dt.timezone(dt.timedelta(hours=8))
 
 
 def utc_now() -> dt.datetime:
@@ -355,7 +356,7 @@ class Ledger:
         Raises
         ------
         TransitionError
-            If the event may not happen to this case, now, by this actor.
+            If the event may not happen to this case, now, by this actor, or on a day still to come.
         StaleVersionError
             If the case has moved on since the actor saw it.
         EventClashError
@@ -501,6 +502,8 @@ class Ledger:
         if found != action.expected_version:
             raise StaleVersionError(action.case_id, expected=action.expected_version, found=found)
         after = advance(case, action)
+        now = self._now()
+        self._check_day(connection, action, case, now)
         self._check_evidence(action)
         told: dict[str, Any] = {
             "event_id": action.event_id,
@@ -511,7 +514,7 @@ class Ledger:
             "office": action.actor.office,
             "role": action.actor.role.value,
             "happened_on": action.happened_on.isoformat(),
-            "recorded_at": self._now(),
+            "recorded_at": now,
             "payload": canonical(dict(action.payload)),
         }
         if self._store.dialect == "postgresql":
@@ -521,6 +524,28 @@ class Ledger:
         else:
             links = _insert(connection, told, after, action)
         return Recorded(links[0], after.version, told["recorded_at"], *links[1:], action)
+
+    def _check_day(self, connection: sa.Connection, action: Action, case: Case | None, now: str) -> None:
+        """Refuse what is stated to have happened on a day still to come.
+
+        The last day allowed is tomorrow in Beijing, since the clock may be a day behind, or the day that the
+        case or the last run is dated, where that is later: a clock set back does not undo them. What the
+        system does bears the date of its run.
+        """
+        if action.actor.role is Role.SYSTEM:
+            return
+        last = dt.datetime.fromisoformat(now).astimezone(_BEIJING).date() + dt.timedelta(days=1)
+        if action.happened_on <= last:
+            return
+        described = connection.scalar(sa.select(sa.func.max(schema.runs.c.as_of)))
+        known = [] if case is None else [case.opened_on]
+        known += [] if described is None else [dt.date.fromisoformat(described)]
+        last = max([last, *known])
+        if action.happened_on > last:
+            found, allowed = date_text(action.happened_on), f"不晚于{date_text(last)}"
+            remedy = "按实际办理的日期改正；日期无误的，请管理员核对服务器的日期和时间"
+            fault = Fault(f"案件 {action.case_id} 办理日期", found, allowed, remedy)
+            raise TransitionError(f"案件 {action.case_id} 不能{action.event.label}", [fault])
 
     def _check_evidence(self, action: Action) -> None:
         """Refuse evidence of which no file is kept; a server's ledger without a folder cannot tell."""

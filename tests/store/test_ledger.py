@@ -26,7 +26,7 @@ from huanjie_lib.errors import (
 from huanjie_lib.store import ledger as module
 from huanjie_lib.store.ledger import RUN_COLUMNS, Ledger, PublishedRun, open_ledger
 from huanjie_lib.vocabulary import CaseEvent, CaseKind, CaseState
-from tests.offices import CITY, COUNTY, DAY, OTHER_TOWN, TOWN, act, events_frame, life
+from tests.offices import CITY, COUNTY, DAY, OTHER_TOWN, PUBLISHER, TOWN, act, events_frame, life
 
 RUN = "cd" * 32
 
@@ -105,6 +105,29 @@ def test_the_clock_is_an_argument_and_orders_nothing(opened: Callable[..., Ledge
     ]
     assert ledger.case("C1").state is CaseState.DISPATCHED
     assert ledger.verify() == []
+
+
+def test_nothing_has_happened_on_a_day_still_to_come(opened: Callable[..., Ledger]) -> None:
+    """16:30 in UTC is the next day in Beijing, and the clock may be a day behind."""
+    ledger = opened(clock=lambda: dt.datetime(2026, 11, 9, 16, 30, tzinfo=dt.UTC))
+    ledger.append(act(CaseEvent.OPEN, CITY, 0))
+    late = act(CaseEvent.DISPATCH, CITY, 1, on=dt.date(2026, 11, 12))
+    with pytest.raises(
+        TransitionError, match=r"办理日期：发现“2026年11月12日”；应为：不晚于2026年11月11日；.*核对"
+    ):
+        ledger.append(late)
+    assert ledger.case("C1").version == 1
+    recorded = ledger.append(act(CaseEvent.DISPATCH, CITY, 1, on=dt.date(2026, 11, 11)))
+    assert ledger.append(recorded.action) == recorded, "asked again, it is not judged again"
+
+
+def test_a_clock_set_back_does_not_undo_a_run_or_a_case(opened: Callable[..., Ledger]) -> None:
+    ledger = opened(clock=lambda: dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
+    with pytest.raises(TransitionError, match="不晚于2026年1月2日"):
+        ledger.append(act(CaseEvent.OPEN, CITY, 0))
+    ledger.publish(run(as_of=DAY), [act(CaseEvent.OPEN, PUBLISHER, 0)])
+    ledger.append(act(CaseEvent.DISPATCH, CITY, 1))
+    assert ledger.case("C1").state is CaseState.DISPATCHED
 
 
 def test_an_unknown_case(ledger: Ledger) -> None:

@@ -91,6 +91,8 @@ _DUE: Final = ("workdays_left", "standing", "provisional")
 _NOTES: Final = ("median_note", "reopen_note")
 _LEVELS: Final = Level.lookup()
 
+_BEIJING: Final = dt.timezone(dt.timedelta(hours=8))
+
 logger = logging.getLogger(__name__)
 
 
@@ -118,6 +120,9 @@ class CaseworkModel(RunModel):
         Date from which deadlines are reckoned.
     ledgers
         The ledgers of the run by name.
+    clock
+        Tells the date each time the ledger is looked at, so that a screen left open overnight goes on to the
+        next day; it stays ``today`` without one.
 
     Attributes
     ----------
@@ -158,6 +163,7 @@ class CaseworkModel(RunModel):
         actor: Actor,
         today: dt.date,
         ledgers: Mapping[str, pd.DataFrame],
+        clock: Callable[[], dt.date] | None = None,
     ) -> None:
         pack = run.parameters.casework
         if pack is None:
@@ -174,6 +180,7 @@ class CaseworkModel(RunModel):
             )
         self.pack: CaseworkPack = pack
         self.actor, self.today, self.ledgers = actor, today, ledgers
+        self._clock = clock or (lambda: today)
         self._ledger = ledger
         self._head: Head | None = None
         self._course: pd.DataFrame | None = None
@@ -187,14 +194,15 @@ class CaseworkModel(RunModel):
         self._opened = True
 
     def look(self) -> bool:
-        """Read the ledger again if it has grown since; return whether it had.
+        """Read the ledger again if it has grown or another day has begun since; return whether it was read.
 
         One snapshot is read, so that what is shown belongs together.
         """
         with self._ledger.snapshot() as moment:
-            head = moment.head()
-            if head == self._head:
+            head, today = moment.head(), self._clock()
+            if head == self._head and today == self.today:
                 return False
+            self.today = today
             runs = moment.runs()
             alerted = moment.alerted(str(runs["run_id"].iloc[-1])) if len(runs) else None
             self.book = CaseBook(
@@ -764,13 +772,18 @@ def open_casework(run: Path | None = None) -> ipywidgets.DOMWidget:
 def _build(run: Run) -> ipywidgets.DOMWidget:
     if run.path is None:
         raise ValueError("a run that was not read from a folder has no ledgers")
+
+    def today() -> dt.date:  # a clock set back does not undo the run
+        return max(dt.datetime.now(_BEIJING).date(), run.as_of)
+
     actor = actor_of(from_environment(ACTOR_VARIABLE, "登录账号", REMEDY))
     model = CaseworkModel(
         run,
         open_ledger(from_environment(STORE_VARIABLE, "案件台账", REMEDY), read_only=True),
         actor=actor,
-        today=max(dt.date.today(), run.as_of),  # a clock set back does not undo the run
+        today=today(),
         ledgers=read_ledgers(run.path, restricted=actor.role in SEES_RESTRICTED),
+        clock=today,
     )
     return CaseworkView(model).widget
 

@@ -163,6 +163,19 @@ class TestModel:
         assert model.look()
         assert "C4" in model.book.ids
 
+    def test_a_screen_left_open_goes_on_to_the_next_day(
+        self, loop: Loop, small_run: Run, ledgers: dict[str, pd.DataFrame]
+    ) -> None:
+        loop.dispatch(loop.open("C1", RED), due=14)
+        days = iter([OPENED + dt.timedelta(days=n) for n in (14, 14, 17)])
+        model = CaseworkModel(
+            small_run, loop.ledger, actor=CITY, today=OPENED, ledgers=ledgers, clock=lambda: next(days)
+        )
+        assert not model.look()
+        assert model.book.counts["overdue"] == 0
+        assert model.look()
+        assert model.book.counts["overdue"] == 1
+
     def test_filters_of_cases_do_not_work_on_the_ledgers(self, model: CaseworkModel) -> None:
         model.set_state({"kind": "plan", "owner": OWN, "overdue": True, "township": "990101102"})
         assert (model.choice.kind, model.choice.owner, model.choice.overdue) == ("plan", OWN, True)

@@ -565,6 +565,7 @@ class CaseworkPack(_Header):
 
 
 Aspect = Annotated[PortraitAspect, Field(strict=False)]
+Reach = Literal["unit", "township", "county", "city"]
 Share = Annotated[float, Field(ge=0, le=1, strict=False)]
 
 
@@ -615,13 +616,19 @@ class TrialRule(_Model):
 
 
 class PostProfile(_Model):
-    """What a post asks for: weights of aspects that add up to 1."""
+    """What a post asks for: weights of aspects that add up to 1.
+
+    ``reach`` is how far from the unit people are looked for: in the unit itself, its township or street, its
+    county or the whole city. Somebody at home in no unit may be proposed anywhere but where only the unit's
+    own people may.
+    """
 
     id: Identifier
     label: str
     post: Annotated[PostKind, Field(strict=False)]
     unit_kind: Kind | None = None
     weights: dict[Aspect, Annotated[float, Field(ge=0, le=1, strict=False)]]
+    reach: Reach = "township"
 
 
 class UnitNeed(_Model):
@@ -674,7 +681,8 @@ class TalentPack(_Header):
     profiles, needs
         What posts ask for, and how units change it.
     list_length, lists_per_person
-        Candidates proposed a seat in the city-wide lists, and on how many of them a person may stand.
+        Candidates wanted a post at least (a post always wants one more than it has seats, so that there is a
+        choice), and on how many of the city-wide lists a person may stand.
     shortlist_length, pool, draws
         Length of a post's own shortlist; how many people compete in its draws, and how many draws there are.
     steps
@@ -697,6 +705,17 @@ class TalentPack(_Header):
     draws: Annotated[int, Field(ge=1, le=100_000)]
     steps: Annotated[tuple[StepRule, ...], BeforeValidator(_as_tuple)] = ()
     targets: Annotated[tuple[TeamTarget, ...], BeforeValidator(_as_tuple)] = ()
+
+    def wanted(self, seats: int) -> int:
+        """Return how many candidates a post wants.
+
+        Examples
+        --------
+        >>> pack = load_parameters().talent
+        >>> [pack.wanted(seats) for seats in (1, 2, 5)]
+        [2, 3, 6]
+        """
+        return max(self.list_length, seats + 1)
 
     def profile(self, post: PostKind, unit_kind: UnitKind) -> PostProfile:
         """Return what a post asks for in a unit of a kind; a profile for the kind goes before one for both.

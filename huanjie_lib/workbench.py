@@ -36,7 +36,7 @@ from huanjie_lib.risk.weighting import (
     propose_from_judgments,
 )
 from huanjie_lib.store.packs import write_pack
-from huanjie_lib.store.run_folder import Run, read_manifest, read_run, write_run
+from huanjie_lib.store.run_folder import Run, file_digest, read_manifest, read_run, write_run
 from huanjie_lib.vocabulary import CaseEvent, Role, Topic
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from huanjie_lib.intake import Intake
     from huanjie_lib.risk.backtest import Scorecard
     from huanjie_lib.store.ledger import Ledger, PublishedRun
+    from huanjie_lib.store.talent_folder import TalentRun
 
 __all__ = [
     "WEIGHT_METHODS",
@@ -58,6 +59,7 @@ __all__ = [
     "compute",
     "export_head",
     "judgments_for",
+    "match",
     "open_data",
     "propose_weights",
     "publish_run",
@@ -68,6 +70,9 @@ __all__ = [
 ]
 
 Progress = Callable[[str, int, int], None]
+
+MATCH_SEED = 20261031
+"""Seed of a talent run unless another is named."""
 
 
 @dataclass(frozen=True)
@@ -621,13 +626,7 @@ def write_assessment(
     """
     from huanjie_lib.intake import IssueLevel, write_report
 
-    if out.resolve() == data.resolve() or data.resolve() in out.resolve().parents:
-        raise UsageError(
-            "结果不能写在数据文件夹里",
-            [Fault("评估文件夹", str(out), "数据文件夹以外的文件夹", "换一个文件夹")],
-        )
-    if out.is_file():
-        raise UsageError("结果不能写成文件", [Fault("评估文件夹", str(out), "一个文件夹", "换一个文件夹")])
+    _check_out(data, out, "评估文件夹")
     earlier = None if previous is None else _earlier_run(previous, out, as_of)
     intake = open_data(data, parameters, progress=progress)
     result = run_risk(
@@ -657,6 +656,15 @@ def write_assessment(
     if progress is not None:
         progress("写出评估文件夹", 1, 1)
     return Assessment(intake=intake, result=result, manifest=manifest)
+
+
+def _check_out(data: Path, out: Path, what: str) -> None:
+    """Refuse to write into the data folder or over a file."""
+    if out.resolve() == data.resolve() or data.resolve() in out.resolve().parents:
+        fault = Fault(what, str(out), "数据文件夹以外的文件夹", "换一个文件夹")
+        raise UsageError("结果不能写在数据文件夹里", [fault])
+    if out.is_file():
+        raise UsageError("结果不能写成文件", [Fault(what, str(out), "一个文件夹", "换一个文件夹")])
 
 
 def _earlier_run(folder: Path, out: Path, as_of: dt.date) -> Run:
@@ -819,3 +827,67 @@ def backtest_city(
         draws=draws,
         version=pack.version,
     )
+
+
+def match(
+    data: str | Path,
+    out: str | Path,
+    *,
+    as_of: str | dt.date,
+    parameters: ParameterSet | None = None,
+    risk_run: str | Path | None = None,
+    seed: int = MATCH_SEED,
+    progress: Progress | None = None,
+) -> TalentRun:
+    """Read a data folder, match its reserve to its posts and write the talent folder.
+
+    Parameters
+    ----------
+    data, out
+        Data folder, and talent folder to write.
+    as_of
+        Date the run describes, as a date or ``YYYY-MM-DD``.
+    parameters
+        The default pack when omitted.
+    risk_run
+        Run folder of the same date, whose losses tilt what posts ask for; without it they ask for what their
+        profile says.
+    seed
+        Seed of draws and checks.
+    progress
+        Called with a Chinese label, the step reached and the number of steps.
+
+    Raises
+    ------
+    DataError
+        If the data cannot be used.
+    UsageError
+        If ``out`` lies in the data folder or is a file, or the run is of another date.
+    """
+    from huanjie_lib.matching import losses_of, run_talent  # solvers that only matching needs
+    from huanjie_lib.store import talent_folder
+
+    place, folder = Path(out), Path(data)
+    date = dt.date.fromisoformat(as_of) if isinstance(as_of, str) else as_of
+    _check_out(folder, place, "人才文件夹")
+    pack = parameters or load_parameters()
+    losses = told = None
+    if risk_run is not None:
+        run = read_run(Path(risk_run))
+        if run.as_of != date:
+            fault = Fault("选情评估", f"截至{run.as_of}", f"截至{date}的评估", "换同一截至日期的评估文件夹")
+            raise UsageError("选情评估与匹配的日期不同", [fault])
+        losses = losses_of(run.points_lost, run.parameters)
+        digest = file_digest(Path(risk_run) / "manifest.json")
+        told = {"as_of": run.as_of.isoformat(), "manifest_sha256": digest}
+    intake = open_data(folder, pack, progress=progress)
+    result = run_talent(intake.tables, pack, as_of=date, losses=losses, seed=seed, progress=progress)
+    talent_folder.write_talent(
+        talent_folder.TalentRun(result.as_of, pack, result.frames(), {}),
+        place,
+        identities=intake.tables.get("identities"),
+        inputs=intake.digests(),
+        code_version=__version__,
+        risk_run=told,
+    )
+    return talent_folder.read_talent(place)

@@ -24,7 +24,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("risk", "talent"),  # the pure core
     ("casework",),  # pure too: events, states, alerts and ledgers
     ("findings", "ledgers"),
-    ("pipeline",),
+    ("pipeline", "matching"),
     ("access",),
     ("intake", "store", "sample"),  # effects
     ("views",),

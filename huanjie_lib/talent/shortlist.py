@@ -1,8 +1,9 @@
 """The best people of each post, how sure that is, and what exactly would change it.
 
 Lists are cut from the fits of :mod:`huanjie_lib.talent.fit` by :mod:`huanjie_lib.talent.top_k`; who is not
-eligible never enters. Equal fits are ordered by pseudonym, which is arbitrary, and told. A post wants
-``seats × list_length`` people; :mod:`huanjie_lib.talent.chances` says how likely each is to be among them,
+eligible, or lives beyond the reach of the post (:mod:`huanjie_lib.talent.reach`), never enters. Equal fits are
+ordered by pseudonym, which is arbitrary, and told. A post wants one more person than it has seats, and
+``list_length`` at least; :mod:`huanjie_lib.talent.chances` says how likely each is to be among them,
 :mod:`huanjie_lib.talent.reasons` what keeps each where they are and what would move them. It advises; people
 decide.
 """
@@ -22,8 +23,9 @@ from huanjie_lib.talent.eligibility import Eligibility
 from huanjie_lib.talent.fit import ASPECTS, PostProfiles
 from huanjie_lib.talent.portrait import Portraits
 from huanjie_lib.talent.reasons import Candidates, Rivals, find_thresholds
+from huanjie_lib.talent.reach import ELECTED, FROM_ELSEWHERE, openings
 from huanjie_lib.talent.top_k import TopK, scores, top_k
-from huanjie_lib.vocabulary import PortraitAspect, PostKind, share_text
+from huanjie_lib.vocabulary import PortraitAspect, share_text
 
 __all__ = ["COLUMNS", "THRESHOLD_COLUMNS", "Shortlists", "compare", "shortlists"]
 
@@ -208,10 +210,11 @@ def shortlists(
     eligibility: Eligibility,
     pack: TalentPack,
     *,
+    homes: pd.Series[Any] | None = None,
     excluded: pd.DataFrame | None = None,
     seed: int,
 ) -> Shortlists:
-    """Return the best eligible people of each post.
+    """Return the best eligible people of each post within its reach.
 
     Parameters
     ----------
@@ -223,6 +226,9 @@ def shortlists(
         Verdicts; only who passes is listed. Somebody who was not judged does not pass.
     pack
         Length of lists, people wanted a seat, pool and draws.
+    homes
+        Code of the home unit by pseudonym, missing where there is none; see
+        :func:`huanjie_lib.talent.reach.openings`. Without it everybody may be listed everywhere.
     excluded
         unit_code, post, person_ref of pairs that are not to be (kin whom the post supervises, people who
         declined); pairs of others are ignored.
@@ -239,14 +245,13 @@ def shortlists(
         If a post was not judged.
     """
     refs, low, mean, high = portraits.person_ref, portraits.low, portraits.mean, portraits.high
-    kinds = sorted(set(profiles.posts["post"]))
-    masks = [_passing(eligibility, kind, refs) for kind in kinds]
-    group = np.array([kinds.index(post) for post in profiles.posts["post"]], dtype=np.int64)
+    opened = openings(profiles.posts, refs, eligibility, homes, pack)
+    masks, group = opened.masks, opened.group
     pairs = _pairs(profiles.posts, refs, excluded)
     able = np.array([mask.sum() for mask in masks], dtype=np.int64)[group]
     barred = pairs[np.stack(masks)[group[pairs[:, 0]], pairs[:, 1]], 0] if len(pairs) else pairs[:, 0]
     able -= np.bincount(barred, minlength=len(group))
-    wanted = profiles.posts["seats"].to_numpy(dtype=np.int64) * pack.list_length
+    wanted = np.array([pack.wanted(int(seats)) for seats in profiles.posts["seats"]], dtype=np.int64)
     length = pack.shortlist_length
     competing = max(pack.pool, length + 1, int(wanted.max(initial=0)) + 1)
     found = top_k(mean, profiles.weights, competing, eligible=masks, group=group, excluded=pairs)
@@ -257,6 +262,14 @@ def shortlists(
     candidates = _candidates(found, post, place, wanted, length, (low, mean), profiles.weights)
     told = find_thresholds(candidates)
     frame = profiles.posts.loc[post, ["unit_code", "post"]].reset_index(drop=True)
+    elected = frame["post"].isin([kind.value for kind in ELECTED]).to_numpy()
+    strangers = (
+        elected & (opened.homes[row] != frame["unit_code"].to_numpy(dtype=object)) & (homes is not None)
+    )
+    against = [
+        "；".join(filter(None, [FROM_ELSEWHERE if stranger else "", told_against]))
+        for stranger, told_against in zip(strangers.tolist(), told.against, strict=True)
+    ]
     frame = frame.assign(
         rank=place + 1,
         person_ref=pd.array(refs[row], dtype="str"),
@@ -265,7 +278,7 @@ def shortlists(
         fit_high=scores(high[row], profiles.weights[post]),
         p_top=chance[post, place],
         reasons=pd.array(told.reasons, dtype="str"),
-        counter_reasons=pd.array(told.against, dtype="str"),
+        counter_reasons=pd.array(against, dtype="str"),
     )
     return Shortlists(
         frame=frame[list(COLUMNS)],
@@ -285,11 +298,6 @@ def shortlists(
         seed=seed,
         version=f"{pack.id}@{pack.version}",
     )
-
-
-def _passing(eligibility: Eligibility, kind: str, refs: npt.NDArray[Any]) -> Mask:
-    passing = pd.Series(eligibility.eligible(PostKind.lookup()[kind]), index=eligibility.status.index)
-    return passing.reindex(refs, fill_value=False).to_numpy(dtype=np.bool_)
 
 
 def _pairs(posts: pd.DataFrame, refs: npt.NDArray[Any], excluded: pd.DataFrame | None) -> Rows:

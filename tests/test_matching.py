@@ -1,0 +1,163 @@
+"""One talent run over a synthetic city: whole, repeatable, and blind to what must not count."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from huanjie_lib.errors import DataError
+from huanjie_lib.matching import STEPS, TalentResult, losses_of, run_talent
+from huanjie_lib.parameters import load_parameters
+from huanjie_lib.sample.city import City, make_city
+from huanjie_lib.store.talent_folder import TALENT_TABLES
+from huanjie_lib.vocabulary import PostKind
+
+AS_OF = dt.date(2026, 10, 31)
+
+
+@pytest.fixture(scope="module")
+def city() -> City:
+    return make_city(units=60, snapshots=1)
+
+
+@pytest.fixture(scope="module")
+def losses(city: City) -> pd.DataFrame:
+    codes = city.tables["units"]["unit_code"].to_numpy()
+    dimensions = [d.id for d in load_parameters().framework.dimensions]
+    share = np.random.default_rng(3).random((len(codes), len(dimensions)))
+    return pd.DataFrame(
+        {
+            "unit_code": np.repeat(codes, len(dimensions)),
+            "dimension": np.tile(dimensions, len(codes)),
+            "share": share.ravel(),
+        }
+    )
+
+
+def run(tables: dict[str, pd.DataFrame], losses: pd.DataFrame | None) -> TalentResult:
+    return run_talent(tables, load_parameters(), as_of=AS_OF, losses=losses, seed=7)
+
+
+@pytest.fixture(scope="module")
+def result(city: City, losses: pd.DataFrame) -> TalentResult:
+    return run(dict(city.tables), losses)
+
+
+def digest(frame: pd.DataFrame) -> str:
+    return hashlib.sha256(frame.to_csv().encode()).hexdigest()
+
+
+def test_every_table_of_the_folder_is_made_and_names_known_people_only(result: TalentResult) -> None:
+    frames = result.frames()
+    assert set(frames) == set(TALENT_TABLES)
+    refs = set(result.people["person_ref"])
+    for name, frame in frames.items():
+        if "person_ref" in frame and name != "cultivation":
+            assert set(frame["person_ref"]) <= refs, name
+        assert not {"sex", "is_minority", "name_sealed", "id_sealed"} & set(frame.columns), name
+
+
+def test_only_who_passes_is_listed_and_each_on_a_few_lists_once(result: TalentResult) -> None:
+    pack = load_parameters().talent
+    assert pack is not None
+    frames = result.frames()
+    passing = {
+        (ref, post)
+        for ref, post, status in frames["eligible"].astype("str").itertuples(index=False)
+        if status == "pass"
+    }
+    refused = set(frames["eligibility"].dropna(subset=["unit_code"])[["unit_code", "post", "person_ref"]]
+                  .itertuples(index=False, name=None))  # fmt: skip
+    for name in ("shortlists", "lists"):
+        rows = frames[name]
+        assert set(rows[["person_ref", "post"]].itertuples(index=False, name=None)) <= passing
+        assert not rows.duplicated(["unit_code", "post", "person_ref"]).any()
+        assert not refused & set(rows[["unit_code", "post", "person_ref"]].itertuples(index=False, name=None))
+    assert frames["lists"]["person_ref"].value_counts().max() <= pack.lists_per_person
+    assert result.assignment.optimal
+    posts = frames["posts"]
+    assert (posts["lacking"] == posts["wanted"] - posts["listed"]).all()
+    assert (posts["wanted"] == np.maximum(posts["seats"] + 1, pack.list_length)).all()
+
+
+def test_equal_inputs_give_equal_tables_whatever_the_order_of_rows(
+    city: City, losses: pd.DataFrame, result: TalentResult
+) -> None:
+    shuffled = {
+        name: frame.sample(frac=1.0, random_state=5).reset_index(drop=True)
+        for name, frame in city.tables.items()
+        if name != "townships"
+    }
+    again = run({**shuffled, "townships": city.tables["townships"]}, losses.sample(frac=1.0, random_state=5))
+    for name, frame in result.frames().items():
+        assert digest(frame) == digest(again.frames()[name]), name
+
+
+def test_a_unit_that_loses_points_on_finance_asks_for_more_of_it(city: City, result: TalentResult) -> None:
+    plain = run(dict(city.tables), None)
+    at = (result.profiles.posts["post"] == PostKind.SUPERVISION.value).to_numpy()
+    finance = [aspect.value for aspect in result.portraits.aspects].index("finance")
+    assert (result.profiles.tilt[at, finance] > 1).all()
+    assert (plain.profiles.tilt == 1).all()
+
+
+def test_what_lies_after_the_date_is_not_known(city: City) -> None:
+    tables = dict(city.tables)
+    tables["people"] = tables["people"].assign(registered_on=pd.Timestamp("2026-11-01"))
+    with pytest.raises(DataError, match="没有可以匹配的人员或岗位"):
+        run(tables, None)
+
+
+def test_a_city_without_trials_plans_or_opinions_still_gets_an_answer(city: City) -> None:
+    names = ("units", "people", "posts")
+    found = run({name: city.tables[name] for name in names}, None)
+    assert found.shortlists.frame.empty  # nobody passes where no department was asked
+    assert (found.frames()["posts"]["eligible"] == 0).all()
+    assert set(found.frames()["eligible"].astype("str")["status"]) <= {"unknown", "fail"}
+
+
+def test_the_pack_is_needed(city: City) -> None:
+    parameters = load_parameters().model_copy(update={"talent": None})
+    with pytest.raises(DataError, match=r"talent.yaml"):
+        run_talent(dict(city.tables), parameters, as_of=AS_OF, seed=1)
+
+
+def test_what_a_unit_asks_for_is_told(result: TalentResult) -> None:
+    code = str(result.profiles.posts["unit_code"].iloc[0])
+    assert "看重" in result.explain(code)
+    assert result.explain(code).endswith("仅供决策参考，由组织决定。")
+    with pytest.raises(KeyError):
+        result.explain("990199999999")
+    assert f"posts={len(result.profiles.posts)}" in repr(result)
+
+
+def test_losses_are_shares_of_what_a_dimension_can_lose() -> None:
+    parameters = load_parameters()
+    weight = parameters.framework.dimensions[0].weight
+    points = pd.DataFrame(
+        {
+            "unit_code": ["a", "a", "b"],
+            "dimension": parameters.framework.dimensions[0].id,
+            "indicator": ["i", "j", "i"],
+            "points": [25 * weight, 25 * weight, np.nan],
+        }
+    )
+    share = losses_of(points, parameters)["share"]
+    assert share.iloc[0] == pytest.approx(0.5)
+    assert np.isnan(share.iloc[1])
+
+
+def test_the_way_is_told(city: City) -> None:
+    told: list[str] = []
+    run_talent(
+        dict(city.tables),
+        load_parameters(),
+        as_of=AS_OF,
+        seed=1,
+        progress=lambda label, *_: told.append(label),
+    )
+    assert told == [label for label in STEPS if label in told]

@@ -77,6 +77,7 @@ class _Progress:
             self._bar, self._label = None, ""
 
 
+_BEIJING = dt.timezone(dt.timedelta(hours=8))
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _PACK = click.option("--pack", type=_FOLDER, default=None, help="参数包文件夹；不填用默认参数包。")
@@ -471,6 +472,7 @@ def ledgers(
             restricted=restricted,
             plans=plans,
             sheets=sheets,
+            today=dt.datetime.now(_BEIJING).date(),
             progress=progress,
         )
     progress.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -44,6 +45,7 @@ def export_casework(
     restricted: bool = False,
     plans: bool = True,
     sheets: Collection[str] = (),
+    today: dt.date | None = None,
     progress: Progress | None = None,
 ) -> list[Path]:
     """Write the ledgers of a run and its cases, and the documents made from them.
@@ -64,6 +66,9 @@ def export_casework(
         Whether to write a plan (一村一策) for each red unit.
     sheets
         Units whose audit is to be put on the notice board (明白账).
+    today
+        Date from which deadlines of cases are reckoned, as the case screen does; that of the run where it is
+        omitted or earlier.
     progress
         Called with a Chinese label, the step reached and the number of steps.
 
@@ -86,14 +91,15 @@ def export_casework(
         raise UsageError("不能写出明白账", faults)
     cases, events, head = _cases(ledger)
     pack = run.parameters.casework
+    day = max(run.as_of, today or run.as_of)
     workdays = Workdays(WorkCalendar() if pack is None else pack.calendar)
     soon = 0 if pack is None else pack.due_soon_workdays
     book = write_ledgers(
         out / WORKBOOK.format(as_of=run.as_of.isoformat()),
         cases=cases,
         events=events,
-        due=deadlines(cases, run.as_of, workdays, soon),
-        loop=loop_figures(cases, events, run.as_of, workdays, due_soon=soon, version=run.parameters.version),
+        due=deadlines(cases, day, workdays, soon),
+        loop=loop_figures(cases, events, day, workdays, due_soon=soon, version=run.parameters.version),
         ledgers=ledgers,
         units=run.units,
         as_of=run.as_of,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,14 +11,14 @@ import pandas as pd
 import pytest
 
 from huanjie_lib.casework.alerts import opening_actions
-from huanjie_lib.casework.events import Actor
+from huanjie_lib.casework.events import Action, Actor
 from huanjie_lib.errors import UsageError
 from huanjie_lib.exports.casework import SHEETS, export_casework
 from huanjie_lib.parameters import load_parameters
 from huanjie_lib.pipeline import RiskResult, run_risk
 from huanjie_lib.sample import make_city
 from huanjie_lib.store.ledger import open_ledger
-from huanjie_lib.vocabulary import Role
+from huanjie_lib.vocabulary import CaseEvent, Role
 from huanjie_lib.workbench import as_run
 
 
@@ -68,6 +69,30 @@ def test_cases_of_a_ledger_fill_their_sheets_and_leads_stay_out_unless_asked_for
         assert not (out / "一村一策").exists()
     assert counts == {False: int((~alerts["restricted"]).sum()), True: len(alerts)}
     ledger.close()
+
+
+def test_deadlines_are_reckoned_from_the_day_of_the_file_as_the_screen_does(
+    result: RiskResult, frames: Mapping[str, pd.DataFrame], tmp_path: Path
+) -> None:
+    city = Actor("chen", "市换届办", Role.CITY)
+    due = {"owner": "云溪镇", "due_on": "2026-11-10", "note": ""}
+    rows = {}
+    with open_ledger(tmp_path / "store", create=True) as ledger:
+        alerts = result.ledgers.alerts.frame.head(1)
+        (opening,) = opening_actions(
+            alerts, ledger.cases(), [], run_id="0" * 64, as_of=result.as_of, actor=city
+        )
+        ledger.append(opening)
+        ledger.append(Action("e2", opening.case_id, CaseEvent.DISPATCH, city, dt.date(2026, 11, 2), 1, due))
+        for day in (None, dt.date(2026, 11, 11), dt.date(2020, 1, 1)):
+            (path,) = export_casework(
+                as_run(result), frames, tmp_path / str(day), ledger=ledger, plans=False, today=day
+            )
+            sheet = openpyxl.load_workbook(path)["逾期与将到期"]
+            rows[day] = [row for row in sheet.iter_rows(values_only=True) if opening.case_id in row]
+    assert rows[None] == rows[dt.date(2020, 1, 1)] == [], "not due on the day of the run"
+    (late,) = rows[dt.date(2026, 11, 11)]
+    assert "逾期" in late
 
 
 def test_a_unit_that_is_not_in_the_run_is_refused(

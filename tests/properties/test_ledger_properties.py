@@ -163,6 +163,8 @@ class Histories(RuleBasedStateMachine):
         case = self.model.get(action.case_id)
         if action.expected_version != (case.version if case else 0):
             return StaleVersionError
+        if action.actor.role is not Role.SYSTEM and action.happened_on > self.tomorrow(case):
+            return TransitionError
         if case is None:
             mine = action.event is CaseEvent.OPEN and action.actor.role in {Role.CITY, Role.SYSTEM}
             free = action.event is CaseEvent.OPEN and self.free(action.payload["cause"], action.case_id)
@@ -171,6 +173,11 @@ class Histories(RuleBasedStateMachine):
         if action.event is CaseEvent.REOPEN and not self.free(case.cause, action.case_id):
             legal = False
         return None if legal else TransitionError
+
+    def tomorrow(self, case: Model | None) -> dt.date:
+        """Return the last day of an event: tomorrow in Beijing, or the day of the case."""
+        day = (self.clock + dt.timedelta(hours=8 + 24)).date()
+        return day if case is None else max(day, case.opened_on)
 
     def free(self, cause: str, case_id: str) -> bool:
         return all(c == case_id or m.cause != cause or m.state not in OPEN for c, m in self.model.items())

@@ -1,0 +1,711 @@
+"""What a talent run says, as rows and sentences for screens, files and notebooks.
+
+Functions of a :class:`~huanjie_lib.store.talent_folder.TalentRun` that read the rows of one post, one unit or
+one person and no more. People go by their pseudonyms here; whoever shows them puts a name in its place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from huanjie_lib.contracts import TABLES
+from huanjie_lib.store.talent_folder import TalentRun
+from huanjie_lib.talent.assessment import Trials
+from huanjie_lib.talent.cultivation import StepState
+from huanjie_lib.talent.fairness import CHANGES
+from huanjie_lib.talent.fit import ASPECTS
+from huanjie_lib.talent.parity import LEAST, Impact, label_of
+from huanjie_lib.talent.shortlist import compare
+from huanjie_lib.views.words import count_text, date_text, present
+from huanjie_lib.vocabulary import (
+    Education,
+    EvidenceKind,
+    GateStatus,
+    PersonChannel,
+    PersonSource,
+    PersonStatus,
+    PoliticalAffiliation,
+    PortraitAspect,
+    PostKind,
+)
+
+__all__ = [
+    "ADVICE",
+    "Candidate",
+    "Verdict",
+    "all_tasks",
+    "asked",
+    "candidates",
+    "checks",
+    "committees",
+    "comparison",
+    "comparison_sentence",
+    "cultivated",
+    "gap_sentence",
+    "members",
+    "person_facts",
+    "plans",
+    "points_text",
+    "portrait",
+    "post_list",
+    "proof",
+    "quota",
+    "race",
+    "races",
+    "rule_costs",
+    "short_ref",
+    "summary",
+    "tasks",
+    "trial_sentence",
+    "verdicts",
+]
+
+ADVICE: Final = "仅供决策参考，由组织决定"
+"""Stands on every page and file about people."""
+
+_YES_NO: Final = {"True": True, "False": False}
+"""Values of yes-or-no attributes, which lie as text beside those of others."""
+_TOLD: Final = 4
+_TOLD_FROM: Final = 0.05
+"""Aspects that a comparison names, and the points of fit from which a difference is one."""
+_POST_ORDER: Final = {post.value: place for place, post in enumerate(PostKind)}
+_STATE_ORDER: Final = {
+    state.value: place
+    for place, state in enumerate(
+        (
+            StepState.OVERDUE,
+            StepState.UNDATED,
+            StepState.RUNNING,
+            StepState.PLANNED,
+            StepState.WAITING,
+            StepState.PROPOSED,
+            StepState.DONE,
+        )
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One person on a post's shortlist.
+
+    Parameters
+    ----------
+    person_ref, rank
+        Who, and the place on the list from 1.
+    fit, low, high
+        Points of fit from 0 to 100, with the ends of their interval.
+    p_top
+        Chance of being among the people wanted.
+    reasons, against
+        Sentences for and against, each an exact threshold.
+    listed, seated
+        Whether the city-wide lists and the proposed committee have the person for this post.
+    elsewhere
+        Posts of other units or kinds that the city-wide lists have the person for.
+    """
+
+    person_ref: str
+    rank: int
+    fit: float
+    low: float
+    high: float
+    p_top: float
+    reasons: tuple[str, ...]
+    against: tuple[str, ...]
+    listed: bool
+    seated: bool
+    elsewhere: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a person may be proposed for a kind of post, and which rules say no or cannot be judged."""
+
+    post: PostKind
+    status: GateStatus
+    rules: tuple[dict[str, str], ...]
+
+
+def points_text(value: float) -> str:
+    """Return points with one decimal.
+
+    Examples
+    --------
+    >>> points_text(61.25), points_text(float("nan"))
+    ('61.2', '—')
+    """
+    return f"{value:.1f}" if present(value) else "—"
+
+
+def short_ref(person_ref: str) -> str:
+    """Return the end of a pseudonym, enough to tell two people of one masked name apart on a page.
+
+    Examples
+    --------
+    >>> short_ref("PKYG7TXRSW3CMBRJB")
+    'BRJB'
+    """
+    return person_ref[-4:]
+
+
+def summary(run: TalentRun) -> dict[str, Any]:
+    """Return the figures of the head: posts, people, reserve, and what needs attention."""
+    posts, people, quota = run.table("posts"), run.table("people"), run.table("quota")
+    eligible = run.table("eligible", status=GateStatus.PASS.value)
+    trials = run.table("trials")
+    return {
+        "posts": len(posts),
+        "lacking_posts": int((posts["lacking"] > 0).sum()),
+        "lacking_people": int(posts["lacking"].sum()),
+        "people": len(people),
+        "eligible": int(eligible["person_ref"].nunique()),
+        "stale": int(people["stale"].sum()),
+        "units": len(quota),
+        "short_units": int((quota["gap"] > 0).sum()),
+        "short_people": int(quota["gap"].sum()),
+        "tried": len(trials),
+        "diverging": int(trials["divergence"].sum()),
+    }
+
+
+def post_list(run: TalentRun) -> pd.DataFrame:
+    """Return all posts with their places, those that lack most people first.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``posts`` of the run with unit_name, unit_kind, township_code, township_name and ``key``
+        (``unit_code/post``). Within equal needs: fewest eligible people, then unit and post.
+    """
+    frame = run.table("posts").merge(run.table("units"), on="unit_code", how="left", validate="many_to_one")
+    frame = frame.assign(
+        key=frame["unit_code"] + "/" + frame["post"], order=frame["post"].map(_POST_ORDER).astype("int64")
+    )
+    frame = frame.sort_values(
+        ["lacking", "eligible", "unit_code", "order"], ascending=[False, True, True, True], kind="stable"
+    )
+    return frame.drop(columns="order").reset_index(drop=True)
+
+
+def gap_sentence(row: dict[Any, Any]) -> str:
+    """Return why a post lacks people, and what would help.
+
+    Parameters
+    ----------
+    row
+        wanted, listed, lacking and eligible of a post.
+
+    Examples
+    --------
+    >>> gap_sentence({"wanted": 2, "listed": 1, "lacking": 1, "eligible": 1})
+    '要2名人选，已列1名，还缺1名：符合条件的只有1人，须补充后备人选。'
+    >>> gap_sentence({"wanted": 2, "listed": 1, "lacking": 1, "eligible": 30})
+    '要2名人选，已列1名，还缺1名：符合条件的有30人，但都已排满其他岗位的名单。'
+    >>> gap_sentence({"wanted": 2, "listed": 2, "lacking": 0, "eligible": 30})
+    '要2名人选，已列2名；符合条件的有30人。'
+    """
+    wanted, listed, lacking, able = (int(row[n]) for n in ("wanted", "listed", "lacking", "eligible"))
+    text = f"要{wanted}名人选，已列{listed}名"
+    if not lacking:
+        return f"{text}；符合条件的有{count_text(able)}人。"
+    text += f"，还缺{lacking}名："
+    if able <= listed:
+        people = f"符合条件的只有{able}人" if able else "没有符合条件的人"
+        return f"{text}{people}，须补充后备人选。"
+    return f"{text}符合条件的有{count_text(able)}人，但都已排满其他岗位的名单。"
+
+
+def asked(run: TalentRun, unit_code: str, post: str) -> list[dict[str, Any]]:
+    """Return what a post asks for, heaviest aspect first.
+
+    Returns
+    -------
+    list of dict
+        aspect, label, weight, plain (weight before the unit's situation changed it) and raised (whether that
+        raised it). Aspects that are not asked for are left out.
+    """
+    frame = run.table("weights", unit_code=unit_code, post=post)
+    plain = frame["weight"] / frame["tilt"]
+    frame = frame.assign(plain=plain / plain.sum())
+    frame = frame[frame["weight"] > 0].sort_values("weight", ascending=False, kind="stable")
+    labels = PortraitAspect.labels()
+    return [
+        {
+            "aspect": row["aspect"],
+            "label": labels[row["aspect"]],
+            "weight": row["weight"],
+            "plain": row["plain"],
+            "raised": row["tilt"] > 1 and row["weight"] > row["plain"],
+        }
+        for row in frame.to_dict("records")
+    ]
+
+
+def candidates(run: TalentRun, unit_code: str, post: str) -> tuple[Candidate, ...]:
+    """Return a post's shortlist, best first; empty where nobody is eligible."""
+    frame = run.table("shortlists", unit_code=unit_code, post=post).sort_values("rank")
+    lists = run.table("lists")
+    lists = lists[lists["person_ref"].isin(frame["person_ref"])]
+    here = (lists["unit_code"] == unit_code) & (lists["post"] == post)
+    listed, others = set(lists.loc[here, "person_ref"]), lists.loc[~here, "person_ref"].value_counts()
+    seated = set(run.table("teams", unit_code=unit_code, post=post)["person_ref"])
+    return tuple(
+        Candidate(
+            person_ref=row["person_ref"],
+            rank=int(row["rank"]),
+            fit=row["fit"],
+            low=row["fit_low"],
+            high=row["fit_high"],
+            p_top=row["p_top"],
+            reasons=_sentences(row["reasons"]),
+            against=_sentences(row["counter_reasons"]),
+            listed=row["person_ref"] in listed,
+            seated=row["person_ref"] in seated,
+            elsewhere=int(others.get(row["person_ref"], 0)),
+        )
+        for row in frame.to_dict("records")
+    )
+
+
+def portrait(run: TalentRun, person_ref: str) -> pd.DataFrame:
+    """Return a person's aspects in the order of the vocabulary.
+
+    Returns
+    -------
+    pandas.DataFrame
+        aspect, label, dimension, low, mean, high (points) and known (share that evidence speaks for).
+
+    Raises
+    ------
+    KeyError
+        If there is no such person.
+    """
+    frame = run.table("portraits", person_ref=person_ref).set_index("aspect").loc[list(ASPECTS)]
+    words = PortraitAspect.lookup()
+    return frame.assign(
+        label=[words[aspect].label for aspect in ASPECTS],
+        dimension=[words[aspect].dimension.label for aspect in ASPECTS],
+    ).reset_index()[["aspect", "label", "dimension", "low", "mean", "high", "known"]]
+
+
+def comparison(run: TalentRun, person_a: str, person_b: str, unit_code: str, post: str) -> pd.DataFrame:
+    """Return two people side by side for a post; see :func:`huanjie_lib.talent.shortlist.compare`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        That frame with ``a_known`` and ``b_known``.
+
+    Raises
+    ------
+    KeyError
+        If there is no such person or post.
+    """
+    weights = run.table("weights", unit_code=unit_code, post=post).set_index("aspect")["weight"]
+    a, b = (portrait(run, person).set_index("aspect") for person in (person_a, person_b))
+    found = compare(a, b, weights.loc[list(ASPECTS)].to_numpy(dtype=np.float64))
+    known = {"a_known": a["known"], "b_known": b["known"]}
+    return found.assign(**{name: values.loc[found["aspect"]].to_numpy() for name, values in known.items()})
+
+
+def verdicts(run: TalentRun, person_ref: str) -> tuple[Verdict, ...]:
+    """Return for every kind of post whether a person may be proposed, and what refuses or is open.
+
+    Each rule tells its label, reason, source, the day its wording is in force from (version), the day it
+    rests on (checked) and its last day (until), in words, empty where it has none.
+    """
+    status = run.table("eligible", person_ref=person_ref)
+    rules = run.table("eligibility", person_ref=person_ref)
+    found, words, states = [], PostKind.lookup(), GateStatus.lookup()
+    for row in sorted(status.to_dict("records"), key=lambda row: _POST_ORDER[row["post"]]):
+        mine = rules[rules["post"].isin(["", row["post"]])]
+        found.append(
+            Verdict(
+                words[row["post"]],
+                states[row["status"]],
+                tuple(_rule_words(rule) for rule in mine.to_dict("records")),
+            )
+        )
+    return tuple(found)
+
+
+def _rule_words(rule: dict[Any, Any]) -> dict[str, str]:
+    dates = {
+        name: date_text(rule[column]) if present(rule[column]) else ""
+        for name, column in (("checked", "checked_on"), ("until", "expires_on"))
+    }
+    return {
+        "label": str(rule["label"]),
+        "reason": str(rule["reason"]),
+        "source": str(rule["source"]),
+        "version": str(rule["version"]),
+        "status": GateStatus.lookup()[rule["status"]].label,
+        **dates,
+    }
+
+
+def tasks(run: TalentRun, person_ref: str, weights: dict[str, float] | None = None) -> list[dict[str, Any]]:
+    """Return what to verify about a person first: text and by how many points it narrows.
+
+    Parameters
+    ----------
+    run, person_ref
+        The person of a run.
+    weights
+        Weights by aspect of a post: tasks are then ordered by what they narrow the fit for it, and those that
+        do not matter to it are left out.
+    """
+    frame = run.table("tasks", person_ref=person_ref)
+    weight = frame["aspect"].map(weights).fillna(0.0) if weights is not None else 1.0
+    frame = frame.assign(narrows=frame["gain"] * weight).sort_values(
+        "narrows", ascending=False, kind="stable"
+    )
+    frame = frame[frame["narrows"] > 0]
+    return [
+        {
+            "text": row["text"],
+            "gain": row["gain"],
+            "narrows": row["narrows"],
+            "aspect": PortraitAspect.labels()[row["aspect"]],
+            "kind": EvidenceKind.labels()[row["kind"]],
+        }
+        for row in frame.to_dict("records")
+    ]
+
+
+def person_facts(run: TalentRun, person_ref: str) -> dict[str, str]:
+    """Return what the register says of a person, heading to words.
+
+    Age and education are told apart, since they enter no score: under ``学历年龄``.
+
+    Raises
+    ------
+    KeyError
+        If there is no such person.
+    """
+    people = run.table("people", person_ref=person_ref)
+    if people.empty:
+        raise KeyError(person_ref)
+    row = people.to_dict("records")[0]
+    words = {
+        name: word.labels().get(row[name], "未填") if present(row[name]) else "未填"
+        for name, word in (
+            ("channel", PersonChannel),
+            ("source", PersonSource),
+            ("status", PersonStatus),
+            ("affiliation", PoliticalAffiliation),
+            ("education", Education),
+        )
+    }
+    home = "其他地方"
+    if present(row["unit_code"]):
+        unit = run.table("units", unit_code=str(row["unit_code"]))
+        if len(unit):
+            home = f"{unit['township_name'].iloc[0]}{unit['unit_name'].iloc[0]}"
+    updated = row["updated_on"] if present(row["updated_on"]) else row["registered_on"]
+    record = f"{date_text(updated)}更新"
+    if row["stale"]:
+        record += f"，已{int(row['stale_days'])}天未更新，请先核实"
+    age = f"{run.as_of.year - int(row['birth_year'])}岁左右" if present(row["birth_year"]) else "出生年份未填"
+    return {
+        "所在村（社区）": home,
+        "培养状态": words["status"],
+        "政治面貌": words["affiliation"],
+        "来源": words["source"],
+        "推荐渠道": words["channel"],
+        "登记": record,
+        "学历年龄": f"{words['education']}，{age}（只用于班子结构，不计入评分）",
+    }
+
+
+def _sentences(text: Any) -> tuple[str, ...]:
+    """Return the sentences of a list's reasons."""
+    return tuple(part for part in str(text).split("；") if part) if present(text) else ()
+
+
+def committees(run: TalentRun) -> pd.DataFrame:
+    """Return units with a proposed committee, those that miss most targets first.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``units`` of the run with members (people proposed), seats, targets and missed (numbers of targets).
+    """
+    checks = run.table("team_checks")
+    by_unit = checks.groupby("unit_code")["met"]
+    seats = run.table("posts").groupby("unit_code")["seats"].sum()
+    members = run.table("teams").groupby("unit_code").size()
+    units = run.table("units")
+    units = units[units["unit_code"].isin(seats.index)].set_index("unit_code")
+    frame = units.assign(
+        members=members.reindex(units.index, fill_value=0),
+        seats=seats.reindex(units.index, fill_value=0).astype("int64"),
+        targets=by_unit.size().reindex(units.index, fill_value=0),
+        missed=(~checks["met"].astype("bool"))
+        .groupby(checks["unit_code"])
+        .sum()
+        .reindex(units.index, fill_value=0),
+    )
+    frame = frame.reset_index().assign(empty=frame["seats"].to_numpy() - frame["members"].to_numpy())
+    return frame.sort_values(
+        ["missed", "empty", "unit_code"], ascending=[False, False, True], ignore_index=True
+    )
+
+
+def members(run: TalentRun, unit_code: str) -> pd.DataFrame:
+    """Return the proposed committee of a unit by post: post, label, person_ref and fit."""
+    frame = run.table("teams", unit_code=unit_code)
+    frame = frame.assign(
+        label=frame["post"].map(PostKind.labels()), order=frame["post"].map(_POST_ORDER).astype("int64")
+    )
+    frame = frame.sort_values(["order", "fit", "person_ref"], ascending=[True, False, True])
+    return frame.drop(columns="order").reset_index(drop=True)
+
+
+def races(run: TalentRun) -> pd.DataFrame:
+    """Return all 考察组 with what their people have in common.
+
+    Returns
+    -------
+    pandas.DataFrame
+        group_ref, people, diverging (people whose two channels disagree), parts (sets of people linked by
+        raters; only within one are people compared) and townships (where most of them are at home), by
+        reference.
+    """
+    frame = run.table("races").merge(
+        run.table("trials")[["person_ref", "divergence"]], on="person_ref", how="left"
+    )
+    homes = _homes(run).set_index("person_ref")["township_name"]
+    frame = frame.assign(township=frame["person_ref"].map(homes).fillna(""))
+    groups = frame.groupby("group_ref")
+    return pd.DataFrame(
+        {
+            "people": groups.size(),
+            "diverging": groups["divergence"].sum(),
+            "parts": groups["group"].nunique(),
+            "township": groups["township"].agg(lambda names: names.mode().iloc[0]),
+        }
+    ).reset_index()
+
+
+def race(run: TalentRun, group_ref: str) -> pd.DataFrame:
+    """Return the people of a 考察组, by part, band and result.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``races`` and ``trials`` of these people.
+    """
+    frame = run.table("races", group_ref=group_ref)
+    results = run.table("trials").drop(columns=["fused", "group"])
+    frame = frame.merge(results, on="person_ref", how="left", validate="one_to_one")
+    return frame.sort_values(
+        ["group", "band", "fused", "person_ref"], ascending=[True, True, False, True], ignore_index=True
+    )
+
+
+def trial_sentence(run: TalentRun, person_ref: str, *, name: str) -> str:
+    """Return how a person's quasi-post result came about; empty for whoever was not assessed."""
+    people = run.table("trials", person_ref=person_ref)
+    pack = run.parameters.talent
+    if people.empty or pack is None:
+        return ""
+    nothing = pd.DataFrame({"person_ref": []})
+    found = Trials(people, nothing, run.table("races", person_ref=person_ref), nothing, pack.trial, run.as_of)
+    return found.explain(person_ref, name=name)
+
+
+def quota(run: TalentRun) -> pd.DataFrame:
+    """Return units by how many people their reserve lacks, with their names, most first."""
+    frame = run.table("quota").merge(run.table("units"), on="unit_code", how="left")
+    return frame.sort_values(
+        ["gap", "gap_if_stale_left", "unit_code"], ascending=[False, False, True], ignore_index=True
+    )
+
+
+def plans(run: TalentRun) -> pd.DataFrame:
+    """Return cultivation steps with the home of each person, what is late first and what is done last.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``cultivation`` of the run with unit_code, unit_name, township_code and township_name of the person's
+        home, missing for whoever lives elsewhere.
+    """
+    frame = run.table("cultivation").merge(_homes(run), on="person_ref", how="left")
+    frame = frame.assign(order=frame["state"].map(_STATE_ORDER))
+    frame = frame.sort_values(
+        ["order", "days_late", "gain", "due_on", "person_ref"],
+        ascending=[True, False, False, True, True],
+        kind="stable",
+    )
+    return frame.drop(columns="order").reset_index(drop=True)
+
+
+def all_tasks(run: TalentRun) -> pd.DataFrame:
+    """Return what to verify about everybody, with the home of each person, what narrows most first.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``tasks`` of the run with unit_code, unit_name, township_code and township_name.
+    """
+    frame = run.table("tasks").merge(_homes(run), on="person_ref", how="left")
+    return frame.sort_values(
+        ["gain", "person_ref", "aspect"], ascending=[False, True, True], kind="stable", ignore_index=True
+    )
+
+
+def _homes(run: TalentRun) -> pd.DataFrame:
+    """Return person_ref and the unit where each person is at home."""
+    units = run.table("units").drop(columns="unit_kind")
+    return run.table("people")[["person_ref", "unit_code"]].merge(units, on="unit_code", how="left")
+
+
+def cultivated(run: TalentRun, person_ref: str) -> tuple[list[str], list[dict[str, Any]]]:
+    """Return the sentences on a person's steps, and which step would change their standing for which post.
+
+    Each change tells post (label), unit_name, rank, rank_after and text, the best rank first.
+    """
+    steps = run.table("cultivation", person_ref=person_ref)
+    changes = run.table("standing", person_ref=person_ref).merge(
+        run.table("units")[["unit_code", "unit_name"]], on="unit_code", how="left"
+    )
+    changes = changes.assign(label=changes["post"].map(PostKind.labels()))
+    changes = changes.sort_values(["rank_after", "rank", "unit_code"], kind="stable")
+    told = changes[["unit_name", "label", "rank", "rank_after", "text"]]
+    return steps["text"].tolist(), _records(told)
+
+
+def comparison_sentence(frame: pd.DataFrame, name_a: str, name_b: str) -> str:
+    """Return who of two fits better and what makes most of the difference.
+
+    Parameters
+    ----------
+    frame
+        Result of :func:`comparison`.
+    name_a, name_b
+        What to call the two.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"label": ["财务管理", "法治思维"], "difference": [3.25, -1.0]})
+    >>> comparison_sentence(rows, "张*三", "李*")
+    '张*三的适配分比李*高2.2分：财务管理高3.2分；法治思维低1.0分。'
+    >>> comparison_sentence(rows.assign(difference=0.0), "张*三", "李*")
+    '张*三与李*的适配分相同。'
+    """
+    total = float(frame["difference"].sum())
+    parts = frame[frame["difference"].abs() >= _TOLD_FROM].head(_TOLD)
+    first, second, sign = (name_a, name_b, 1.0) if total >= 0 else (name_b, name_a, -1.0)
+    if abs(total) < _TOLD_FROM:
+        text = f"{name_a}与{name_b}的适配分相同"
+    else:
+        text = f"{first}的适配分比{second}高{abs(total):.1f}分"
+    told = [
+        f"{label}{'高' if sign * value > 0 else '低'}{abs(value):.1f}分"
+        for label, value in zip(parts["label"], parts["difference"], strict=True)
+    ]
+    if told and abs(total) < _TOLD_FROM:
+        text += f"，其中{name_a}"
+    elif told:
+        text += "："
+    return f"{text}{'；'.join(told)}。"
+
+
+def checks(run: TalentRun, unit_code: str) -> list[dict[str, Any]]:
+    """Return what the targets of structure ask of a unit's committee, and what it has."""
+    return _records(run.table("team_checks", unit_code=unit_code))
+
+
+def rule_costs(run: TalentRun) -> list[dict[str, Any]]:
+    """Return what each rule of structure costs in points of fit, the dearest first."""
+    return _records(run.table("team_costs").sort_values("cost", ascending=False, kind="stable"))
+
+
+def proof(run: TalentRun) -> dict[str, Any]:
+    """Return the proof that protected attributes change nothing, in plain words.
+
+    Returns
+    -------
+    dict
+        ``status``: fail if any check failed, else unknown if any or all could not be made, else pass.
+        ``changed``:
+        what was changed (label), and by change its status and what was found. ``whole``: checks of the
+        whole result. ``proxies``: how well each attribute can be guessed from what scores rest on.
+        ``impact``: rows by group with ``label``, and ``sentences``, one an attribute.
+    """
+    certificate, impact = run.table("certificate"), run.table("impact")
+    found = set(certificate["status"])
+    states = (GateStatus.FAIL, GateStatus.UNKNOWN, GateStatus.PASS)
+    told = certificate[certificate["column"] != ""]
+    guessed = run.table("proxies")
+    told_impact = Impact(impact, dict.fromkeys(impact["attribute"], 0), confidence=0.95, least=LEAST)
+    return {
+        "status": next((state for state in states if state.value in found), GateStatus.UNKNOWN),
+        "checks": len(certificate),
+        "failed": int((certificate["status"] == GateStatus.FAIL.value).sum()),
+        "changed": [
+            {
+                "label": _column_label(str(column)),
+                "found": {row["change"]: _check(row) for row in rows.to_dict("records")},
+            }
+            for column, rows in told.groupby("column", sort=False)
+        ],
+        "whole": [
+            {"label": CHANGES[row["change"]], **_check(row)}
+            for row in certificate[certificate["column"] == ""].to_dict("records")
+        ],
+        "changes": {name: CHANGES[name] for name in ("flip", "permute", "delete")},
+        "proxies": _labelled(guessed),
+        "impact": _labelled(impact),
+        "sentences": [told_impact.explain(attribute) for attribute in impact["attribute"].unique()],
+    }
+
+
+def _column_label(place: str) -> str:
+    """Return what a column is called, given as ``table.column``.
+
+    Examples
+    --------
+    >>> _column_label("people.birth_year"), _column_label("identities.name_sealed")
+    ('出生年份', '姓名密文')
+    """
+    table, _, column = place.partition(".")
+    return TABLES[table].column(column).label
+
+
+def _check(row: dict[Any, Any]) -> dict[str, Any]:
+    return {"status": GateStatus.lookup()[row["status"]], "found": str(row["found"])}
+
+
+def _labelled(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return rows of groups with what attribute and value are called."""
+    return [
+        {
+            **row,
+            "label": _group(row["attribute"], _YES_NO.get(row["value"], row["value"])),
+        }
+        for row in _records(frame)
+    ]
+
+
+def _group(attribute: str, value: Any) -> str:
+    """Return what a group is called.
+
+    Examples
+    --------
+    >>> _group("sex", "2"), _group("is_minority", True)
+    ('性别：女', '少数民族：是')
+    """
+    called = label_of(attribute, value)
+    return called if called.startswith(label_of(attribute)) else f"{label_of(attribute)}：{called}"
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]

@@ -1,0 +1,189 @@
+"""What a talent run says of posts, people and committees, on a run that can be checked by hand."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from huanjie_lib.store.talent_folder import TalentRun
+from huanjie_lib.views import talent
+from huanjie_lib.vocabulary import GateStatus, PortraitAspect
+from tests.talent_runs import BRIDGE, CLOUD, HOSTILE, LI, OUYANG, ZHANG, ZHANG_TOO, ZHAO, ZHOU, talent_run
+
+
+@pytest.fixture
+def run() -> TalentRun:
+    return talent_run()
+
+
+def replaced(run: TalentRun, **frames: pd.DataFrame) -> TalentRun:
+    return TalentRun(run.as_of, run.parameters, {**run.frames, **frames}, {})
+
+
+class TestPosts:
+    def test_posts_that_lack_most_people_come_first(self, run: TalentRun) -> None:
+        posts = talent.post_list(run)
+        assert posts[["unit_code", "post", "lacking"]].values.tolist() == [
+            [BRIDGE, "secretary", 2],
+            [HOSTILE, "director", 1],
+            [CLOUD, "director", 0],
+            [CLOUD, "supervision", 0],
+        ]
+        assert posts.loc[0, ["key", "township_name"]].tolist() == [f"{BRIDGE}/secretary", "石桥镇"]
+
+    def test_why_a_post_lacks_people_is_told(self, run: TalentRun) -> None:
+        told = [talent.gap_sentence(row) for row in talent.post_list(run).to_dict("records")]
+        assert told[0] == "要2名人选，已列0名，还缺2名：没有符合条件的人，须补充后备人选。"
+        assert "已列1名，还缺1名：符合条件的有4人，但都已排满" in told[1]
+
+    def test_what_a_unit_raises_is_told_with_what_it_was(self, run: TalentRun) -> None:
+        industry, finance, reputation = talent.asked(run, CLOUD, "director")
+        assert [industry["label"], industry["weight"], industry["raised"]] == ["产业发展", 0.5, False]
+        assert (finance["raised"], reputation["raised"]) == (True, False)
+        assert finance["plain"] == pytest.approx(0.15 / 0.85)
+        assert sum(row["weight"] for row in talent.asked(run, CLOUD, "director")) == pytest.approx(1)
+
+    def test_a_shortlist_says_where_else_its_people_stand(self, run: TalentRun) -> None:
+        first, second, third, _ = talent.candidates(run, CLOUD, "director")
+        assert [c.person_ref for c in (first, second, third)] == [ZHANG, OUYANG, LI]
+        assert (first.listed, first.seated, first.elsewhere) == (True, True, 2)
+        assert (second.listed, second.seated, second.elsewhere) == (True, False, 0)
+        assert (third.listed, third.elsewhere) == (False, 1)
+        assert len(first.reasons) == 2
+        assert first.against == ()
+        assert second.against[-1] == "财务管理把握不足，须先核实"
+
+    def test_a_post_without_anybody_has_an_empty_list(self, run: TalentRun) -> None:
+        assert talent.candidates(run, BRIDGE, "secretary") == ()
+
+    def test_the_head_counts_what_the_tables_hold(self, run: TalentRun) -> None:
+        found = talent.summary(run)
+        assert (found["posts"], found["lacking_posts"], found["lacking_people"]) == (4, 2, 3)
+        assert (found["people"], found["eligible"], found["stale"]) == (6, 4, 2)
+        assert (found["short_units"], found["short_people"]) == (1, 1)
+        assert (found["tried"], found["diverging"]) == (3, 1)
+
+
+class TestPeople:
+    def test_a_portrait_has_every_aspect_in_order(self, run: TalentRun) -> None:
+        frame = talent.portrait(run, ZHANG)
+        assert frame["aspect"].tolist() == [aspect.value for aspect in PortraitAspect]
+        assert frame.loc[0, ["label", "low", "mean", "high"]].tolist() == ["财务管理", 75.0, 80.0, 85.0]
+        with pytest.raises(KeyError):
+            talent.portrait(run, "P0")
+
+    def test_differences_add_up_to_that_of_the_fits(self, run: TalentRun) -> None:
+        frame = talent.comparison(run, ZHANG, LI, CLOUD, "director")
+        assert frame["difference"].sum() == pytest.approx(64.0 - 58.5)
+        assert frame.loc[0, ["label", "a_mean", "b_mean"]].tolist() == ["财务管理", 80.0, 70.0]
+        assert frame.loc[0, ["a_known", "b_known"]].tolist() == pytest.approx([0.9, 0.9])
+        sentence = talent.comparison_sentence(frame, "甲", "乙")
+        assert sentence == "甲的适配分比乙高5.5分：财务管理高3.0分；产业发展高2.5分。"
+        turned = talent.comparison(run, LI, ZHANG, CLOUD, "director")
+        assert talent.comparison_sentence(turned, "乙", "甲") == sentence
+
+    def test_equal_fits_with_other_strengths_are_told_as_that(self) -> None:
+        rows = pd.DataFrame({"label": ["财务管理", "法治思维"], "difference": [2.0, -2.0]})
+        told = talent.comparison_sentence(rows, "甲", "乙")
+        assert told == "甲与乙的适配分相同，其中甲财务管理高2.0分；法治思维低2.0分。"
+
+    def test_every_refusal_names_rule_source_and_end(self, run: TalentRun) -> None:
+        secretary, director, _ = talent.verdicts(run, ZHANG)
+        assert (secretary.status, director.status) == (GateStatus.FAIL, GateStatus.PASS)
+        assert director.rules == ()
+        (rule,) = secretary.rules
+        assert rule["source"] == "村民委员会组织法"
+        (rule,) = talent.verdicts(run, LI)[1].rules
+        assert rule["until"] == "2027年3月1日"
+        assert {v.status for v in talent.verdicts(run, ZHAO)} == {GateStatus.FAIL}
+        assert {v.status for v in talent.verdicts(run, ZHOU)} == {GateStatus.UNKNOWN}
+
+    def test_tasks_are_ordered_by_what_they_narrow_for_the_post(self, run: TalentRun) -> None:
+        assert [task["aspect"] for task in talent.tasks(run, ZHANG)] == ["法治思维", "财务管理"]
+        (task,) = talent.tasks(run, ZHANG, {"finance": 0.3, "industry": 0.5})
+        assert task["text"] == "补充2025年财务管理的年度考核"
+        assert task["narrows"] == pytest.approx(9.0)
+
+    def test_facts_say_what_is_stale_and_what_enters_no_score(self, run: TalentRun) -> None:
+        facts = talent.person_facts(run, LI)
+        assert facts["所在村（社区）"] == "云溪镇上云村"
+        assert facts["登记"].endswith("已400天未更新，请先核实")
+        assert facts["学历年龄"].endswith("不计入评分）")
+        assert talent.person_facts(run, ZHANG_TOO)["所在村（社区）"] == "其他地方"
+        assert "出生年份未填" in talent.person_facts(run, ZHOU)["学历年龄"]
+        with pytest.raises(KeyError):
+            talent.person_facts(run, "P0")
+
+    def test_steps_and_what_they_would_change(self, run: TalentRun) -> None:
+        steps, changes = talent.cultivated(run, LI)
+        assert steps == ["村级事务逾期123天"]
+        assert changes[0]["unit_name"] == "上云村"
+        assert changes[0]["label"] == "主任"
+        assert talent.cultivated(run, ZHAO) == ([], [])
+
+    def test_a_trial_is_told_under_the_name_given(self, run: TalentRun) -> None:
+        told = talent.trial_sentence(run, LI, name="李*")
+        assert told.startswith("李*线上评分折合95.0分、线下考核折合60.0分")
+        assert told.endswith("请先查明原因再使用合成分。")
+        assert talent.trial_sentence(run, ZHAO, name="赵**") == ""
+
+
+class TestTables:
+    def test_committees_that_miss_most_come_first(self, run: TalentRun) -> None:
+        frame = talent.committees(run)
+        assert frame["unit_code"].tolist() == [HOSTILE, BRIDGE, CLOUD]
+        assert frame[["seats", "members", "empty", "targets", "missed"]].values.tolist() == [
+            [1, 0, 1, 2, 2],
+            [1, 0, 1, 2, 1],
+            [2, 2, 0, 2, 1],
+        ]
+
+    def test_a_committee_by_post(self, run: TalentRun) -> None:
+        assert talent.members(run, CLOUD)[["label", "person_ref"]].values.tolist() == [
+            ["主任", ZHANG],
+            ["监委会成员", LI],
+        ]
+        assert [row["met"] for row in talent.checks(run, CLOUD)] == [True, False]
+        assert [row["target"] for row in talent.rule_costs(run)] == ["young", "women"]
+
+    def test_races_by_group_and_who_diverges(self, run: TalentRun) -> None:
+        frame = talent.races(run)
+        assert frame["group_ref"].tolist() == ["G1", "G2"]
+        assert frame[["people", "diverging", "parts"]].values.tolist() == [[2, 0, 1], [1, 1, 1]]
+        assert talent.race(run, "G1")["person_ref"].tolist() == [OUYANG, ZHANG]
+
+    def test_what_is_late_comes_first_and_what_is_done_last(self, run: TalentRun) -> None:
+        frame = talent.plans(run)
+        assert frame["state"].tolist() == ["overdue", "proposed", "done"]
+        assert frame["unit_name"].iloc[0] == "上云村"
+        assert pd.isna(frame["unit_name"].iloc[1])
+
+    def test_units_that_lack_reserve_come_first(self, run: TalentRun) -> None:
+        assert talent.quota(run)["unit_code"].tolist() == [BRIDGE, HOSTILE, CLOUD]
+
+    def test_tasks_of_everybody_narrowing_most_first(self, run: TalentRun) -> None:
+        assert talent.all_tasks(run)["gain"].tolist() == [40.0, 30.0, 12.0]
+
+
+class TestProof:
+    def test_one_failed_check_fails_the_whole(self, run: TalentRun) -> None:
+        assert talent.proof(run)["status"] is GateStatus.PASS
+        checks = run.table("certificate")
+        open_one = checks.assign(status=["pass", "unknown", "pass", "pass"])
+        assert talent.proof(replaced(run, certificate=open_one))["status"] is GateStatus.UNKNOWN
+        failed = talent.proof(
+            replaced(run, certificate=open_one.assign(status=["pass", "unknown", "fail", "pass"]))
+        )
+        assert (failed["status"], failed["failed"]) == (GateStatus.FAIL, 1)
+
+    def test_a_certificate_without_a_check_proves_nothing(self, run: TalentRun) -> None:
+        nothing = replaced(run, certificate=run.table("certificate").head(0))
+        assert talent.proof(nothing)["status"] is GateStatus.UNKNOWN
+
+    def test_columns_and_groups_are_called_by_their_names(self, run: TalentRun) -> None:
+        found = talent.proof(run)
+        (row,) = found["changed"]
+        assert row["label"] == "性别"
+        assert set(row["found"]) == {"flip", "permute", "delete"}
+        assert [row["label"] for row in found["proxies"]] == ["性别：女", "少数民族：是"]
+        assert "女的入选率只有最高一组的60%" in found["sentences"][0]

@@ -123,7 +123,7 @@ def test_lists_hold_the_best_who_may_be_proposed(lists: Shortlists) -> None:
         assert listed["person_ref"].tolist() == everybody[:8]
         assert listed["rank"].tolist() == list(range(1, len(listed) + 1))
         assert (about["eligible"], about["listed"]) == (len(everybody), min(len(everybody), 8))
-        assert about["wanted"] == 2 * about["seats"]
+        assert about["wanted"] == max(2, about["seats"] + 1)
         assert about["lacking"] == max(0, about["wanted"] - len(everybody))
         rows = [lists.portraits.row(ref) for ref in listed["person_ref"]]
         for column, values in (("fit_low", "low"), ("fit", "mean"), ("fit_high", "high")):
@@ -187,7 +187,7 @@ def test_chances_follow_the_seed_and_certain_people_are_certain(lists: Shortlist
 def test_lists_say_who_how_sure_and_why(lists: Shortlists) -> None:
     text = lists.explain("u1", "deputy", name="上云村")
     best = lists.frame[(lists.frame["unit_code"] == "u1") & (lists.frame["post"] == "deputy")].iloc[0]
-    assert text.startswith("上云村副职需要6名人选，符合条件的有")
+    assert text.startswith("上云村副职需要4名人选，符合条件的有")
     assert "；可能性在适配分最高的20人中测算。第1名" in text
     assert f"第1名{best['person_ref']}：适配{best['fit']:.1f}分" in text
     assert best["reasons"] in text
@@ -243,6 +243,6 @@ def test_nobody_and_no_posts_give_empty_lists() -> None:
     people = portrayed()
     nobody = shortlists(people, asked(), eligible(people, share=0.0), PACK, seed=1)
     assert set(nobody.frame["post"]) == {"secretary"}
-    assert nobody.explain("u1", "deputy").startswith("u1副职需要6名人选，符合条件的有0人，还缺6人。")
+    assert nobody.explain("u1", "deputy").startswith("u1副职需要4名人选，符合条件的有0人，还缺4人。")
     none = dataclasses.replace(asked(), posts=asked().posts[:0], weights=asked().weights[:0])
     assert shortlists(people, none, eligible(people), PACK, seed=1).frame.empty

@@ -257,6 +257,41 @@ def run(
         click.echo(done.result.findings.changes.summary())
 
 
+@cli.command(help="匹配人才与岗位：审核条件、人才画像、岗位名单、全市统筹、班子结构和公平检验。")
+@click.option("--data", type=_FOLDER, required=True, help="数据文件夹。")
+@click.option("--as-of", type=_Date(), required=True, help="截至日期，如 2026-10-31。")
+@click.option("--out", type=_FOLDER, required=True, help="写入匹配结果的文件夹，只供组织部门使用。")
+@click.option(
+    "--run",
+    "run_folder",
+    type=_FOLDER,
+    default=None,
+    help="同一日期的评估文件夹；给出后岗位更看重本单位薄弱的方面。",
+)
+@_PACK
+@_REGION
+def match(
+    data: Path, as_of: dt.date, out: Path, run_folder: Path | None, pack: Path | None, region: str
+) -> None:
+    """Match the reserve to the posts and write the talent folder."""
+    from huanjie_lib import workbench
+    from huanjie_lib.parameters import load_parameters
+
+    parameters = load_parameters(pack, region=region)
+    _tell_dates(parameters, as_of)
+    progress = _Progress()
+    done = workbench.match(
+        data, out, as_of=as_of, parameters=parameters, risk_run=run_folder, progress=progress
+    )
+    progress.close()
+    posts = done.table("posts")
+    short = int((posts["lacking"] > 0).sum())
+    click.echo(
+        f"截至 {as_of}：{len(done.table('people'))} 名后备人才，{len(posts)} 个岗位，"
+        f"其中 {short} 个岗位缺人选；结果在 {out}。仅供决策参考，由组织决定"
+    )
+
+
 @cli.command(help="发布一次评估：记入案件台账，按预警立案或重新打开案件；同一次评估重复发布不会重复立案。")
 @click.option("--run", "run_folder", type=_FOLDER, required=True, help="huanjie run 写出的文件夹。")
 @_STORE
@@ -306,21 +341,30 @@ def store_head(store: str, out: Path) -> None:
     click.echo(f"链头已写入 {path}；以后用 huanjie check --ledger {store} --head {path} 核对")
 
 
-@cli.command(help="在本机打开界面：选情总览、权重与分界线试算，或整改闭环。")
-@click.option("--run", "run_folder", type=_FOLDER, required=True, help="huanjie run 写出的文件夹。")
+@cli.command(help="在本机打开界面：选情总览、权重与分界线试算、整改闭环，或人才匹配。")
+@click.option(
+    "--run", "run_folder", type=_FOLDER, default=None, help="huanjie run 写出的文件夹；talent 界面可以不填。"
+)
 @click.option(
     "--app",
     "screen",
-    type=click.Choice(["overview", "what_if", "casework"]),
+    type=click.Choice(["overview", "what_if", "casework", "talent"]),
     default="overview",
     show_default=True,
-    help="overview 为选情总览，what_if 为权重与分界线试算，casework 为整改闭环。",
+    help="overview 为选情总览，what_if 为权重与分界线试算，casework 为整改闭环，talent 为人才匹配。",
+)
+@click.option("--talent", type=_FOLDER, default=None, help="talent 界面的人才文件夹，由 huanjie match 写出。")
+@click.option(
+    "--key",
+    type=_FILE,
+    default=None,
+    help="talent 界面的密钥文件，用来显示掩码后的姓名；不填则只显示代号。界面本身拿不到密钥。",
 )
 @click.option(
     "--proposals", type=_FOLDER, default=None, help="what_if 界面可以写入方案的文件夹；不填则不能写出方案。"
 )
-@click.option("--store", default=None, help=f"casework 界面的案件台账：{_STORES}。")
-@click.option("--account", default="", help="casework 界面的登录账号，登记在它名下。")
+@click.option("--store", default=None, help=f"casework 和 talent 界面的台账：{_STORES}。")
+@click.option("--account", default="", help="casework 和 talent 界面的登录账号，登记在它名下。")
 @click.option("--office", default="", help="账号所属的单位，如 市换届办、云溪镇。")
 @click.option(
     "--role",
@@ -334,8 +378,10 @@ def store_head(store: str, out: Path) -> None:
 @click.option("--port", type=click.IntRange(1, 65535), default=8866, show_default=True, help="端口。")
 @click.option("--open", "open_browser", is_flag=True, help="启动后打开浏览器。")
 def serve(
-    run_folder: Path,
+    run_folder: Path | None,
     screen: str,
+    talent: Path | None,
+    key: Path | None,
     proposals: Path | None,
     store: str | None,
     account: str,
@@ -349,20 +395,24 @@ def serve(
 ) -> None:
     """Open a screen on this machine."""
     from huanjie_lib.casework.events import Actor
-    from huanjie_lib.screens.serve import Desk
+    from huanjie_lib.screens.serve import Desk, TalentDesk
     from huanjie_lib.screens.serve import serve as serve_screen
 
     desk = None
-    if store is not None:
+    if store is not None or (screen == "talent" and any((account, office, role))):
         if role is None:
+            title = "不能打开人才匹配" if screen == "talent" else "不能打开整改闭环"
             fault = Fault("--role", "没有给出", "账号的角色，如 city、township", "补充 --role")
-            raise UsageError("不能打开整改闭环", [fault])
+            raise UsageError(title, [fault])
         desk = Desk(store, Actor(account, office, Role.lookup()[role], scope), evidence, reader)
     elif any((account, office, role, scope, evidence, reader)):
         fault = Fault(
             "--account 等账号参数", "没有 --store", "与 --store 一起给出", "补充 --store 或去掉这些参数"
         )
         raise UsageError("没有指定案件台账", [fault])
+    if key is not None and talent is None:
+        fault = Fault("--key", "没有 --talent", "与 --talent 一起给出", "补充 --talent 或去掉 --key")
+        raise UsageError("不能打开界面", [fault])
     serve_screen(
         run_folder,
         port=port,
@@ -370,6 +420,7 @@ def serve(
         screen=screen,
         proposals=proposals,
         desk=desk,
+        talent=None if talent is None else TalentDesk(talent, key),
         announce=click.echo,
     )
 

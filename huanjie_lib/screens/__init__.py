@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import ipywidgets
 
-__all__ = ["open_casework", "open_overview", "open_what_if"]
+__all__ = ["open_casework", "open_overview", "open_talent", "open_what_if"]
 
 
 def open_casework(run: Path | None = None) -> ipywidgets.DOMWidget:
@@ -23,6 +23,13 @@ def open_overview(run: Path | None = None) -> ipywidgets.DOMWidget:
     from huanjie_lib.screens.overview import open_overview as build  # the command line needs no widgets
 
     return build(run)
+
+
+def open_talent(folder: Path | None = None) -> ipywidgets.DOMWidget:
+    """Return the talent screen of a talent folder; see :func:`huanjie_lib.screens.talent.open_talent`."""
+    from huanjie_lib.screens.talent import open_talent as build  # the command line needs no widgets
+
+    return build(folder)
 
 
 def open_what_if(run: Path | None = None) -> ipywidgets.DOMWidget:

@@ -45,7 +45,7 @@ from huanjie_lib.screens.board import (
     value_label,
 )
 from huanjie_lib.screens.page import RunModel, Screen, actor_of, from_environment, guarded, open_screen
-from huanjie_lib.screens.panel import STYLE, Panel, render
+from huanjie_lib.screens.panel import STYLE, Panel, TaskPanel, render
 from huanjie_lib.screens.serve import ACTOR_VARIABLE, STORE_VARIABLE
 from huanjie_lib.store.ledger import Ledger, open_ledger
 from huanjie_lib.store.media import MEDIA_TYPES, MOST_BYTES
@@ -553,30 +553,14 @@ class CaseworkModel(RunModel):
         return str(proposal["value"])
 
 
-class Desk(Panel):
-    """Forms of what may be done with the open case; see ``js/src/board.js``.
-
-    Attributes
-    ----------
-    task : dict
-        The case, its version and the forms; empty when no case is open.
-    """
+class Desk(TaskPanel):
+    """Forms of what may be done with the open case, its version beside them; see ``js/src/board.js``."""
 
     _esm = STYLE.with_name("board.js")
     _css = CASEWORK_STYLE
 
-    task = traitlets.Dict(read_only=True).tag(sync=True)
-
     def __init__(self) -> None:
         super().__init__("desk")
-
-    def show(self, task: Mapping[str, Any]) -> None:
-        """Show what may be done."""
-        self.set_trait("task", dict(task))
-
-    def save(self, name: str, media_type: str, content: bytes) -> None:
-        """Hand a file to the browser, which saves it under a name."""
-        self.send({"save": name, "media_type": media_type}, buffers=[content])
 
 
 class CaseworkView:

@@ -7,7 +7,7 @@ whoever views the page: a panel takes nothing from it but such messages, and the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ import jinja2
 import traitlets
 from markupsafe import Markup
 
-__all__ = ["STYLE", "Panel", "render"]
+__all__ = ["STYLE", "Panel", "TaskPanel", "render"]
 
 LONGEST_VALUE: Final = 64
 
@@ -85,3 +85,23 @@ class Panel(anywidget.AnyWidget):
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """Drop what the browser would set: a panel is written by its kernel only."""
+
+
+class TaskPanel(Panel):
+    """A panel that draws what may be done by itself, from a task that the kernel tells.
+
+    Attributes
+    ----------
+    task : dict
+        What may be done; empty where nothing may.
+    """
+
+    task = traitlets.Dict(read_only=True).tag(sync=True)
+
+    def show(self, task: Mapping[str, Any]) -> None:
+        """Show what may be done."""
+        self.set_trait("task", dict(task))
+
+    def save(self, name: str, media_type: str, content: bytes) -> None:
+        """Hand a file to the browser, which saves it under a name."""
+        self.send({"save": name, "media_type": media_type}, buffers=[content])

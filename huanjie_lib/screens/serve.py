@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from huanjie_lib.casework.events import Actor, canonical
 from huanjie_lib.errors import Fault, UsageError
-from huanjie_lib.store.run_folder import read_manifest
+from huanjie_lib.store.run_folder import file_digest, read_manifest
 from huanjie_lib.vocabulary import Role
 
 if TYPE_CHECKING:
@@ -29,10 +29,13 @@ __all__ = [
     "DEFAULT_PORT",
     "ENDING",
     "LOOPBACK",
+    "NAMES_VARIABLE",
     "PROPOSALS_VARIABLE",
     "RUN_VARIABLE",
     "STORE_VARIABLE",
+    "TALENT_VARIABLE",
     "Desk",
+    "TalentDesk",
     "notebook_path",
     "serve",
 ]
@@ -43,9 +46,13 @@ RUN_VARIABLE: Final = "HUANJIE_RUN"
 PROPOSALS_VARIABLE: Final = "HUANJIE_PROPOSALS"
 """Environment variable that tells a screen's kernel the one folder it may write proposals into."""
 STORE_VARIABLE: Final = "HUANJIE_STORE"
-"""Environment variable that tells the casework kernel which ledger to read."""
+"""Environment variable that tells the casework and talent kernels which ledger to read."""
+TALENT_VARIABLE: Final = "HUANJIE_TALENT"
+"""Environment variable that tells the talent kernel which talent folder to read."""
+NAMES_VARIABLE: Final = "HUANJIE_NAMES"
+"""Environment variable that tells the talent kernel which file holds the names that its role may see."""
 ACTOR_VARIABLE: Final = "HUANJIE_ACTOR"
-"""Environment variable that tells the casework kernel who looks: JSON of account, office, role and scope.
+"""Environment variable that tells these kernels who looks: JSON of account, office, role and scope.
 
 It bounds what is shown and is no credential: whoever writes is known to the server alone.
 """
@@ -102,7 +109,7 @@ class Desk:
     Parameters
     ----------
     store
-        Path or address of the ledger.
+        Path or address of the ledger; ``None`` for a talent screen that records no decisions.
     actor
         Account, office, role and scope: the screen shows what this account may see, and records in its name.
     evidence
@@ -112,14 +119,31 @@ class Desk:
         one.
     """
 
-    store: str
+    store: str | None
     actor: Actor
     evidence: Path | None = None
     reader: str | None = None
 
 
+@dataclass(frozen=True)
+class TalentDesk:
+    """Whom the talent screen is about.
+
+    Parameters
+    ----------
+    folder
+        Folder written by ``huanjie match``.
+    key
+        Key file of its sealed names, read by the server alone: kernels get masked names. ``None`` shows
+        pseudonyms.
+    """
+
+    folder: Path
+    key: Path | None = None
+
+
 def serve(
-    run: Path,
+    run: Path | None,
     *,
     host: str = "127.0.0.1",
     port: int = DEFAULT_PORT,
@@ -129,9 +153,10 @@ def serve(
     screen: str = "overview",
     proposals: Path | None = None,
     desk: Desk | None = None,
+    talent: TalentDesk | None = None,
     announce: Callable[[str], None] | None = None,
 ) -> None:
-    """Serve a screen over one run folder until Ctrl-C, SIGTERM or SIGHUP.
+    """Serve a screen over one run or talent folder until Ctrl-C, SIGTERM or SIGHUP.
 
     The notebook is copied into a private folder that holds nothing else, and kernels are started ahead, so
     that the next viewer need not wait for one. Kernels end with the page, with the server, or after ten
@@ -141,7 +166,8 @@ def serve(
     Parameters
     ----------
     run
-        Folder written by ``huanjie run``; only its manifest is read here, the tables by the kernels.
+        Folder written by ``huanjie run``; only its manifest is read here, the tables by the kernels. The
+        talent screen needs none; one that is given must be the run that the matching rests on.
     host
         Address to listen on. Anything but this machine itself belongs behind a reverse proxy with a login.
     port
@@ -158,23 +184,28 @@ def serve(
         Folder that the ``what_if`` screen may write proposals into, made if it is not there; by default none
         may be written. Whoever views the page may then write there, so the host must be this machine itself.
     desk
-        Ledger and account of the ``casework`` screen: a writer is started for it, and ends with the server.
-        The kernels read the ledger and hold nothing that could write.
+        Ledger and account of the ``casework`` and ``talent`` screens: a writer is started for it, and ends
+        with the server. The kernels read the ledger and hold nothing that could write.
+    talent
+        Talent folder and key of the ``talent`` screen. Only the roles that decide on people may open it; its
+        kernels get the names as that role may see them, and not the key.
     announce
         Called once with the address, token included, when the server is up.
 
     Raises
     ------
     DataError
-        The folder is not a run folder.
+        The folder is not a run or talent folder.
     UsageError
         The port is taken, forbidden or out of range, the host is not of this machine, the token is empty,
         or proposals may not be written: another screen, a host that others reach, a folder inside the run;
-        or ledger and account do not fit the screen.
+        or ledger, account, talent folder or key do not fit the screen.
     LedgerError
         The ledger cannot be opened.
+    SealError
+        The key does not open the names of the talent folder.
     """
-    read_manifest(run)
+    _check_subject(run, talent, desk, screen)
     notebook = notebook_path(screen)
     allowed = _proposals_folder(proposals, run=run, screen=screen, host=host)
     if token == "":
@@ -191,7 +222,8 @@ def serve(
     ):
         copy = shutil.copy(notebook, folder / notebook.name)
         environment = {
-            RUN_VARIABLE: str(run.resolve()),
+            RUN_VARIABLE: "" if run is None else str(run.resolve()),
+            **_talent_environment(talent, desk, folder),
             PROPOSALS_VARIABLE: allowed,
             STORE_VARIABLE: "" if place is None else place.reader,
             ACTOR_VARIABLE: "" if desk is None else _actor_json(desk.actor),
@@ -219,6 +251,7 @@ def serve(
             server = ScreenServer.instance(config=config)
             try:
                 server.listener, server.announce, server.writer = listener, announce, writer
+                server.talent = None if talent is None else talent.folder
                 server.initialize([])
                 if noted:
                     server.signalled.set()
@@ -227,14 +260,68 @@ def serve(
                 ScreenServer.clear_instance()
 
 
+def _check_subject(run: Path | None, talent: TalentDesk | None, desk: Desk | None, screen: str) -> None:
+    """Check that a screen is given what it is about, and that the account may open it."""
+    if run is not None:
+        read_manifest(run)
+    if screen != "talent":
+        faults = []
+        if run is None:
+            faults.append(Fault("--run", "没有给出", "由 huanjie run 写出的评估文件夹", "补充 --run"))
+        if talent is not None:
+            faults.append(Fault("--talent", f"界面 {screen}", "只用于 talent 界面", "加上 --app talent"))
+        if faults:
+            raise UsageError("不能打开界面", faults)
+        return
+    if talent is None or desk is None:
+        missing = [
+            name
+            for name, given in (("--talent", talent), ("--account、--office、--role", desk))
+            if given is None
+        ]
+        remedy = "补充后重新运行"
+        raise UsageError(
+            "不能打开人才匹配", [Fault(name, "没有给出", "人才文件夹和登录账号", remedy) for name in missing]
+        )
+    from huanjie_lib.store.decisions import DECIDERS  # other screens need neither
+    from huanjie_lib.store.talent_folder import read_talent
+
+    if desk.actor.role not in DECIDERS:
+        allowed = "、".join(role.value for role in DECIDERS)
+        fault = Fault("--role", desk.actor.role.value, allowed, "由组织部门或市换届办的账号打开")
+        raise UsageError("不能打开人才匹配", [fault])
+    rests_on = read_talent(talent.folder).manifest["risk_run"]
+    if run is not None and file_digest(run / "manifest.json") != (rests_on or {}).get("manifest_sha256"):
+        remedy = "改为匹配时所用的评估文件夹，或去掉 --run"
+        fault = Fault("--run", str(run), "人才匹配所依据的那次评估", remedy)
+        raise UsageError("评估与人才匹配不是同一次", [fault])
+
+
+def _talent_environment(talent: TalentDesk | None, desk: Desk | None, folder: Path) -> dict[str, str]:
+    """Return what the kernels are told of people, after writing the names that the role may see."""
+    told = {TALENT_VARIABLE: "", NAMES_VARIABLE: ""}
+    if talent is None or desk is None:
+        return told
+    told[TALENT_VARIABLE] = str(talent.folder.resolve())
+    if talent.key is not None:
+        from huanjie_lib.screens.talent_names import write_names  # other screens name nobody
+        from huanjie_lib.store.talent_folder import read_talent
+
+        names = folder / "names.parquet"
+        write_names(read_talent(talent.folder), talent.key, names, role=desk.actor.role)
+        told[NAMES_VARIABLE] = str(names)
+    return told
+
+
 def _desk_place(desk: Desk | None, screen: str) -> Place | None:
     """Return where the ledger of a screen lies, after checking that ledger and account can serve it."""
-    if screen != "casework":
+    if screen not in {"casework", "talent"}:
         if desk is None:
             return None
         remedy = "加上 --app casework，或去掉 --store"
-        raise UsageError("界面不用台账", [Fault("--store", f"界面 {screen}", "只用于 casework 界面", remedy)])
-    if desk is None:
+        allowed = "只用于 casework 和 talent 界面"
+        raise UsageError("界面不用台账", [Fault("--store", f"界面 {screen}", allowed, remedy)])
+    if desk is None or (desk.store is None and screen == "casework"):
         raise UsageError(
             "没有指定案件台账",
             [Fault("--store", "没有给出", "案件台账的位置", "补充 --store、--account、--office、--role")],
@@ -249,15 +336,15 @@ def _desk_place(desk: Desk | None, screen: str) -> Place | None:
         if not (code.isascii() and code.isdigit() and len(code) <= _CODE_DIGITS):
             faults.append(Fault("--scope", code, "区划代码的前几位数字，如 990101", "改正 --scope"))
     if faults:
-        raise UsageError("不能打开整改闭环", faults)
-    return _place(desk)
+        raise UsageError("不能打开整改闭环" if screen == "casework" else "不能打开人才匹配", faults)
+    return None if desk.store is None else _place(desk, desk.store)
 
 
-def _place(desk: Desk) -> Place:
+def _place(desk: Desk, address: str) -> Place:
     from huanjie_lib.screens.writer_link import Place  # a screen without a ledger needs no database
     from huanjie_lib.store.engine import SqliteStore, connect
 
-    store = connect(desk.store)
+    store = connect(address)
     if isinstance(store, SqliteStore):
         home = store.file.resolve().parent
         evidence = (desk.evidence or home / "evidence").resolve()
@@ -271,7 +358,7 @@ def _place(desk: Desk) -> Place:
     if desk.reader is None or desk.evidence is None:
         raise UsageError("服务器上的台账还缺参数", faults)
     evidence = desk.evidence.resolve()
-    return Place(desk.store, str(evidence), str(evidence.parent / "heads"), desk.reader)
+    return Place(address, str(evidence), str(evidence.parent / "heads"), desk.reader)
 
 
 @contextmanager
@@ -295,7 +382,7 @@ def _actor_json(actor: Actor) -> str:
     return canonical({**who, "scope": list(actor.scope)})
 
 
-def _proposals_folder(proposals: Path | None, *, run: Path, screen: str, host: str) -> str:
+def _proposals_folder(proposals: Path | None, *, run: Path | None, screen: str, host: str) -> str:
     """Return the folder that proposals may be written into, made if need be; empty for none."""
     if proposals is None:
         return ""
@@ -304,7 +391,7 @@ def _proposals_folder(proposals: Path | None, *, run: Path, screen: str, host: s
         faults.append(Fault("--proposals", f"界面 {screen}", "只用于 what_if 界面", "加上 --app what_if"))
     if host not in LOOPBACK:
         faults.append(Fault("--proposals", f"监听地址 {host}", "只在本机打开时使用", "去掉 --proposals"))
-    if proposals.resolve().is_relative_to(run.resolve()):
+    if run is not None and proposals.resolve().is_relative_to(run.resolve()):
         faults.append(Fault("--proposals", str(proposals), "评估文件夹以外的文件夹", "换一个文件夹"))
     if proposals.exists() and not proposals.is_dir():
         faults.append(Fault("--proposals", str(proposals), "文件夹，不能是文件", "换一个文件夹"))

@@ -196,10 +196,13 @@ class ScreenServer(Voila):  # type: ignore[misc]
         Set when a signal has come, upon which the server ends.
     writer
         Line to the writer, for a screen whose page records events.
+    talent
+        Talent folder, for a screen whose page records decisions on people.
     """
 
     listener: socket
     writer: WriterLink | None = None
+    talent: Path | None = None
     signalled: asyncio.Event
     announce: Callable[[str], None] | None = None
 
@@ -214,10 +217,14 @@ class ScreenServer(Voila):  # type: ignore[misc]
     def init_handlers(self) -> list[Any]:
         """Return the door and Voilà's handlers, without the request-info socket, which asks for no token."""
         door: list[Any] = []
-        if self.writer is not None:
-            from huanjie_lib.screens.casework_door import door_handlers  # other screens need no ledger
+        if self.writer is not None and self.talent is not None:
+            from huanjie_lib.screens import talent_door  # other screens need no ledger
 
-            door = door_handlers(self.writer)
+            door = talent_door.door_handlers(self.writer, self.talent)
+        elif self.writer is not None:
+            from huanjie_lib.screens import casework_door
+
+            door = casework_door.door_handlers(self.writer)
         return door + [
             (pattern, PageHandler if handler is TornadoVoilaHandler else handler, *rest)
             for pattern, handler, *rest in super().init_handlers()

@@ -361,7 +361,7 @@ def tasks(run: TalentRun, person_ref: str, weights: dict[str, float] | None = No
         do not matter to it are left out.
     """
     frame = run.table("tasks", person_ref=person_ref)
-    weight = frame["aspect"].map(weights).fillna(0.0) if weights is not None else 1.0
+    weight = frame["aspect"].map(weights).astype("float64").fillna(0.0) if weights is not None else 1.0
     frame = frame.assign(narrows=frame["gain"] * weight).sort_values(
         "narrows", ascending=False, kind="stable"
     )

@@ -17,10 +17,27 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from huanjie_lib.access.keys import KeyRing, SealError
+from huanjie_lib.casework.events import Actor
 from huanjie_lib.errors import DataError, UsageError
-from huanjie_lib.screens.serve import _SECRETS, DEFAULT_PORT, _environment, notebook_path, serve
+from huanjie_lib.screens.serve import (
+    _SECRETS,
+    DEFAULT_PORT,
+    NAMES_VARIABLE,
+    TALENT_VARIABLE,
+    Desk,
+    TalentDesk,
+    _environment,
+    _talent_environment,
+    notebook_path,
+    serve,
+)
+from huanjie_lib.screens.talent_names import Names
 from huanjie_lib.store.run_folder import Run
+from huanjie_lib.vocabulary import Role
+from tests.talent_runs import KEYS, NAMES, ZHANG, talent_folder
 
+OFFICE = Actor("li", "市委组织部", Role.TALENT)
 KERNEL = "01234567-0123-0123-0123-0123456789ab"
 
 
@@ -139,6 +156,71 @@ class TestRefusals:
         with _environment(dict.fromkeys(_SECRETS)):
             assert not set(_SECRETS) & set(os.environ)
         assert dict(os.environ) == before
+
+
+class TestTalent:
+    """Who may open the screen about people, and what its kernels are told."""
+
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        talent_folder(tmp_path / "t")
+        KEYS.write(tmp_path / "key.json")
+        return tmp_path
+
+    def test_only_the_roles_that_decide(self, folder: Path) -> None:
+        for role in (Role.READER, Role.TOWNSHIP, Role.AUDIT, Role.REVIEW, Role.COUNTY):
+            desk = Desk(None, Actor("wang", "石桥镇", role))
+            with pytest.raises(UsageError, match="应为：city、talent"):
+                serve(
+                    None, port=0, screen="talent", desk=desk, talent=TalentDesk(folder / "t"), announce=never
+                )
+
+    @pytest.mark.parametrize(
+        ("changed", "told"),
+        [
+            ({"talent": None}, "--talent"),
+            ({"desk": None}, "--account、--office、--role"),
+            ({"desk": Desk(None, Actor(" ", "市委组织部", Role.TALENT))}, "--account"),
+            ({"screen": "overview"}, "只用于 talent 界面"),
+            ({"screen": "overview", "talent": None, "desk": None}, "补充 --run"),
+        ],
+    )
+    def test_what_does_not_fit_is_told(self, folder: Path, changed: dict[str, Any], told: str) -> None:
+        given: dict[str, Any] = {
+            "screen": "talent",
+            "talent": TalentDesk(folder / "t"),
+            "desk": Desk(None, OFFICE),
+        }
+        with pytest.raises(UsageError, match=told):
+            serve(None, port=0, announce=never, **{**given, **changed})
+
+    def test_a_run_must_be_the_one_that_the_matching_rests_on(self, folder: Path, small_run: Run) -> None:
+        talent = TalentDesk(folder / "t")
+        with pytest.raises(UsageError, match="评估与人才匹配不是同一次"):
+            serve(
+                small_run.path,
+                port=0,
+                screen="talent",
+                desk=Desk(None, OFFICE),
+                talent=talent,
+                announce=never,
+            )
+
+    def test_another_key_stops_the_start_and_names_nobody(self, folder: Path) -> None:
+        KeyRing.from_seed(2).write(folder / "other.json")
+        talent = TalentDesk(folder / "t", folder / "other.json")
+        with pytest.raises(SealError) as caught:
+            serve(None, port=0, screen="talent", desk=Desk(None, OFFICE), talent=talent, announce=never)
+        assert not any(name in str(caught.value) for name in NAMES.values())
+
+    def test_kernels_are_told_of_names_and_not_of_the_key(self, folder: Path, tmp_path: Path) -> None:
+        talent = TalentDesk(folder / "t", folder / "key.json")
+        private = tmp_path / "private"
+        private.mkdir()
+        told = _talent_environment(talent, Desk(None, OFFICE), private)
+        assert told == {TALENT_VARIABLE: str(folder / "t"), NAMES_VARIABLE: str(private / "names.parquet")}
+        assert Names(private / "names.parquet").of([ZHANG]) == {ZHANG: "张*三"}
+        assert _talent_environment(None, None, private) == {TALENT_VARIABLE: "", NAMES_VARIABLE: ""}
 
 
 class TestToken:
@@ -274,7 +356,7 @@ def test_the_browser_is_opened_on_a_page_that_leads_in(small_run: Run, tmp_path:
         assert process.wait(60) == 0
 
 
-@pytest.mark.parametrize("name", ["overview", "what_if"])
+@pytest.mark.parametrize("name", ["overview", "what_if", "casework", "talent"])
 def test_the_notebook_is_four_short_cells(name: str) -> None:
     import nbformat
 

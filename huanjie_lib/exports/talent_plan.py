@@ -1,0 +1,104 @@
+"""The cultivation plan as a workbook: steps of people, what to verify first, and where the reserve is short.
+
+People stand in it under the names that whoever exports may see, and under the end of their pseudonym, which
+tells two of one masked name apart.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+import pandas as pd
+
+from huanjie_lib.exports.book import Column, new_book
+from huanjie_lib.store.talent_folder import TalentRun
+from huanjie_lib.talent.cultivation import StepState
+from huanjie_lib.views import talent
+from huanjie_lib.views.words import count_text, date_text
+from huanjie_lib.vocabulary import CultivationStep, EvidenceKind, PortraitAspect
+
+__all__ = ["plan_workbook"]
+
+_WHO: Final = (
+    Column("name", 12, "text", "姓名（掩码）"),
+    Column("code", 10, "text", "代号末4位"),
+    Column("township_name", 14, "text", "镇街"),
+    Column("unit_name", 18, "text", "村（社区）"),
+)
+_STEPS: Final = (
+    *_WHO,
+    Column("state", 14, "text", "进度", StepState.labels()),
+    Column("step", 12, "text", "培养方式", CultivationStep.labels()),
+    Column("aspect", 12, "text", "重点提高", PortraitAspect.labels()),
+    Column("start_on", 12, "date", "开始"),
+    Column("due_on", 12, "date", "期限"),
+    Column("done_on", 12, "date", "完成"),
+    Column("days_late", 10, "count", "逾期天数"),
+    Column("result", 10, "index", "考核结果"),
+    Column("mentor", 10, "text", "导师代号末4位"),
+    Column("text", 60, "wrap", "说明"),
+)
+_TASKS: Final = (
+    *_WHO,
+    Column("aspect", 14, "text", "要素", PortraitAspect.labels()),
+    Column("kind", 14, "text", "材料", EvidenceKind.labels()),
+    Column("year", 8, "text", "年度"),
+    Column("gain", 14, "index", "区间可收窄（分）"),
+    Column("text", 40, "wrap", "要做的事"),
+)
+_QUOTA: Final = (
+    Column("township_name", 14, "text", "镇街"),
+    Column("unit_name", 18, "text", "村（社区）"),
+    Column("reserve", 12, "count", "后备人选"),
+    Column("wanted", 10, "count", "应有"),
+    Column("gap", 10, "count", "缺"),
+    Column("stale", 12, "count", "记录过期"),
+    Column("gap_if_stale_left", 18, "count", "过期的都不在时缺"),
+)
+
+
+def plan_workbook(
+    run: TalentRun, called: Callable[[Iterable[str]], Mapping[str, str]], *, covers: Callable[[str], bool]
+) -> bytes:
+    """Return the plan as an XLSX file; equal runs and names give equal bytes.
+
+    Parameters
+    ----------
+    run
+        The talent run.
+    called
+        Returns what to call people, by pseudonym.
+    covers
+        Whether whoever exports may see a unit, by its code; people are seen with their home.
+    """
+    steps = talent.plans(run)
+    tasks = talent.all_tasks(run)
+    quota = talent.quota(run)
+    steps, tasks, quota = (_seen(frame, covers) for frame in (steps, tasks, quota))
+    names = called({*steps["person_ref"], *tasks["person_ref"]})
+    steps, tasks = (
+        frame.assign(name=frame["person_ref"].map(names), code=frame["person_ref"].map(talent.short_ref))
+        for frame in (steps, tasks)
+    )
+    steps = steps.assign(
+        mentor=steps["mentor_ref"].map(talent.short_ref, na_action="ignore"),
+        days_late=steps["days_late"].where(steps["days_late"] > 0),
+    )
+    sheets = (
+        ("培养计划", steps, _STEPS),
+        ("须先核实", tasks, _TASKS),
+        ("后备不足", quota[quota["gap"] > 0], _QUOTA),
+    )
+    out = io.BytesIO()
+    title = f"培养计划（截至{date_text(run.as_of)}）"
+    with new_book(out, title=title, as_of=run.as_of, version=run.parameters.version) as book:
+        for name, frame, columns in sheets:
+            note = f"共{count_text(len(frame))}行，{talent.ADVICE}"
+            book.table(name, frame.reset_index(drop=True), columns, note)
+    return out.getvalue()
+
+
+def _seen(frame: pd.DataFrame, covers: Callable[[str], bool]) -> pd.DataFrame:
+    return frame[[covers(code) for code in frame["unit_code"].fillna("")]]

@@ -1,0 +1,744 @@
+"""人才匹配 on a screen: what it knows, what it shows, and its door.
+
+:class:`TalentModel` is the state: plain values over a talent run and, where there is one, the ledger of
+decisions, opened for reading only. :class:`TalentView` draws it. A decision goes from the page to the server,
+which knows who is logged in; the page then tells the kernel to look again. People have no colour of risk and
+stand under the names that the role may see; a pseudonym never stands in an address.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import ipywidgets
+import pandas as pd
+import traitlets
+from markupsafe import Markup
+
+from huanjie_lib.casework.events import Actor, Head
+from huanjie_lib.screens.board import local_time
+from huanjie_lib.screens.page import Screen, StateModel, actor_of, from_environment, guarded, shown
+from huanjie_lib.screens.panel import STYLE, Panel, TaskPanel, render
+from huanjie_lib.screens.serve import ACTOR_VARIABLE, NAMES_VARIABLE, STORE_VARIABLE, TALENT_VARIABLE
+from huanjie_lib.screens.sheets import Sheet
+from huanjie_lib.screens.talent_names import Names
+from huanjie_lib.screens.talent_sheets import quota_sheet, steps_sheet, structure_sheet
+from huanjie_lib.store.decisions import DECIDERS
+from huanjie_lib.store.ledger import Ledger, open_ledger
+from huanjie_lib.store.talent_folder import TalentRun, read_talent
+from huanjie_lib.talent.cultivation import StepState
+from huanjie_lib.views import talent, talent_charts
+from huanjie_lib.views.words import count_text, date_text, number_text, present
+from huanjie_lib.vocabulary import DecisionChoice, PostKind, UnitKind, share_text
+
+__all__ = ["TalentDesk", "TalentModel", "TalentView", "open_talent"]
+
+TITLE: Final = "人才匹配"
+TABS: Final = {
+    "posts": "岗位人选",
+    "teams": "班子结构",
+    "races": "准岗赛马",
+    "steps": "培养计划",
+    "reserve": "后备储备",
+    "proof": "公平凭证",
+}
+PAGE: Final = 60
+MOST_LISTED: Final = 3000
+LONGEST_QUERY: Final = 60
+COMPARED: Final = 2
+TOLD: Final = 6
+"""Changes of standing that a file tells."""
+STYLES: Final = tuple(STYLE.with_name(name) for name in ("overview.css", "casework.css", "talent.css"))
+REMEDY: Final = "用 huanjie serve --app talent 打开，写明 --talent、--account、--office、--role"
+NO_STORE: Final = "启动服务时没有给出台账，不能登记决定。"
+NOT_DECIDING: Final = "本账号只能查看，不能登记决定。"
+WORDS: Final = {
+    "advice": talent.ADVICE,
+    "count": count_text,
+    "date": date_text,
+    "number": number_text,
+    "points": talent.points_text,
+    "share": share_text,
+    "short": talent.short_ref,
+}
+XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+logger = logging.getLogger(__name__)
+
+
+class TalentModel(StateModel):
+    """What the viewer has chosen, checked against a talent run.
+
+    Parameters
+    ----------
+    run
+        The talent run on view.
+    actor
+        Account that the server was started for.
+    names
+        What people are called.
+    ledger
+        The ledger, open for reading; ``None`` where decisions are not recorded.
+
+    Attributes
+    ----------
+    tab : str
+        A key of ``TABS``.
+    township, kind, query : str
+        Filters: township, kind of post and name of the unit; empty for all.
+    lacking : bool
+        Only posts that lack people; of committees, only those that miss a target.
+    listed : int
+        How many posts are listed.
+    place : str
+        The post chosen, ``unit_code/post``; empty for the first listed.
+    unit : str
+        Unit whose committee is chosen; empty for the first listed.
+    group : str
+        考察组 chosen; empty for the first.
+    person : str
+        Person whose file is open; empty for none.
+    marked : tuple of str
+        People to compare; two of them stand side by side.
+    """
+
+    tab = traitlets.Enum(tuple(TABS), "posts")
+    township = traitlets.Unicode("")
+    kind = traitlets.Enum(("", *PostKind.labels()), "")
+    query = traitlets.Unicode("")
+    lacking = traitlets.Bool(False)
+    listed = traitlets.Int(PAGE, min=PAGE, max=MOST_LISTED)
+    place = traitlets.Unicode("")
+    unit = traitlets.Unicode("")
+    group = traitlets.Unicode("")
+    person = traitlets.Unicode("")
+    marked = traitlets.Tuple(())
+
+    def __init__(self, run: TalentRun, *, actor: Actor, names: Names, ledger: Ledger | None = None) -> None:
+        self.run, self.actor, self.names = run, actor, names
+        self._ledger = ledger
+        self._head: Head | None = None
+        posts = talent.post_list(run)
+        self.posts = posts[[actor.covers(code) for code in posts["unit_code"]]].reset_index(drop=True)
+        self._keys = frozenset(self.posts["key"])
+        units = run.table("units")
+        self.units = units[[actor.covers(code) for code in units["unit_code"]]].reset_index(drop=True)
+        self.townships = dict(zip(self.units["township_code"], self.units["township_name"], strict=True))
+        self.look()
+        super().__init__()
+
+    def look(self) -> bool:
+        """Look whether decisions have been recorded since; return whether there were."""
+        if self._ledger is None:
+            return False
+        head = self._ledger.head()
+        grown = self._head is None or head.decisions != self._head.decisions
+        self._head = head
+        return grown
+
+    def reset(self) -> None:
+        """Go back to how the screen opens."""
+        self.set_state({name: trait.default() for name, trait in self.traits().items()})
+
+    # ------------------------------------------------------------ posts
+
+    @cached_property
+    def figures(self) -> dict[str, Any]:
+        """Figures of the head."""
+        return talent.summary(self.run) | {
+            "posts": len(self.posts),
+            "lacking_posts": int((self.posts["lacking"] > 0).sum()),
+            "lacking_people": int(self.posts["lacking"].sum()),
+        }
+
+    def chosen_posts(self) -> pd.DataFrame:
+        """Return the posts that the filters let through, those that lack most people first."""
+        frame = self._filtered(self.posts)
+        if self.kind:
+            frame = frame[frame["post"] == self.kind]
+        return frame[frame["lacking"] > 0] if self.lacking else frame
+
+    def _filtered(self, frame: pd.DataFrame) -> pd.DataFrame:
+        if self.township:
+            frame = frame[frame["township_code"] == self.township]
+        if query := self.query.strip():
+            named = frame["unit_name"].fillna("").str.contains(query, regex=False)
+            frame = frame[named | frame["unit_code"].str.startswith(query)]
+        return frame
+
+    def post(self) -> dict[Any, Any] | None:
+        """Return the post that is chosen, or the first that is listed; ``None`` where there is none."""
+        frame = self.posts[self.posts["key"] == self.place] if self.place else self.chosen_posts().head(1)
+        return frame.to_dict("records")[0] if len(frame) else None
+
+    def candidates(self) -> tuple[talent.Candidate, ...]:
+        """Return the shortlist of the post that is chosen."""
+        post = self.post()
+        return () if post is None else talent.candidates(self.run, post["unit_code"], post["post"])
+
+    def decisions(self) -> list[dict[str, Any]]:
+        """Return the decisions on the post that is chosen, the last first."""
+        post = self.post()
+        if self._ledger is None or post is None:
+            return []
+        frame = self._ledger.decisions(post["unit_code"], post["post"])
+        called = self.names.of([*frame["person_ref"], *frame.loc[frame["instead_ref"] != "", "instead_ref"]])
+        labels = DecisionChoice.labels()
+        return [
+            {
+                "number": int(row["number"]),
+                "choice": row["choice"],
+                "label": labels[row["choice"]],
+                "name": called[row["person_ref"]],
+                "person_ref": row["person_ref"],
+                "instead": called.get(row["instead_ref"], ""),
+                "reason": row["reason"],
+                "departs": bool(row["departs"]),
+                "office": row["office"],
+                "account": row["account"],
+                "recorded": local_time(row["recorded_at"]),
+                "other_run": row["talent_run"] != self.digest,
+            }
+            for row in frame.iloc[::-1].to_dict("records")
+        ]
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the manifest of the run; empty for a run that was not read from a folder."""
+        if self.run.path is None:
+            return ""
+        return hashlib.sha256((self.run.path / "manifest.json").read_bytes()).hexdigest()
+
+    # ------------------------------------------------------------ people
+
+    def mark(self, person_ref: str) -> None:
+        """Mark a person for comparison, or no longer; of three the first gives way.
+
+        Raises
+        ------
+        traitlets.TraitError
+            If there is no such person, or not for this account.
+        """
+        kept = tuple(ref for ref in self.marked if ref != person_ref)
+        if len(kept) == len(self.marked):
+            kept = (*kept, person_ref)[-COMPARED:]
+        self.marked = kept
+
+    def sees(self, person_ref: str) -> bool:
+        """Return whether the account may see a person: at home in its scope, or listed for a post in it."""
+        people = self.run.table("people", person_ref=person_ref)
+        if people.empty or not self.actor.scope:
+            return len(people) > 0
+        home = people["unit_code"].iloc[0]
+        if present(home) and self.actor.covers(str(home)):
+            return True
+        return any(
+            self.actor.covers(code)
+            for name in ("shortlists", "lists", "teams")
+            for code in self.run.table(name, person_ref=person_ref)["unit_code"]
+        )
+
+    def task(self) -> dict[str, Any]:
+        """Return what may be decided, as the page draws it; empty where no person is open for a post."""
+        post, person = self.post(), self.person
+        if self.tab != "posts" or post is None or not person:
+            return {}
+        shortlist = self.candidates()
+        refs = [candidate.person_ref for candidate in shortlist]
+        called = self.names.of([*refs, person])
+        may = self._ledger is not None and self.actor.role in DECIDERS
+        return {
+            "run": self.digest,
+            "unit_code": post["unit_code"],
+            "post": post["post"],
+            "person": person,
+            "about": f"{post['unit_name']}{PostKind.labels()[post['post']]}：{called[person]}",
+            "advised": person in refs,
+            "others": [
+                {"ref": ref, "name": f"{called[ref]}（第{place}名，代号尾{talent.short_ref(ref)}）"}
+                for place, ref in enumerate(refs, start=1)
+                if ref != person
+            ],
+            "choices": [{"value": choice.value, "label": choice.label} for choice in DecisionChoice],
+            "expected": len(self.decisions()),
+            "may": may,
+            "nothing": NO_STORE if self._ledger is None else NOT_DECIDING,
+        }
+
+    # ------------------------------------------------------------ committees, races and tables
+
+    def committees(self) -> pd.DataFrame:
+        """Return the units that the filters let through, those that miss most targets first."""
+        frame = talent.committees(self.run)
+        frame = self._filtered(frame[frame["unit_code"].isin(self.units["unit_code"])])
+        return frame[frame["missed"] > 0] if self.lacking else frame
+
+    def committee(self) -> dict[Any, Any] | None:
+        """Return the unit whose committee is chosen, or the first listed; ``None`` where there is none."""
+        frame = self.committees()
+        chosen = frame[frame["unit_code"] == self.unit] if self.unit else frame.head(1)
+        return chosen.to_dict("records")[0] if len(chosen) else None
+
+    def races(self) -> pd.DataFrame:
+        """Return the 考察组 that the filter by township lets through, those with diverging results first."""
+        frame = talent.races(self.run)
+        if self.township:
+            frame = frame[frame["township"] == self.townships[self.township]]
+        return frame.sort_values(["diverging", "group_ref"], ascending=[False, True], ignore_index=True)
+
+    def race(self) -> tuple[dict[Any, Any], pd.DataFrame] | None:
+        """Return the 考察组 that is chosen, or the first, and its people; ``None`` where there is none."""
+        frame = self.races()
+        chosen = frame[frame["group_ref"] == self.group] if self.group else frame.head(1)
+        if chosen.empty:
+            return None
+        found = chosen.to_dict("records")[0]
+        return found, talent.race(self.run, found["group_ref"])
+
+    def sheets(self) -> list[Sheet]:
+        """Return the tables of a tab that is made of tables; none for the others."""
+        if self.tab == "steps":
+            frame = self._filtered(self._within(talent.plans(self.run)))
+            late = frame["state"] == StepState.OVERDUE.value
+            return [steps_sheet(frame[late] if self.lacking else frame, self.names.of)]
+        if self.tab == "reserve":
+            frame = self._filtered(self._within(talent.quota(self.run)))
+            found = quota_sheet(frame[frame["gap"] > 0] if self.lacking else frame)
+            return [found, structure_sheet(self.run.table("structure"))]
+        return []
+
+    def _within(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows of units in the scope of the account."""
+        if not self.actor.scope:
+            return frame
+        return frame[frame["unit_code"].fillna("").str.startswith(self.actor.scope)]
+
+    def workbook(self) -> bytes:
+        """Return plan and tasks as an XLSX file: what the account may see, whatever the filters."""
+        from huanjie_lib.exports.talent_plan import plan_workbook  # wanted now and then
+
+        return plan_workbook(self.run, self.names.of, covers=self.actor.covers)
+
+    @traitlets.validate("township")
+    def _check_township(self, proposal: dict[str, Any]) -> str:
+        if proposal["value"] and proposal["value"] not in self.townships:
+            raise traitlets.TraitError("no such township")
+        return str(proposal["value"])
+
+    @traitlets.validate("query")
+    def _check_query(self, proposal: dict[str, Any]) -> str:
+        if len(proposal["value"]) > LONGEST_QUERY:
+            raise traitlets.TraitError("query too long")
+        return str(proposal["value"])
+
+    @traitlets.validate("place")
+    def _check_place(self, proposal: dict[str, Any]) -> str:
+        if proposal["value"] and proposal["value"] not in self._keys:
+            raise traitlets.TraitError("no such post, or not for this account")
+        return str(proposal["value"])
+
+    @traitlets.validate("unit")
+    def _check_unit(self, proposal: dict[str, Any]) -> str:
+        if proposal["value"] and proposal["value"] not in set(self.units["unit_code"]):
+            raise traitlets.TraitError("no such unit, or not for this account")
+        return str(proposal["value"])
+
+    @traitlets.validate("group")
+    def _check_group(self, proposal: dict[str, Any]) -> str:
+        if proposal["value"] and self.run.table("races", group_ref=proposal["value"]).empty:
+            raise traitlets.TraitError("no such group")
+        return str(proposal["value"])
+
+    @traitlets.validate("person")
+    def _check_person(self, proposal: dict[str, Any]) -> str:
+        if proposal["value"] and not self.sees(proposal["value"]):
+            raise traitlets.TraitError("no such person, or not for this account")
+        return str(proposal["value"])
+
+    @traitlets.validate("marked")
+    def _check_marked(self, proposal: dict[str, Any]) -> tuple[str, ...]:
+        refs = tuple(proposal["value"])
+        if len(refs) > COMPARED or len(set(refs)) < len(refs):
+            raise traitlets.TraitError("two people are compared")
+        if not all(isinstance(ref, str) and self.sees(ref) for ref in refs):
+            raise traitlets.TraitError("no such person, or not for this account")
+        return refs
+
+
+class TalentDesk(TaskPanel):
+    """What may be decided on the person who is open for a post; see ``js/src/talent.js``."""
+
+    _esm = STYLE.with_name("talent.js")
+    _css = STYLES[-1]
+
+    def __init__(self) -> None:
+        super().__init__("desk")
+
+
+class TalentView:
+    """The screen: figures, tabs and filters, what the tab shows, and the person or the two that are open.
+
+    Attributes
+    ----------
+    widget
+        What a notebook displays.
+    """
+
+    def __init__(self, model: TalentModel) -> None:
+        self.model = model
+        self._head = Panel("head", html=self._head_html())
+        self._tiles = Panel("tiles", label="总数", html=self._tiles_html())
+        self._filters = Panel("filters", html=self._filters_html())
+        self._work = Panel("work", label="人才匹配内容", html=self._work_html())
+        self._person = Panel("case", label="人选")
+        self._desk = TalentDesk()
+        self._file = Panel("history", label="人选资料")
+        self._drawer = ipywidgets.Box([self._person, self._desk, self._file])
+        self._drawer.add_class("hj-drawer")
+        panels = [self._head, self._tiles, self._filters, self._work]
+        for panel in (*panels, *self._drawer.children):
+            panel.on_action(self._act)
+        self.widget = Screen([*panels, self._drawer], preview=self._preview_html())
+        for name in ("hj-screen", "hj-casework", "hj-talent"):
+            self.widget.add_class(name)
+        shows = ["tab", "township", "kind", "query", "lacking", "listed", "place", "unit", "group", "marked"]
+        model.observe(self._draw_work, shows)
+        model.observe(self._draw_tiles, ["tab", "lacking"])
+        model.observe(self._draw_filters, ["tab", "township", "kind", "lacking"])
+        model.observe(self._draw_drawer, ["tab", "place", "person", "marked"])
+
+    def _act(self, action: str, value: str) -> None:
+        """Do what a control asks; what the model refuses has no effect."""
+        model = self.model
+        closed = {"person": "", "marked": ()}
+        again = {"listed": PAGE, "place": "", "unit": "", "group": "", **closed}
+        actions: dict[str, Callable[[str], object]] = {
+            "tab": lambda v: model.set_state({"tab": v, **closed}),
+            "township": lambda v: model.set_state({"township": v, **again}),
+            "kind": lambda v: model.set_state({"kind": v, **again}),
+            "search": lambda v: model.set_state({"query": v, **again}),
+            "lacking": lambda _: model.set_state({"lacking": not model.lacking, **again}),
+            "only": lambda v: model.set_state({"tab": v, "lacking": True, **again}),
+            "more": lambda _: model.set_state({"listed": min(model.listed + PAGE, MOST_LISTED)}),
+            "place": lambda v: model.set_state({"place": v, **closed}),
+            "unit": lambda v: model.set_state({"unit": v, **closed}),
+            "group": lambda v: model.set_state({"group": v, **closed}),
+            "person": lambda v: model.set_state({"person": v}),
+            "mark": model.mark,
+            "close": lambda _: model.set_state({"person": ""} if model.person else {"marked": ()}),
+            "look": lambda _: self.refresh(),
+            "written": lambda _: self.refresh(),
+            "export": lambda _: self._export(),
+        }
+        with guarded(self._person if model.person else self._work):
+            try:
+                if action not in actions:
+                    raise traitlets.TraitError("no such action")
+                actions[action](value)
+            except traitlets.TraitError:
+                logger.warning("a message of the page was refused: %s", action)
+
+    def refresh(self) -> None:
+        """Look whether somebody has decided, and draw anew what follows from it."""
+        if self.model.look():
+            self._draw_work(None)
+            self._draw_drawer(None)
+
+    def _export(self) -> None:
+        name = f"培养计划-{self.model.run.as_of:%Y%m%d}.xlsx"
+        self._desk.save(name, XLSX, self.model.workbook())
+
+    # ------------------------------------------------------------ drawing
+
+    def _draw_tiles(self, _: object) -> None:
+        self._tiles.html = str(self._tiles_html())
+
+    def _draw_filters(self, _: object) -> None:
+        self._filters.html = str(self._filters_html())
+
+    def _draw_work(self, _: object) -> None:
+        self._work.html = str(self._work_html())
+
+    def _draw_drawer(self, _: object) -> None:
+        model = self.model
+        compared = len(model.marked) == COMPARED and not model.person
+        is_open = bool(model.person) or compared
+        (self._drawer.add_class if is_open else self._drawer.remove_class)("hj-open")
+        (self._drawer.add_class if compared else self._drawer.remove_class)("hj-broad")
+        if model.person:
+            self._person.html, self._file.html = map(str, self._person_html(model.person))
+        else:
+            self._person.html = str(self._comparison_html()) if compared else ""
+            self._file.html = ""
+        self._desk.show(model.task() if model.person else {})
+
+    def _head_html(self) -> Markup:
+        model = self.model
+        return render(
+            "talent_head.html.j2",
+            title=TITLE,
+            run=model.run,
+            actor=model.actor,
+            named=model.names.masked,
+            **WORDS,
+        )
+
+    def _tiles_html(self) -> Markup:
+        model = self.model
+        proof = talent.proof(model.run)
+        return render(
+            "talent_tiles.html.j2",
+            figures=model.figures,
+            proof=proof,
+            lacking=model.lacking,
+            tab=model.tab,
+            **WORDS,
+        )
+
+    def _filters_html(self) -> Markup:
+        model = self.model
+        only = {"posts": "只看缺人", "teams": "只看未达标", "steps": "只看逾期", "reserve": "只看不足"}
+        return render(
+            "talent_filters.html.j2",
+            model=model,
+            tabs=TABS,
+            only=only.get(model.tab, ""),
+            townships={"": "全部", **model.townships},
+            kinds={"": "全部", **PostKind.labels()},
+        )
+
+    def _work_html(self) -> Markup:
+        draw = {
+            "posts": self._posts_html,
+            "teams": self._teams_html,
+            "races": self._races_html,
+            "proof": self._proof_html,
+        }
+        return draw.get(self.model.tab, self._sheets_html)()
+
+    def _posts_html(self) -> Markup:
+        model = self.model
+        found = model.chosen_posts()
+        post, shortlist = model.post(), model.candidates()
+        called = model.names.of(candidate.person_ref for candidate in shortlist)
+        return render(
+            "talent_posts.html.j2",
+            posts=found.head(model.listed).to_dict("records"),
+            total=len(found),
+            more=len(found) > model.listed,
+            post=post,
+            gap="" if post is None else talent.gap_sentence(post),
+            asked=[] if post is None else talent.asked(model.run, post["unit_code"], post["post"]),
+            shortlist=[
+                {
+                    "who": candidate,
+                    "name": called[candidate.person_ref],
+                    "interval": Markup(
+                        talent_charts.interval_svg(
+                            [(candidate.low, candidate.fit, candidate.high)], said=_interval_text(candidate)
+                        )
+                    ),
+                }
+                for candidate in shortlist
+            ],
+            decisions=model.decisions(),
+            marked=model.marked,
+            labels=PostKind.labels(),
+            kinds=UnitKind.labels(),
+            **WORDS,
+        )
+
+    def _teams_html(self) -> Markup:
+        model = self.model
+        units, unit = model.committees(), model.committee()
+        found = None if unit is None else talent.members(model.run, unit["unit_code"])
+        called = {} if found is None else model.names.of(found["person_ref"])
+        return render(
+            "talent_teams.html.j2",
+            units=units.head(model.listed).to_dict("records"),
+            total=len(units),
+            more=len(units) > model.listed,
+            unit=unit,
+            members=[] if found is None else found.to_dict("records"),
+            called=called,
+            checks=[] if unit is None else talent.checks(model.run, unit["unit_code"]),
+            costs=talent.rule_costs(model.run),
+            **WORDS,
+        )
+
+    def _races_html(self) -> Markup:
+        model = self.model
+        groups, found = model.races(), model.race()
+        people = [] if found is None else found[1].to_dict("records")
+        called = model.names.of(row["person_ref"] for row in people)
+        for row in people:
+            said = f"{called[row['person_ref']]}{row['fused']:.1f}分，{row['low']:.1f}至{row['high']:.1f}分"
+            row["interval"] = Markup(
+                talent_charts.interval_svg([(row["low"], row["fused"], row["high"])], said=said)
+            )
+        return render(
+            "talent_races.html.j2",
+            groups=groups.to_dict("records"),
+            group=None if found is None else found[0],
+            people=people,
+            called=called,
+            **WORDS,
+        )
+
+    def _proof_html(self) -> Markup:
+        return render("talent_proof.html.j2", proof=talent.proof(self.model.run), **WORDS)
+
+    def _sheets_html(self) -> Markup:
+        lead = "培养计划只是建议：预计提高的分数不记入任何人的得分，实际以后来的证据为准。"
+        return render(
+            "casework_sheets.html.j2",
+            lead=lead if self.model.tab == "steps" else "",
+            sheets=self.model.sheets(),
+            **WORDS,
+        )
+
+    def _person_html(self, person: str) -> tuple[Markup, Markup]:
+        """Return the head of a person's file and what stands below the desk."""
+        model, run = self.model, self.model.run
+        name = model.names.of([person])[person]
+        post = model.post() if model.tab == "posts" else None
+        mine = next((c for c in model.candidates() if c.person_ref == person), None) if post else None
+        aspects = [] if post is None else talent.asked(run, post["unit_code"], post["post"])
+        weights = {row["aspect"]: row["weight"] for row in aspects}
+        portrait = talent.portrait(run, person)
+        rows = portrait.assign(weight=portrait["aspect"].map(weights).astype("float64").fillna(0.0))
+        rows = rows.sort_values("weight", ascending=False, kind="stable")
+        steps, changes = talent.cultivated(run, person)
+        head = render(
+            "talent_person.html.j2",
+            name=name,
+            person=person,
+            facts=talent.person_facts(run, person),
+            post=post,
+            mine=mine,
+            labels=PostKind.labels(),
+            back=len(model.marked) == COMPARED,
+            **WORDS,
+        )
+        file = render(
+            "talent_file.html.j2",
+            name=name,
+            person=person,
+            radar=Markup(talent_charts.radar_svg([portrait], [name])),
+            aspects=[
+                {
+                    **row,
+                    "interval": Markup(
+                        talent_charts.interval_svg(
+                            [(row["low"], row["mean"], row["high"])],
+                            said=f"{row['label']}{row['mean']:.1f}分，{row['low']:.1f}至{row['high']:.1f}分",
+                        )
+                    ),
+                }
+                for row in rows.to_dict("records")
+            ],
+            weighted=bool(weights),
+            verdicts=talent.verdicts(run, person),
+            tasks=talent.tasks(run, person, weights or None),
+            trial=talent.trial_sentence(run, person, name=name),
+            steps=steps,
+            changes=changes[:TOLD],
+            changes_total=len(changes),
+            decisions=[] if post is None else model.decisions(),
+            **WORDS,
+        )
+        return head, file
+
+    def _comparison_html(self) -> Markup:
+        model, run = self.model, self.model.run
+        post = model.post()
+        if post is None:
+            return Markup()
+        a, b = model.marked
+        called = model.names.of([a, b])
+        frame = talent.comparison(run, a, b, post["unit_code"], post["post"])
+        names = [called[a], called[b]]
+        portraits = [talent.portrait(run, ref) for ref in (a, b)]
+        places = {candidate.person_ref: candidate for candidate in model.candidates()}
+        return render(
+            "talent_comparison.html.j2",
+            post=post,
+            labels=PostKind.labels(),
+            people=[
+                {
+                    "ref": ref,
+                    "name": called[ref],
+                    "who": places.get(ref),
+                    "verdict": next(v for v in talent.verdicts(run, ref) if v.post.value == post["post"]),
+                }
+                for ref in (a, b)
+            ],
+            sentence=talent.comparison_sentence(frame, names[0], names[1]),
+            radar=Markup(talent_charts.radar_svg(portraits, names)),
+            rows=[
+                {
+                    **row,
+                    "interval": Markup(
+                        talent_charts.interval_svg(
+                            [
+                                (row["a_low"], row["a_mean"], row["a_high"]),
+                                (row["b_low"], row["b_mean"], row["b_high"]),
+                            ],
+                            said="；".join(
+                                f"{name}{row[f'{who}_mean']:.1f}分，"
+                                f"{row[f'{who}_low']:.1f}至{row[f'{who}_high']:.1f}分"
+                                for name, who in zip(names, "ab", strict=True)
+                            ),
+                        )
+                    ),
+                }
+                for row in frame.to_dict("records")
+            ],
+            **WORDS,
+        )
+
+    def _preview_html(self) -> Markup:
+        css = "".join(path.read_text(encoding="utf-8") for path in STYLES)
+        return render(
+            "talent_preview.html.j2",
+            css=Markup(css),
+            head=Markup(self._head.html),
+            tiles=Markup(self._tiles.html),
+            filters=Markup(self._filters.html),
+            work=Markup(self._work.html),
+        )
+
+
+def open_talent(folder: Path | None = None) -> ipywidgets.DOMWidget:
+    """Return the talent screen of a talent folder, or an alert.
+
+    Parameters
+    ----------
+    folder
+        Folder written by ``huanjie match``; by default the one that the environment of the server names, as
+        it names account, names and ledger.
+    """
+    return shown(lambda: _build(folder))
+
+
+def _build(folder: Path | None) -> ipywidgets.DOMWidget:
+    account = from_environment(ACTOR_VARIABLE, "登录账号", REMEDY)
+    place = folder or Path(from_environment(TALENT_VARIABLE, "人才文件夹", REMEDY))
+    names, store = os.environ.get(NAMES_VARIABLE, ""), os.environ.get(STORE_VARIABLE, "")
+    model = TalentModel(
+        read_talent(place),
+        actor=actor_of(account),
+        names=Names(Path(names) if names else None),
+        ledger=open_ledger(store, read_only=True) if store else None,
+    )
+    return TalentView(model).widget
+
+
+def _interval_text(candidate: talent.Candidate) -> str:
+    return f"适配{candidate.fit:.1f}分，{candidate.low:.1f}至{candidate.high:.1f}分"

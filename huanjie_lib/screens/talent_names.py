@@ -1,0 +1,75 @@
+"""What the talent screen calls people: masked names, made by the server and handed to its kernels as a file.
+
+Whoever views a page can reach all that its kernel holds, so no kernel is given the key. The server opens the
+sealed names once, masks them for the role it was started for, and writes what that role may see into its own
+private folder, which goes when the server ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from huanjie_lib.access.keys import KeyRing
+from huanjie_lib.access.masking import masked_names
+from huanjie_lib.store.talent_folder import TalentRun
+from huanjie_lib.vocabulary import Role
+
+__all__ = ["Names", "write_names"]
+
+
+def write_names(run: TalentRun, key: Path, out: Path, *, role: Role) -> None:
+    """Write what a role sees in place of names, by pseudonym.
+
+    Parameters
+    ----------
+    run
+        The talent run.
+    key
+        Key file under which its identities were sealed.
+    out
+        Parquet file to write.
+    role
+        Role of the account.
+
+    Raises
+    ------
+    UsageError
+        If the key file cannot be used.
+    SealError
+        If an identity does not open under it.
+    """
+    masked_names(run.identities(), KeyRing.read(key), role=role).reset_index().to_parquet(out, index=False)
+
+
+class Names:
+    """Names by pseudonym, looked up as they are needed; the pseudonym itself where there is none.
+
+    Parameters
+    ----------
+    path
+        File from :func:`write_names`; ``None`` where nobody may be named.
+
+    Examples
+    --------
+    >>> Names(None).of(["PKYG7TXRSW3CMBRJB"])
+    {'PKYG7TXRSW3CMBRJB': 'PKYG7TXRSW3CMBRJB'}
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+
+    @property
+    def masked(self) -> bool:
+        """Whether people go by masked names, and not by pseudonyms."""
+        return self._path is not None
+
+    def of(self, refs: Iterable[str]) -> dict[str, str]:
+        """Return what to call these people."""
+        called = {ref: ref for ref in refs}
+        if self._path is not None and called:
+            found = pd.read_parquet(self._path, filters=[("person_ref", "in", list(called))])
+            called |= dict(zip(found["person_ref"], found["name"], strict=True))
+        return called

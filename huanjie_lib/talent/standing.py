@@ -183,9 +183,8 @@ def _moves(mean: Floats, weights: Floats, pool: Rows, rules: list[StepRule], len
     fits = np.empty(ranks.shape)
     for number, rule in enumerate(rules):
         fits[number] = then = scores(raised(values, rule), wide)
-        ahead = now[:, None, :] > then[:, :, None]
+        ahead = now[:, None, :] > then[:, :, None]  # never one's own place: no step lowers a fit
         ahead |= (now[:, None, :] == then[:, :, None]) & (pool[:, None, :] < pool[:, :, None])
-        ahead &= ~np.eye(pool.shape[1], dtype=bool)
         ranks[number] = 1 + ahead.sum(axis=2)
     step = ranks.argmin(axis=0)  # rules come by length, then in the order of the pack
     after = np.take_along_axis(ranks, step[None], axis=0)[0]

@@ -188,6 +188,21 @@ def test_without_any_opinion_nobody_passes_and_nobody_is_refused() -> None:
     assert len(empty.rules) == 0
 
 
+@pytest.mark.parametrize("department", ["法院", "农业农村局"])
+def test_an_opinion_without_a_day_leaves_open_which_is_the_last(department: str) -> None:
+    undated = opinion("P1", department, given_on=None)
+    found = eligibility(
+        people_table([person("P1")]),
+        vettings_table([*whole_review("P1"), undated]),
+        POSTS,
+        SHORT,
+        as_of=AS_OF,
+    )
+    assert found.verdicts()["status"].tolist() == ["unknown", "unknown"]
+    assert found.rules["reason"].tolist() == [f"{department}的意见没有出具日期"]
+    assert found.valid_until.isna().all()
+
+
 def test_opinions_on_others_are_left_aside() -> None:
     people, mine = people_table([person("P1")]), whole_review("P1")
     found = eligibility(people, vettings_table(mine), POSTS, SHORT, as_of=AS_OF)

@@ -180,7 +180,7 @@ def _found(sheet: _Sheet, ledger: AuditLedger, row: dict[str, Any]) -> None:
     if unknown:
         sheet.text(_BLANK * 4)
     elif found.empty:
-        sheet.text("没有审出问题。")
+        sheet.text("到现在没有审出问题，还没有审完。" if _warning(row) else "没有审出问题。")
     else:
         counts = found.groupby("item", sort=False).size()
         major = int((found["severity"] == "重大").sum())

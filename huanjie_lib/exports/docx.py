@@ -24,6 +24,8 @@ from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
 from docx.shared import Mm, Pt
 
+from huanjie_lib.views.words import ems
+
 if TYPE_CHECKING:
     from docx.document import Document
     from docx.section import _Footer
@@ -34,6 +36,7 @@ __all__ = ["HEADING_FONT", "TEXT_FONT", "TEXT_WIDTH_MM", "OfficialDocument", "fi
 
 TEXT_WIDTH_MM: Final = 156
 """Width between the margins."""
+_MATTER: Final = "换届"
 
 TITLE_FONT, TEXT_FONT = "方正小标宋简体", "仿宋_GB2312"
 HEADING_FONT, SUBHEADING_FONT, NUMBER_FONT = "黑体", "楷体_GB2312", "宋体"
@@ -111,7 +114,7 @@ class OfficialDocument:
         self._headings = [0, 0]
         self._describe(title, as_of)
         self._page(header)
-        line = self._paragraph(title, font=TITLE_FONT, size=_ERHAO, line=36.0)
+        line = self._paragraph(_broken(title), font=TITLE_FONT, size=_ERHAO, line=36.0)
         line.alignment = WD_ALIGN_PARAGRAPH.CENTER
         line.paragraph_format.space_after = Pt(_LINE / 2)
         line.paragraph_format.keep_with_next = True
@@ -279,6 +282,21 @@ class OfficialDocument:
         run = paragraph.add_run(_clean(text))
         run._r.insert(0, _run_properties(font, size))
         return run
+
+
+def _broken(title: str) -> str:
+    r"""Return a title, broken before its matter (换届…) where it is too long for one line.
+
+    Examples
+    --------
+    >>> _broken("石桥镇石桥村换届“一村一策”工作方案")
+    '石桥镇石桥村换届“一村一策”工作方案'
+    >>> _broken("双溪街道小泉洼社区换届“一村一策”工作方案")
+    '双溪街道小泉洼社区\n换届“一村一策”工作方案'
+    """
+    place, matter, rest = title.partition(_MATTER)
+    long = ems(title) * _ERHAO * 25.4 / 72 > TEXT_WIDTH_MM
+    return f"{place}\n{matter}{rest}" if long and place and matter else title
 
 
 def _clean(text: str) -> str:

@@ -176,6 +176,8 @@ def test_an_unfinished_audit_says_that_posting_it_does_not_count(ledger: AuditLe
     unfinished = ledger.units[ledger.units["stage"] == "fieldwork"]["unit_code"].iloc[0]
     lines = read(audit_sheet(ledger, unfinished, NAME))
     assert lines[1:3] == ["还没有审完", "核对稿：审计还没有全部作出结论，现在张贴不算公示"]
+    nothing_yet = read(audit_sheet(with_problems(ledger, unfinished, []), unfinished, NAME))
+    assert "到现在没有审出问题，还没有审完。" in nothing_yet, "an unfinished audit has not found all"
     assert any(re.fullmatch("第二次：＿＿月＿＿日至＿＿月＿＿日，地点＿+。", line) for line in lines)
     assert "核对稿" not in "".join(read(audit_sheet(ledger, cleared, NAME)))
     doubtful = changed(ledger, cleared, stage="noticed", items_unclear=1, members_unclear=1)

@@ -350,18 +350,25 @@ def _teams() -> dict[str, pd.DataFrame]:
         ),
         "team_checks": pd.DataFrame(
             [
-                (CLOUD, "women", "至少一名妇女成员", 1, 1, True),
-                (CLOUD, "young", "至少一名35岁以下成员", 1, 0, False),
-                (HOSTILE, "women", "至少一名妇女成员", 1, 0, False),
-                (HOSTILE, "young", "至少一名35岁以下成员", 1, 0, False),
-                (BRIDGE, "women", "至少一名妇女成员", 1, 0, False),
-                (BRIDGE, "young", "至少一名35岁以下成员", 1, 1, True),
+                (CLOUD, "women", "至少一名妇女成员", True, 1, 1, 2, True),
+                (CLOUD, "young", "至少一名35岁以下成员", False, 1, 0, 1, False),
+                (CLOUD, "seats", "职位配齐", False, 2, 2, 4, True),
+                (HOSTILE, "women", "至少一名妇女成员", True, 1, 0, 0, False),
+                (HOSTILE, "young", "至少一名35岁以下成员", False, 1, 0, 0, False),
+                (HOSTILE, "seats", "职位配齐", False, 1, 0, 4, False),
+                (BRIDGE, "women", "至少一名妇女成员", True, 1, 0, 0, False),
+                (BRIDGE, "young", "至少一名35岁以下成员", False, 1, 1, 1, True),
+                (BRIDGE, "seats", "职位配齐", False, 1, 0, 0, False),
             ],
-            columns=["unit_code", "target", "label", "wanted", "found", "met"],
+            columns=["unit_code", "target", "label", "hard", "wanted", "found", "able", "met"],
         ),
         "team_costs": pd.DataFrame(
-            [("women", "至少一名妇女成员", 3.5), ("young", "至少一名35岁以下成员", 12.0)],
-            columns=["target", "label", "cost"],
+            [
+                (CLOUD, "women", "至少一名妇女成员", 3.5),
+                (CLOUD, "young", "至少一名35岁以下成员", 2.0),
+                (HOSTILE, "young", "至少一名35岁以下成员", 10.0),
+            ],
+            columns=["unit_code", "rule", "label", "cost"],
         ),
     }
 

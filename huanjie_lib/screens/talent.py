@@ -568,7 +568,7 @@ class TalentView:
             members=[] if found is None else found.to_dict("records"),
             called=called,
             checks=[] if unit is None else talent.checks(model.run, unit["unit_code"]),
-            costs=talent.rule_costs(model.run),
+            costs=[] if unit is None else talent.rule_costs(model.run, unit["unit_code"]),
             **WORDS,
         )
 

@@ -15,6 +15,7 @@ import pandas as pd
 from huanjie_lib.contracts import TABLES
 from huanjie_lib.store.talent_folder import TalentRun
 from huanjie_lib.talent.assessment import Trials
+from huanjie_lib.talent.composition import SEATS
 from huanjie_lib.talent.cultivation import StepState
 from huanjie_lib.talent.fairness import CHANGES
 from huanjie_lib.talent.fit import ASPECTS
@@ -67,6 +68,8 @@ __all__ = [
 ADVICE: Final = "仅供决策参考，由组织决定"
 """Stands on every page and file about people."""
 
+_ATTRIBUTES: Final = {"age": "年龄"}
+"""What attributes are called that are columns of no table."""
 _YES_NO: Final = {"True": True, "False": False}
 """Values of yes-or-no attributes, which lie as text beside those of others."""
 _TOLD: Final = 4
@@ -434,26 +437,25 @@ def committees(run: TalentRun) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``units`` of the run with members (people proposed), seats, targets and missed (numbers of targets).
+        ``units`` of the run with seats, members (people proposed), empty (seats), targets and missed (numbers
+        of targets), and broken (targets missed that must be met).
     """
     checks = run.table("team_checks")
-    by_unit = checks.groupby("unit_code")["met"]
-    seats = run.table("posts").groupby("unit_code")["seats"].sum()
-    members = run.table("teams").groupby("unit_code").size()
-    units = run.table("units")
-    units = units[units["unit_code"].isin(seats.index)].set_index("unit_code")
-    frame = units.assign(
-        members=members.reindex(units.index, fill_value=0),
-        seats=seats.reindex(units.index, fill_value=0).astype("int64"),
-        targets=by_unit.size().reindex(units.index, fill_value=0),
-        missed=(~checks["met"].astype("bool"))
-        .groupby(checks["unit_code"])
-        .sum()
-        .reindex(units.index, fill_value=0),
-    )
-    frame = frame.reset_index().assign(empty=frame["seats"].to_numpy() - frame["members"].to_numpy())
+    seats = checks[checks["target"] == SEATS].set_index("unit_code")
+    rules = checks[checks["target"] != SEATS]
+    rules = rules.assign(missed=~rules["met"].astype("bool"))
+    rules = rules.assign(broken=rules["missed"] & rules["hard"].astype("bool"), targets=1)
+    counted = rules.groupby("unit_code")[["targets", "missed", "broken"]].sum()
+    frame = run.table("units").set_index("unit_code")
+    frame = frame.loc[frame.index.isin(seats.index)]
+    frame = frame.assign(
+        seats=seats["wanted"].reindex(frame.index),
+        members=seats["found"].reindex(frame.index),
+        empty=(seats["wanted"] - seats["found"]).reindex(frame.index),
+        **{name: counted[name].reindex(frame.index, fill_value=0) for name in counted},
+    ).reset_index()
     return frame.sort_values(
-        ["missed", "empty", "unit_code"], ascending=[False, False, True], ignore_index=True
+        ["broken", "missed", "empty", "unit_code"], ascending=[False, False, False, True], ignore_index=True
     )
 
 
@@ -619,13 +621,34 @@ def comparison_sentence(frame: pd.DataFrame, name_a: str, name_b: str) -> str:
 
 
 def checks(run: TalentRun, unit_code: str) -> list[dict[str, Any]]:
-    """Return what the targets of structure ask of a unit's committee, and what it has."""
-    return _records(run.table("team_checks", unit_code=unit_code))
+    """Return what the targets of structure ask of a unit's committee, and what it has.
+
+    Each tells label, hard, wanted, found, able (candidates of the unit for whom it holds), met, and why not.
+    """
+    rows = run.table("team_checks", unit_code=unit_code)
+    return [{**row, "why": _why_missed(row)} for row in _records(rows[rows["target"] != SEATS])]
 
 
-def rule_costs(run: TalentRun) -> list[dict[str, Any]]:
-    """Return what each rule of structure costs in points of fit, the dearest first."""
-    return _records(run.table("team_costs").sort_values("cost", ascending=False, kind="stable"))
+def _why_missed(row: dict[str, Any]) -> str:
+    """Return why a committee misses a target; empty where it does not."""
+    if row["met"]:
+        return ""
+    why = "候选人中人数不够" if row["able"] < row["wanted"] else "合适的人在别的班子或岗位更需要"
+    return f"{why}，{'须放宽要求或补充人选' if row['hard'] else '尽量补足'}"
+
+
+def rule_costs(run: TalentRun, unit_code: str) -> list[dict[str, Any]]:
+    """Return what each rule of structure costs in points of fit, the dearest in the city first.
+
+    Each tells label, here (cost in the unit), city (in all units) and units (how many it costs anything).
+    """
+    frame = run.table("team_costs")
+    here = frame[frame["unit_code"] == unit_code].set_index("rule")["cost"]
+    city = frame.groupby("rule", as_index=False).agg(
+        label=("label", "first"), city=("cost", "sum"), units=("unit_code", "nunique")
+    )
+    city = city.assign(here=city["rule"].map(here).astype("float64").fillna(0.0))
+    return _records(city.sort_values(["city", "rule"], ascending=[False, True], kind="stable"))
 
 
 def proof(run: TalentRun) -> dict[str, Any]:
@@ -645,6 +668,7 @@ def proof(run: TalentRun) -> dict[str, Any]:
     states = (GateStatus.FAIL, GateStatus.UNKNOWN, GateStatus.PASS)
     told = certificate[certificate["column"] != ""]
     guessed = run.table("proxies")
+    impact, guessed = (t.assign(attribute=t["attribute"].replace(_ATTRIBUTES)) for t in (impact, guessed))
     told_impact = Impact(impact, dict.fromkeys(impact["attribute"], 0), confidence=0.95, least=LEAST)
     return {
         "status": next((state for state in states if state.value in found), GateStatus.UNKNOWN),

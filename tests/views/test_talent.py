@@ -131,11 +131,11 @@ class TestPeople:
 class TestTables:
     def test_committees_that_miss_most_come_first(self, run: TalentRun) -> None:
         frame = talent.committees(run)
-        assert frame["unit_code"].tolist() == [HOSTILE, BRIDGE, CLOUD]
-        assert frame[["seats", "members", "empty", "targets", "missed"]].values.tolist() == [
-            [1, 0, 1, 2, 2],
-            [1, 0, 1, 2, 1],
-            [2, 2, 0, 2, 1],
+        columns = ["unit_code", "seats", "members", "empty", "targets", "missed", "broken"]
+        assert frame[columns].values.tolist() == [
+            [HOSTILE, 1, 0, 1, 2, 2, 1],
+            [BRIDGE, 1, 0, 1, 2, 1, 1],
+            [CLOUD, 2, 2, 0, 2, 1, 0],
         ]
 
     def test_a_committee_by_post(self, run: TalentRun) -> None:
@@ -143,8 +143,20 @@ class TestTables:
             ["主任", ZHANG],
             ["监委会成员", LI],
         ]
-        assert [row["met"] for row in talent.checks(run, CLOUD)] == [True, False]
-        assert [row["target"] for row in talent.rule_costs(run)] == ["young", "women"]
+
+    def test_why_a_target_is_missed(self, run: TalentRun) -> None:
+        assert [row["why"] for row in talent.checks(run, CLOUD)] == [
+            "",
+            "合适的人在别的班子或岗位更需要，尽量补足",
+        ]
+        assert talent.checks(run, HOSTILE)[0]["why"] == "候选人中人数不够，须放宽要求或补充人选"
+
+    def test_what_rules_cost_here_and_in_the_city(self, run: TalentRun) -> None:
+        told = [
+            (row["rule"], row["here"], row["city"], row["units"]) for row in talent.rule_costs(run, CLOUD)
+        ]
+        assert told == [("young", 2.0, 12.0, 2), ("women", 3.5, 3.5, 1)]
+        assert [row["here"] for row in talent.rule_costs(run, BRIDGE)] == [0.0, 0.0]
 
     def test_races_by_group_and_who_diverges(self, run: TalentRun) -> None:
         frame = talent.races(run)
@@ -187,3 +199,9 @@ class TestProof:
         assert set(row["found"]) == {"flip", "permute", "delete"}
         assert [row["label"] for row in found["proxies"]] == ["性别：女", "少数民族：是"]
         assert "女的入选率只有最高一组的60%" in found["sentences"][0]
+
+    def test_ages_are_called_so(self, run: TalentRun) -> None:
+        ages = run.table("impact").assign(attribute="age", value=["35岁及以下", "36至45岁"])
+        found = talent.proof(replaced(run, impact=ages))
+        assert [row["label"] for row in found["impact"]] == ["年龄：35岁及以下", "年龄：36至45岁"]
+        assert found["sentences"][0].startswith("年龄：35岁及以下30人中入选10人")

@@ -93,9 +93,10 @@ class TalentModel(StateModel):
     township, kind, query : str
         Filters: township, kind of post and name of the unit; empty for all.
     lacking : bool
-        Only posts that lack people; of committees, only those that miss a target.
-    listed : int
-        How many posts are listed.
+        Only what lacks something: posts without enough people, committees that miss a target or have empty
+        seats, units short of reserve, steps that are late.
+    most : int
+        How many posts or units are listed.
     place : str
         The post chosen, ``unit_code/post``; empty for the first listed.
     unit : str
@@ -113,7 +114,7 @@ class TalentModel(StateModel):
     kind = traitlets.Enum(("", *PostKind.labels()), "")
     query = traitlets.Unicode("")
     lacking = traitlets.Bool(False)
-    listed = traitlets.Int(PAGE, min=PAGE, max=MOST_LISTED)
+    most = traitlets.Int(PAGE, min=PAGE, max=MOST_LISTED)
     place = traitlets.Unicode("")
     unit = traitlets.Unicode("")
     group = traitlets.Unicode("")
@@ -124,6 +125,7 @@ class TalentModel(StateModel):
         self.run, self.actor, self.names = run, actor, names
         self._ledger = ledger
         self._head: Head | None = None
+        self.decided: dict[str, str] = {}
         posts = talent.post_list(run)
         self.posts = posts[[actor.covers(code) for code in posts["unit_code"]]].reset_index(drop=True)
         self._keys = frozenset(self.posts["key"])
@@ -139,6 +141,9 @@ class TalentModel(StateModel):
             return False
         head = self._ledger.head()
         grown = self._head is None or head.decisions != self._head.decisions
+        if grown:
+            made = self._ledger.decisions()
+            self.decided = dict(zip(made["unit_code"] + "/" + made["post"], made["choice"], strict=True))
         self._head = head
         return grown
 
@@ -181,6 +186,11 @@ class TalentModel(StateModel):
         """Return the shortlist of the post that is chosen."""
         post = self.post()
         return () if post is None else talent.candidates(self.run, post["unit_code"], post["post"])
+
+    def listed(self) -> list[dict[str, Any]]:
+        """Return whom the city-wide lists have for the post that is chosen."""
+        post = self.post()
+        return [] if post is None else talent.listed(self.run, post["unit_code"], post["post"])
 
     def decisions(self) -> list[dict[str, Any]]:
         """Return the decisions on the post that is chosen, the last first."""
@@ -251,6 +261,7 @@ class TalentModel(StateModel):
             return {}
         shortlist = self.candidates()
         refs = [candidate.person_ref for candidate in shortlist]
+        refs += [row["person_ref"] for row in self.listed() if row["rank"] is None]
         called = self.names.of([*refs, person])
         may = self._ledger is not None and self.actor.role in DECIDERS
         return {
@@ -261,7 +272,10 @@ class TalentModel(StateModel):
             "about": f"{post['unit_name']}{PostKind.labels()[post['post']]}：{called[person]}",
             "advised": person in refs,
             "others": [
-                {"ref": ref, "name": f"{called[ref]}（第{place}名，代号尾{talent.short_ref(ref)}）"}
+                {
+                    "ref": ref,
+                    "name": f"{called[ref]}　{talent.short_ref(ref)}　{_place_text(place, shortlist)}",
+                }
                 for place, ref in enumerate(refs, start=1)
                 if ref != person
             ],
@@ -277,7 +291,7 @@ class TalentModel(StateModel):
         """Return the units that the filters let through, those that miss most targets first."""
         frame = talent.committees(self.run)
         frame = self._filtered(frame[frame["unit_code"].isin(self.units["unit_code"])])
-        return frame[frame["missed"] > 0] if self.lacking else frame
+        return frame[(frame["missed"] > 0) | (frame["empty"] > 0)] if self.lacking else frame
 
     def committee(self) -> dict[Any, Any] | None:
         """Return the unit whose committee is chosen, or the first listed; ``None`` where there is none."""
@@ -407,7 +421,7 @@ class TalentView:
         self.widget = Screen([*panels, self._drawer], preview=self._preview_html())
         for name in ("hj-screen", "hj-casework", "hj-talent"):
             self.widget.add_class(name)
-        shows = ["tab", "township", "kind", "query", "lacking", "listed", "place", "unit", "group", "marked"]
+        shows = ["tab", "township", "kind", "query", "lacking", "most", "place", "unit", "group", "marked"]
         model.observe(self._draw_work, shows)
         model.observe(self._draw_tiles, ["tab", "lacking"])
         model.observe(self._draw_filters, ["tab", "township", "kind", "lacking"])
@@ -417,7 +431,7 @@ class TalentView:
         """Do what a control asks; what the model refuses has no effect."""
         model = self.model
         closed = {"person": "", "marked": ()}
-        again = {"listed": PAGE, "place": "", "unit": "", "group": "", **closed}
+        again = {"most": PAGE, "place": "", "unit": "", "group": "", **closed}
         actions: dict[str, Callable[[str], object]] = {
             "tab": lambda v: model.set_state({"tab": v, **closed}),
             "township": lambda v: model.set_state({"township": v, **again}),
@@ -425,7 +439,7 @@ class TalentView:
             "search": lambda v: model.set_state({"query": v, **again}),
             "lacking": lambda _: model.set_state({"lacking": not model.lacking, **again}),
             "only": lambda v: model.set_state({"tab": v, "lacking": True, **again}),
-            "more": lambda _: model.set_state({"listed": min(model.listed + PAGE, MOST_LISTED)}),
+            "more": lambda _: model.set_state({"most": min(model.most + PAGE, MOST_LISTED)}),
             "place": lambda v: model.set_state({"place": v, **closed}),
             "unit": lambda v: model.set_state({"unit": v, **closed}),
             "group": lambda v: model.set_state({"group": v, **closed}),
@@ -503,7 +517,7 @@ class TalentView:
 
     def _filters_html(self) -> Markup:
         model = self.model
-        only = {"posts": "只看缺人", "teams": "只看未达标", "steps": "只看逾期", "reserve": "只看不足"}
+        only = {"posts": "只看缺人", "teams": "只看未达标或缺人", "steps": "只看逾期", "reserve": "只看不足"}
         return render(
             "talent_filters.html.j2",
             model=model,
@@ -525,13 +539,15 @@ class TalentView:
     def _posts_html(self) -> Markup:
         model = self.model
         found = model.chosen_posts()
-        post, shortlist = model.post(), model.candidates()
-        called = model.names.of(candidate.person_ref for candidate in shortlist)
+        post, shortlist, listed = model.post(), model.candidates(), model.listed()
+        called = model.names.of(
+            [*(candidate.person_ref for candidate in shortlist), *(row["person_ref"] for row in listed)]
+        )
         return render(
             "talent_posts.html.j2",
-            posts=found.head(model.listed).to_dict("records"),
+            posts=found.head(model.most).to_dict("records"),
             total=len(found),
-            more=len(found) > model.listed,
+            more=len(found) > model.most,
             post=post,
             gap="" if post is None else talent.gap_sentence(post),
             asked=[] if post is None else talent.asked(model.run, post["unit_code"], post["post"]),
@@ -547,7 +563,10 @@ class TalentView:
                 }
                 for candidate in shortlist
             ],
+            listed=[{**row, "name": called[row["person_ref"]]} for row in listed],
             decisions=model.decisions(),
+            decided=model.decided,
+            choices=DecisionChoice.labels(),
             marked=model.marked,
             labels=PostKind.labels(),
             kinds=UnitKind.labels(),
@@ -561,9 +580,9 @@ class TalentView:
         called = {} if found is None else model.names.of(found["person_ref"])
         return render(
             "talent_teams.html.j2",
-            units=units.head(model.listed).to_dict("records"),
+            units=units.head(model.most).to_dict("records"),
             total=len(units),
-            more=len(units) > model.listed,
+            more=len(units) > model.most,
             unit=unit,
             members=[] if found is None else found.to_dict("records"),
             called=called,
@@ -738,6 +757,10 @@ def _build(folder: Path | None) -> ipywidgets.DOMWidget:
         ledger=open_ledger(store, read_only=True) if store else None,
     )
     return TalentView(model).widget
+
+
+def _place_text(place: int, shortlist: tuple[talent.Candidate, ...]) -> str:
+    return f"第{place}名" if place <= len(shortlist) else f"{len(shortlist)}名以外"
 
 
 def _interval_text(candidate: talent.Candidate) -> str:

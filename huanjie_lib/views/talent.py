@@ -47,6 +47,7 @@ __all__ = [
     "comparison_sentence",
     "cultivated",
     "gap_sentence",
+    "listed",
     "members",
     "person_facts",
     "plans",
@@ -273,6 +274,21 @@ def candidates(run: TalentRun, unit_code: str, post: str) -> tuple[Candidate, ..
         )
         for row in frame.to_dict("records")
     )
+
+
+def listed(run: TalentRun, unit_code: str, post: str) -> list[dict[str, Any]]:
+    """Return whom the city-wide lists have for a post, best fit first.
+
+    Each tells person_ref, fit and rank: the place on the post's own shortlist, ``None`` for whoever stands
+    behind its end, because those before are wanted more elsewhere.
+    """
+    where = {"unit_code": unit_code, "post": post}
+    rank = run.table("shortlists", **where).set_index("person_ref")["rank"]
+    frame = run.table("lists", **where).sort_values(["fit", "person_ref"], ascending=[False, True])
+    return [
+        {**row, "rank": int(rank[row["person_ref"]]) if row["person_ref"] in rank.index else None}
+        for row in _records(frame[["person_ref", "fit"]])
+    ]
 
 
 def portrait(run: TalentRun, person_ref: str) -> pd.DataFrame:

@@ -151,7 +151,7 @@ class TestModel:
             {"marked": (ZHANG, ZHANG)},
             {"marked": (ZHANG, LI, ZHAO)},
             {"marked": ("P0",)},
-            {"listed": 10**6},
+            {"most": 10**6},
             {"actor": None},
         ],
     )
@@ -213,7 +213,7 @@ class TestModel:
         )
         assert (task["may"], task["advised"], len(task["run"])) == (True, True, 64)
         assert [other["ref"] for other in task["others"]] == [ZHANG, LI, ZHANG_TOO]
-        assert task["others"][0]["name"] == f"张*三（第1名，代号尾{ZHANG[-4:]}）"
+        assert task["others"][0]["name"] == f"张*三　{ZHANG[-4:]}　第1名"
         decide(ledger, model, DecisionChoice.CHANGE, instead_ref=LI)
         assert model.look()
         assert not model.look()
@@ -314,7 +314,8 @@ class TestView:
     def test_the_first_row_and_the_cut_of_the_people_wanted(self, view: TalentView) -> None:
         press(view, "place", PLACE)
         told = words(view._work.html)
-        assert "以上 2 名为拟列人选，以下供比选" in told
+        assert "单看本岗位，前 2 名到此" in told
+        assert f"全市统筹拟列 张*三 {ZHANG[-4:]} 64.0 分 第 1 名" in told
         assert "产业发展 50% 财务管理 30% 原 18%" in told
 
     @pytest.mark.parametrize("value", NONSENSE)
@@ -341,10 +342,10 @@ class TestView:
 
     def test_more_posts_are_listed_up_to_a_limit(self, view: TalentView, model: TalentModel) -> None:
         press(view, "more")
-        assert model.listed == 2 * PAGE
+        assert model.most == 2 * PAGE
         for _ in range(100):
             press(view, "more")
-        assert model.listed == 3000
+        assert model.most == 3000
 
     def test_the_plan_is_saved_under_a_name_without_people(
         self, view: TalentView, monkeypatch: pytest.MonkeyPatch

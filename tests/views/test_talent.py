@@ -53,6 +53,14 @@ class TestPosts:
         assert first.against == ()
         assert second.against[-1] == "财务管理把握不足，须先核实"
 
+    def test_whom_the_city_lists_for_a_post_behind_its_own_list_too(self, run: TalentRun) -> None:
+        lists = run.table("lists")
+        first = {"unit_code": CLOUD, "post": "director"}
+        behind = pd.DataFrame([{**first, "person_ref": ZHAO, "fit": 40.0}])
+        found = talent.listed(replaced(run, lists=pd.concat([behind, lists])), CLOUD, "director")
+        assert [(row["person_ref"], row["rank"]) for row in found] == [(ZHANG, 1), (OUYANG, 2), (ZHAO, None)]
+        assert talent.listed(run, BRIDGE, "secretary") == []
+
     def test_a_post_without_anybody_has_an_empty_list(self, run: TalentRun) -> None:
         assert talent.candidates(run, BRIDGE, "secretary") == ()
 

@@ -30,7 +30,7 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.linalg import lapack
 from scipy.sparse.csgraph import connected_components, reverse_cuthill_mckee
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # comes with scikit-learn
 
 __all__ = ["SMALL", "RaterModel", "connected_parts", "fit_raters"]
 

@@ -1,7 +1,7 @@
 """Assignment problems with published optima: SciPy's and OR-Tools' guides.
 
-Sources are named in the data: the examples of ``scipy.optimize.linear_sum_assignment`` and of OR-Tools' guides
-on assignment, linear sum assignment, teams of workers and allowed groups. All minimise a cost.
+Sources are named in the data: the examples of ``scipy.optimize.linear_sum_assignment`` and of OR-Tools'
+guides on assignment, linear sum assignment, teams of workers and allowed groups. All minimise a cost.
 """
 
 import json

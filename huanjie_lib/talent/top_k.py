@@ -44,6 +44,9 @@ DECIMALS = 10
 FIRST = 128
 """People, or four lists if that is more, who are scored first, to have a threshold."""
 
+BEGIN = 1024
+"""People who are held against these thresholds next; then twice as many, up to a block."""
+
 SAMPLE = 16_384
 """Bounds that are looked at to find them."""
 
@@ -273,14 +276,18 @@ class _Search:
         best = _Best(posts, self)
         bound = _centre(self.weights[posts]) @ lifted
         likely = _largest(bound, max(FIRST, 4 * self.k))
+        best.begin(single[likely])
         best.offer(rows[likely], single[likely])
         best.settle()
         bound[likely] = np.nan  # not again
         left = np.flatnonzero(bound >= best.least)
-        for start in range(0, len(left), self.people_at_once):
-            chunk = left[start : start + self.people_at_once]
+        start, size = 0, min(BEGIN, self.people_at_once)
+        while start < len(left):
+            chunk = left[start : start + size]
             chunk = chunk[bound[chunk] >= best.least]
             best.offer(rows[chunk], single[chunk])
+            # few at first: thresholds rise before many are held against them
+            start, size = start + size, min(2 * size, self.people_at_once)
         best.settle()
         self.rows[posts], self.score[posts] = best.rows, best.score
 
@@ -302,6 +309,14 @@ class _Best:
     def least(self) -> float:
         """The bound below which nobody enters any of the lists."""
         return float(self._kth.min()) - self._search.slack
+
+    def begin(self, single: Singles) -> None:
+        """Start from thresholds that enough of these people reach, whoever of them is excluded."""
+        enough = self._search.k + self._search.spare
+        if len(single) >= enough:
+            place = len(single) - enough
+            reached = np.partition(single @ self._single, place, axis=0)[place]
+            self._kth = reached.astype(np.float64) - self._search.slack
 
     def offer(self, rows: Rows, single: Singles) -> None:
         """Take in people of these rows, given in single precision too."""

@@ -67,6 +67,7 @@ def assert_same(found: TopK, rows: Any, score: Any) -> None:
 def few_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make three thousand people many: thresholds come from a few, and from a sample."""
     monkeypatch.setattr(module, "FIRST", 12)
+    monkeypatch.setattr(module, "BEGIN", 50)
     monkeypatch.setattr(module, "SAMPLE", 200)
 
 

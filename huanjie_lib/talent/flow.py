@@ -127,7 +127,7 @@ class _Ends:
     person: Ints
     gain: Ints
     taken: npt.NDArray[np.bool_]
-    open: npt.NDArray[np.bool_]
+    free: npt.NDArray[np.bool_]
     spare: npt.NDArray[np.bool_]
     short: npt.NDArray[np.bool_]
     floor: Ints
@@ -135,12 +135,12 @@ class _Ends:
     def dearest_places(self) -> tuple[Ints, Ints]:
         """Return prices of places and of people where people are cheapest."""
         places = _Extreme(self.post[self.taken], np.minimum, len(self.floor))
-        people = _Extreme(self.person[self.open], np.maximum, len(self.spare))
+        people = _Extreme(self.person[self.free], np.maximum, len(self.spare))
         of, s, back, t = (
             self.person[self.taken],
             self.gain[self.taken],
-            self.post[self.open],
-            self.gain[self.open],
+            self.post[self.free],
+            self.gain[self.free],
         )
         price = np.zeros(len(self.spare), dtype=np.int64)
         for _ in range(len(price) + len(self.floor) + 1):
@@ -155,12 +155,12 @@ class _Ends:
     def dearest_people(self) -> tuple[Ints, Ints]:
         """Return prices of places and of people where places are cheapest."""
         people = _Extreme(self.person[self.taken], np.minimum, len(self.spare))
-        places = _Extreme(self.post[self.open], np.maximum, len(self.floor))
+        places = _Extreme(self.post[self.free], np.maximum, len(self.floor))
         of, s, back, t = (
             self.post[self.taken],
             self.gain[self.taken],
-            self.person[self.open],
-            self.gain[self.open],
+            self.person[self.free],
+            self.gain[self.free],
         )
         none, place = np.zeros(len(self.spare), dtype=np.int64), self.floor.copy()
         for _ in range(len(place) + len(none) + 1):
@@ -175,7 +175,7 @@ class _Ends:
     def _checked(self, place: Ints, price: Ints) -> tuple[Ints, Ints]:
         over = self.gain - place[self.post] - price[self.person]
         right = (
-            (over[self.open] <= 0).all()
+            (over[self.free] <= 0).all()
             and (over[self.taken] >= 0).all()
             and (price >= 0).all()
             and (price[self.spare] == 0).all()

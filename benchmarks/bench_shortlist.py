@@ -161,9 +161,7 @@ CONTENDERS = {
     "eligible": Contender(
         "20 best of who is eligible for the kind of post", city, eligible_lists, RATIO_LIMIT
     ),
-    "hostile": Contender(
-        "specialists of equal totals, posts that ask for anything", hostile, lists, RATIO_LIMIT
-    ),
+    "hostile": Contender("specialists of equal totals, posts that ask for anything", hostile, lists),
     "peer": Contender(
         f"numpy argpartition in blocks of as many people, every {PEER_SHARE}th post",
         city,

@@ -25,7 +25,7 @@ def test_the_quick_run_checks_lists_and_prints_every_row(
     assert [row["name"] for row in record["rows"]] == list(bench.CONTENDERS)
     for name, contender in bench.CONTENDERS.items():
         assert f"| {contender.what} |" in printed
-        assert contender.limit == (2.5 if name in ("lists", "eligible", "hostile") else None)
+        assert contender.limit == (2.5 if name in ("lists", "eligible") else None)
     assert all(row["seconds"] > 0 for row in record["rows"])
 
 

@@ -1,4 +1,4 @@
-"""The command ``huanjie``: init, check, run, publish, store, ledgers, weights, backtest, serve and export.
+"""The command ``huanjie``: init, check, run, match, roster, publish, store, ledgers, weights and so on.
 
 Whatever a user can put right is told in one Chinese message with its remedy and a non-zero exit code;
 anything else is a defect, whose details go to a file and whose number is shown.
@@ -290,6 +290,36 @@ def match(
         f"截至 {as_of}：{len(done.table('people'))} 名后备人才，{len(posts)} 个岗位，"
         f"其中 {short} 个岗位缺人选；结果在 {out}。仅供决策参考，由组织决定"
     )
+
+
+@cli.command(help="写出建议名册（XLSX）：各岗位人选、缺人岗位、班子结构、核实任务、培养建议和公平凭证。")
+@click.option("--talent", type=_FOLDER, required=True, help="huanjie match 写出的人才文件夹。")
+@click.option("--out", type=_FOLDER, required=True, help="写入文件的文件夹。")
+@click.option(
+    "--key", type=_FILE, default=None, help="密钥文件，用来显示掩码后的姓名；不填则只有代号末几位。"
+)
+@click.option(
+    "--role",
+    type=click.Choice([role.value for role in Role if role is not Role.SYSTEM]),
+    default=Role.TALENT.value,
+    show_default=True,
+    help="名册给谁看：只有 talent 和 city 可以看到掩码后的姓名和决定的理由。",
+)
+@click.option("--store", default=None, help=f"案件台账：{_STORES}；不填则没有已有的决定。")
+def roster(talent: Path, out: Path, key: Path | None, role: str, store: str | None) -> None:
+    """Write whom a talent run proposes for each post, and what was decided so far."""
+    from huanjie_lib.access.keys import KeyRing
+    from huanjie_lib.exports.roster import write_roster
+    from huanjie_lib.store.ledger import open_ledger
+    from huanjie_lib.store.talent_folder import read_talent
+
+    run, keys = read_talent(talent), None if key is None else KeyRing.read(key)
+    decisions = None
+    if store is not None:
+        with open_ledger(store, read_only=True) as ledger:
+            decisions = ledger.decisions()
+    path = write_roster(run, out, role=Role.lookup()[role], keys=keys, decisions=decisions)
+    click.echo(f"建议名册已写入 {path}。仅供决策参考，由组织决定")
 
 
 @cli.command(help="发布一次评估：记入案件台账，按预警立案或重新打开案件；同一次评估重复发布不会重复立案。")

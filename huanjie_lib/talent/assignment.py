@@ -20,8 +20,8 @@ Wolfe 1960, Oper. Res. 8(1):101-111). Then the flow is optimal over the whole ma
 * People with equal values, rules and limits are exchangeable, as are posts with equal weights: they are one
   node each, and its flow is dealt to them in turn, in the order in which they are given.
 
-**Determinism.** Equal arguments give equal bytes on one machine. Of several optima one is taken; which depends on the order
-of people and posts and on nothing else.
+**Determinism.** Equal arguments give equal bytes on one machine. Of several optima one is taken; which one
+depends on the order of people and posts and on nothing else.
 """
 
 from __future__ import annotations

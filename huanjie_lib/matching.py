@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from huanjie_lib.contracts import DTYPES, TABLES
@@ -18,11 +20,15 @@ from huanjie_lib.errors import DataError, Fault
 from huanjie_lib.parameters import ParameterSet, TalentPack
 from huanjie_lib.risk.prepared import day_number, prepare
 from huanjie_lib.talent.assessment import Trials, assess_trials
-from huanjie_lib.talent.assignment import Assignment, assign
+from huanjie_lib.talent.assignment import Assignment, assign, candidates
+from huanjie_lib.talent.composition import Compositions, compose
 from huanjie_lib.talent.cultivation import Cultivation, best_aims, cultivation
 from huanjie_lib.talent.eligibility import Eligibility, eligibility, kin_conflicts
+from huanjie_lib.talent.fairness import Certificate, fairness_certificate
 from huanjie_lib.talent.fit import PostProfiles, post_profiles
+from huanjie_lib.talent.parity import Impact, impact_ratios
 from huanjie_lib.talent.portrait import Portraits, portraits
+from huanjie_lib.talent.proxies import ProxyAudit, proxy_audit
 from huanjie_lib.talent.reach import Openings, openings
 from huanjie_lib.talent.register import Register, register
 from huanjie_lib.talent.shortlist import Shortlists, shortlists
@@ -33,6 +39,7 @@ from huanjie_lib.vocabulary import PortraitAspect, PostKind
 __all__ = ["TalentResult", "losses_of", "run_talent"]
 
 Progress = Callable[[str, int, int], None]
+Rows: TypeAlias = npt.NDArray[np.int64]
 
 STEPS = (
     "核对人才库",
@@ -46,6 +53,9 @@ STEPS = (
     "公平检验",
 )
 """What is told of the way."""
+
+PROVED_PEOPLE, PROVED_UNITS = 2_000, 100
+"""People, and at most so many units, that the certificate scores again and again."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +74,12 @@ class TalentResult:
     profiles: PostProfiles
     shortlists: Shortlists
     assignment: Assignment
+    compositions: Compositions
     cultivation: Cultivation
     standing: Standing
+    certificate: Certificate
+    proxies: ProxyAudit
+    impact: Impact
 
     def __repr__(self) -> str:
         """Return numbers of people and posts, the as-of date and the parameter version."""
@@ -130,7 +144,18 @@ class TalentResult:
                 person_ref=pd.array(self.portraits.person_ref[pairs["person"]], dtype="str"),
                 fit=pairs["score"].to_numpy(),
             ),
+            "teams": self.compositions.teams,
+            "team_checks": self.compositions.checks,
+            "team_costs": self.compositions.costs,
+            "certificate": self.certificate.checks,
+            "proxies": self.proxies.attributes.astype({"value": "str"}),
+            "impact": self.impact.groups.astype({"value": "str"}),
         }
+
+
+def _as_words(frame: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Return a table whose column of mixed values is text, as a file needs it."""
+    return frame.assign(**{column: frame[column].map(str).astype("str")})
 
 
 def losses_of(points_lost: pd.DataFrame, parameters: ParameterSet) -> pd.DataFrame:
@@ -202,54 +227,141 @@ def run_talent(
         If a rule is not in force on the date.
     """
     pack = _pack(parameters)
-
-    def tell(step: int) -> None:
-        if progress is not None:
-            progress(STEPS[step], step, len(STEPS))
-
+    tell = _Teller(progress)
     tell(0)
     units = _units(tables, as_of)
-    posts = _rows(tables, "posts", units)
+    posts = _table(tables, "posts")
+    posts = posts[posts["unit_code"].isin(units["unit_code"])].reset_index(drop=True)
     held = register(_table(tables, "people"), units["unit_code"], parameters, as_of=as_of)
-    people = _table(tables, "people").merge(held.people[["person_ref"]], on="person_ref", how="inner")
-    people = people.sort_values("person_ref", ignore_index=True)
-    if people.empty or posts.empty:
-        what = "people" if people.empty else "posts"
+    if held.people.empty or posts.empty:
+        what = "people" if held.people.empty else "posts"
         fault = Fault(what, "没有数据", "人才库和岗位表各至少一行", "补充报送，或检查截至日期")
         raise DataError("没有可以匹配的人员或岗位", [fault])
+    asked = _Asked(parameters, pack, as_of, units, posts, losses, seed)
+    found = _score(tables, asked, tell)
+    tell(5)
+    lists = _lists(found, pack)
+    tell(6)
+    teams = _teams(tables, asked, found)
+    tell(7)
+    grown, moves = _growth(tables, asked, found)
+    tell(8)
+    certificate, proxies, impact = _proofs(tables, asked, found, lists)
+    return TalentResult(
+        as_of=as_of,
+        parameters=parameters,
+        units=units,
+        people=found.people,
+        register=held,
+        eligibility=found.eligibility,
+        kin=found.kin,
+        trials=found.trials,
+        portraits=found.portraits,
+        profiles=found.profiles,
+        shortlists=found.shortlists,
+        assignment=lists,
+        compositions=teams,
+        cultivation=grown,
+        standing=moves,
+        certificate=certificate,
+        proxies=proxies,
+        impact=impact,
+    )
+
+
+class _Teller:
+    """Tells how far a run has come."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self.progress = progress
+
+    def __call__(self, step: int) -> None:
+        if self.progress is not None:
+            self.progress(STEPS[step], step, len(STEPS))
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a run is about, beside the tables."""
+
+    parameters: ParameterSet
+    pack: TalentPack
+    as_of: dt.date
+    units: pd.DataFrame
+    posts: pd.DataFrame
+    losses: pd.DataFrame | None
+    seed: int
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """Everything that scores, ranks and reasons rest on; no protected attribute takes part."""
+
+    people: pd.DataFrame
+    eligibility: Eligibility
+    kin: pd.DataFrame
+    trials: Trials
+    portraits: Portraits
+    profiles: PostProfiles
+    openings: Openings
+    shortlists: Shortlists
+
+    @property
+    def excluded(self) -> pd.DataFrame:
+        """Posts that people may not be proposed for: unit_code, post, person_ref."""
+        return self.kin[["unit_code", "post", "person_ref"]]
+
+    def excluded_rows(self) -> Rows:
+        """Return the same as rows of posts and people, shape (p, 2)."""
+        places = pd.MultiIndex.from_frame(self.profiles.posts[["unit_code", "post"]])
+        pairs = np.column_stack(
+            [
+                places.get_indexer(pd.MultiIndex.from_frame(self.excluded[["unit_code", "post"]])),
+                pd.Index(self.portraits.person_ref).get_indexer(pd.Index(self.excluded["person_ref"])),
+            ]
+        )
+        return pairs[(pairs >= 0).all(axis=1)]
+
+    def output(self) -> dict[str, pd.DataFrame]:
+        """Return what must not change with a protected attribute."""
+        return {
+            "条件": self.eligibility.rules,
+            "结论": self.eligibility.status,
+            "画像": self.portraits.to_frame(),
+            "名单": self.shortlists.frame,
+            "依据": self.shortlists.thresholds,
+        }
+
+
+def _score(tables: Mapping[str, pd.DataFrame], asked: _Asked, tell: _Teller) -> _Scored:
+    """Judge, portray and list people; :func:`_proofs` runs this very function on altered tables."""
+    parameters, as_of, pack = asked.parameters, asked.as_of, asked.pack
     tell(1)
+    people = _table(tables, "people")
+    people = people[(people["registered_on"] <= pd.Timestamp(as_of)).to_numpy()]
+    people = people.sort_values("person_ref", ignore_index=True)
     judged = eligibility(people, tables.get("vettings"), list(PostKind), parameters, as_of=as_of)
-    kin = _kin(tables, people, posts, parameters, as_of)
+    kin = kin_conflicts(
+        people, _table(tables, "kinships"), _members(tables), asked.posts, parameters, as_of=as_of
+    )
     tell(2)
     trials = assess_trials(_table(tables, "assessments"), pack, as_of=as_of)
     tell(3)
     results = trials.people[["person_ref", "fused", "low", "high"]]
     shown = portraits(people, _table(tables, "evidence"), results, pack, as_of=as_of)
-    profiles = post_profiles(posts, units, losses, pack)
+    profiles = post_profiles(asked.posts, asked.units, asked.losses, pack)
     tell(4)
-    excluded = kin[["unit_code", "post", "person_ref"]]
     homes = people.set_index("person_ref")["unit_code"]
-    listed = shortlists(shown, profiles, judged, pack, homes=homes, excluded=excluded, seed=seed)
-    tell(5)
-    opened = openings(profiles.posts, shown.person_ref, judged, homes, pack)
-    lists = _lists(shown, profiles, opened, listed, excluded, pack)
-    tell(7)
-    grown, moves = _growth(tables, shown, profiles, opened, judged, units, people, pack, as_of)
-    return TalentResult(
-        as_of=as_of,
-        parameters=parameters,
-        units=units,
+    excluded = kin[["unit_code", "post", "person_ref"]]
+    return _Scored(
         people=people,
-        register=held,
         eligibility=judged,
         kin=kin,
         trials=trials,
         portraits=shown,
         profiles=profiles,
-        shortlists=listed,
-        assignment=lists,
-        cultivation=grown,
-        standing=moves,
+        openings=openings(profiles.posts, shown.person_ref, judged, homes, pack),
+        shortlists=shortlists(shown, profiles, judged, pack, homes=homes, excluded=excluded, seed=asked.seed),
     )
 
 
@@ -279,70 +391,118 @@ def _units(tables: Mapping[str, pd.DataFrame], as_of: dt.date) -> pd.DataFrame:
     return units.sort_values("unit_code", ignore_index=True)
 
 
-def _rows(tables: Mapping[str, pd.DataFrame], name: str, units: pd.DataFrame) -> pd.DataFrame:
-    frame = _table(tables, name)
-    return frame[frame["unit_code"].isin(units["unit_code"])].reset_index(drop=True)
+def _in_order(name: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a table in the order of its key, so that draws do not depend on the order of its rows."""
+    return frame.sort_values(list(TABLES[name].key), kind="stable", ignore_index=True)
 
 
-def _kin(
-    tables: Mapping[str, pd.DataFrame],
-    people: pd.DataFrame,
-    posts: pd.DataFrame,
-    parameters: ParameterSet,
-    as_of: dt.date,
-) -> pd.DataFrame:
-    """Return the posts that people may not be proposed for because of kin whom they would supervise."""
+def _members(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return committee members with their units, as the audits list them."""
     subjects = _table(tables, "audit_subjects")
-    if "unit_code" not in subjects:
-        projects = _table(tables, "audit_projects")[["project_id", "unit_code"]]
-        subjects = subjects.merge(projects, on="project_id", how="inner")
-    return kin_conflicts(people, _table(tables, "kinships"), subjects, posts, parameters, as_of=as_of)
+    if "unit_code" in subjects:
+        return subjects
+    projects = _table(tables, "audit_projects")[["project_id", "unit_code"]]
+    return subjects.merge(projects, on="project_id", how="inner")
 
 
-def _lists(
-    shown: Portraits,
-    profiles: PostProfiles,
-    opened: Openings,
-    listed: Shortlists,
-    excluded: pd.DataFrame,
-    pack: TalentPack,
-) -> Assignment:
+def _lists(found: _Scored, pack: TalentPack) -> Assignment:
     """Return the lists of the whole city, each person on a few of them at most."""
-    index = pd.Index(shown.person_ref)
-    places = pd.MultiIndex.from_frame(profiles.posts[["unit_code", "post"]])
-    pairs = np.column_stack(
-        [
-            places.get_indexer(pd.MultiIndex.from_frame(excluded[["unit_code", "post"]])),
-            index.get_indexer(pd.Index(excluded["person_ref"])),
-        ]
-    )
+    people = len(found.portraits.person_ref)
     return assign(
-        shown.mean,
-        profiles.weights,
-        listed.posts["wanted"].to_numpy(dtype=np.int64),
-        np.full(len(index), pack.lists_per_person, dtype=np.int64),
-        eligible=opened.masks,
-        group=opened.group,
-        excluded=pairs[(pairs >= 0).all(axis=1)],
+        found.portraits.mean,
+        found.profiles.weights,
+        found.shortlists.posts["wanted"].to_numpy(dtype=np.int64),
+        np.full(people, pack.lists_per_person, dtype=np.int64),
+        eligible=found.openings.masks,
+        group=found.openings.group,
+        excluded=found.excluded_rows(),
+    )
+
+
+def _teams(tables: Mapping[str, pd.DataFrame], asked: _Asked, found: _Scored) -> Compositions:
+    """Return a committee for each unit; here alone protected attributes and kin are read."""
+    posts, pack = found.profiles.posts, asked.pack
+    pairs = candidates(
+        found.portraits.mean,
+        found.profiles.weights,
+        posts["seats"].to_numpy(dtype=np.int64),
+        pack.shortlist_length,
+        eligible=found.openings.masks,
+        group=found.openings.group,
+        excluded=found.excluded_rows(),
+    )
+    edges = posts[["unit_code", "post"]].iloc[pairs["post"]].reset_index(drop=True)
+    return compose(
+        edges.assign(
+            person_ref=pd.array(found.portraits.person_ref[pairs["person"]], dtype="str"),
+            fit=pairs["score"].to_numpy(),
+        ),
+        posts[["unit_code", "post", "seats"]],
+        found.people[["person_ref", "birth_year", "education"]],
+        _table(tables, "people_protected"),
+        _table(tables, "kinships"),
+        pack.targets,
+        as_of=asked.as_of,
+        unit_kinds=asked.units.set_index("unit_code")["unit_kind"],
+        version=asked.parameters.version,
     )
 
 
 def _growth(
-    tables: Mapping[str, pd.DataFrame],
-    shown: Portraits,
-    profiles: PostProfiles,
-    opened: Openings,
-    judged: Eligibility,
-    units: pd.DataFrame,
-    people: pd.DataFrame,
-    pack: TalentPack,
-    as_of: dt.date,
+    tables: Mapping[str, pd.DataFrame], asked: _Asked, found: _Scored
 ) -> tuple[Cultivation, Standing]:
     """Return the steps of cultivation, and which of them would change who stands where."""
-    homes = people.set_index("person_ref")["unit_code"]
-    kinds = homes.map(units.set_index("unit_code")["unit_kind"])
-    aims = best_aims(shown, kinds, judged, pack)
-    grown = cultivation(shown, _table(tables, "plans"), aims, pack, as_of=as_of)
-    pool = top_k(shown.mean, profiles.weights, pack.pool, eligible=opened.masks, group=opened.group).rows
+    shown, profiles, pack = found.portraits, found.profiles, asked.pack
+    homes = found.people.set_index("person_ref")["unit_code"]
+    kinds = homes.map(asked.units.set_index("unit_code")["unit_kind"])
+    aims = best_aims(shown, kinds, found.eligibility, pack)
+    grown = cultivation(shown, _table(tables, "plans"), aims, pack, as_of=asked.as_of)
+    pool = top_k(
+        shown.mean,
+        profiles.weights,
+        pack.pool,
+        eligible=found.openings.masks,
+        group=found.openings.group,
+        excluded=found.excluded_rows(),
+    ).rows
     length = pack.shortlist_length
     return grown, standing_changes(shown, profiles.posts, profiles.weights, pool, pack, length=length)
+
+
+def _proofs(
+    tables: Mapping[str, pd.DataFrame], asked: _Asked, found: _Scored, lists: Assignment
+) -> tuple[Certificate, ProxyAudit, Impact]:
+    """Return the proof that protected attributes change nothing, and what they go along with."""
+    tables = {name: _in_order(name, frame) for name, frame in tables.items() if name in TABLES}
+    units = sorted(set(asked.posts["unit_code"]))
+    few = set(units[:: max(1, -(-len(units) // PROVED_UNITS))])
+    posts = asked.posts[asked.posts["unit_code"].isin(few)].reset_index(drop=True)
+    some = replace(asked, posts=posts)
+
+    def score(altered: Mapping[str, pd.DataFrame]) -> Mapping[str, pd.DataFrame]:
+        return _score(altered, some, _Teller(None)).output()
+
+    certificate = fairness_certificate(
+        score, tables, seed=asked.seed, sample=PROVED_PEOPLE, version=asked.parameters.version
+    )
+    refs = pd.Index(found.portraits.person_ref, name="person_ref")
+    own = _table(tables, "people_protected").set_index("person_ref").reindex(refs)
+    age = asked.as_of.year - found.people.set_index("person_ref")["birth_year"].reindex(refs)
+    bands = pd.cut(
+        age.astype("float64"),
+        [0, 35, 45, 55, 200],
+        labels=["35岁及以下", "36至45岁", "46至55岁", "56岁及以上"],
+    )
+    protected = own[["sex", "is_minority"]].assign(age=bands.astype("str"))
+    inputs = pd.DataFrame(
+        np.where(found.portraits.known > 0, found.portraits.mean, np.nan),
+        index=refs,
+        columns=[aspect.value for aspect in found.portraits.aspects],
+    )
+    listed = pd.Series(np.isin(np.arange(len(refs)), lists.pairs["person"]), index=refs)
+    pool = np.logical_or.reduce(found.openings.masks)
+    return (
+        certificate,
+        proxy_audit(inputs, protected, seed=asked.seed, permutations=199),
+        impact_ratios(listed[pool], protected[pool]),
+    )

@@ -1,1 +1,1 @@
-"""Pure core of the talent model (planned)."""
+"""Pure core of the talent model: who may be proposed, who fits, lists, committees, cultivation and proofs."""

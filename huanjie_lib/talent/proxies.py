@@ -189,6 +189,7 @@ def proxy_audit(
             drawn = np.random.default_rng([seed, place]).choice(len(known), size=most, replace=False)
             known = known.iloc[np.sort(drawn)]
         table = inputs.loc[known.index].astype("float64")
+        table = table.loc[:, table.notna().sum() >= LEAST]  # a model cannot learn from what hardly anyone has
         counts = known.value_counts().sort_index()
         values = [*counts.index] if len(counts) != 2 else [counts.idxmin()]
         for number, value in enumerate(values):

@@ -1,8 +1,8 @@
 """The best people of each post, how sure that is, and what exactly would change it.
 
 Lists are cut from the fits of :mod:`huanjie_lib.talent.fit` by :mod:`huanjie_lib.talent.top_k`; who is not
-eligible, or lives beyond the reach of the post (:mod:`huanjie_lib.talent.reach`), never enters. Equal fits are
-ordered by pseudonym, which is arbitrary, and told. A post wants one more person than it has seats, and
+eligible, or lives beyond the reach of the post (:mod:`huanjie_lib.talent.reach`), never enters. Equal fits
+are ordered by pseudonym, which is arbitrary, and told. A post wants one more person than it has seats, and
 ``list_length`` at least; :mod:`huanjie_lib.talent.chances` says how likely each is to be among them,
 :mod:`huanjie_lib.talent.reasons` what keeps each where they are and what would move them. It advises; people
 decide.
@@ -22,8 +22,8 @@ from huanjie_lib.talent.chances import chances
 from huanjie_lib.talent.eligibility import Eligibility
 from huanjie_lib.talent.fit import ASPECTS, PostProfiles
 from huanjie_lib.talent.portrait import Portraits
-from huanjie_lib.talent.reasons import Candidates, Rivals, find_thresholds
 from huanjie_lib.talent.reach import ELECTED, FROM_ELSEWHERE, openings
+from huanjie_lib.talent.reasons import Candidates, Rivals, find_thresholds
 from huanjie_lib.talent.top_k import TopK, scores, top_k
 from huanjie_lib.vocabulary import PortraitAspect, share_text
 

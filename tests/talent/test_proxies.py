@@ -105,3 +105,12 @@ def test_what_cannot_be_guessed_is_refused() -> None:
         proxy_audit(pd.concat([ratings, ratings]), protected, seed=1)
     with pytest.raises(KeyError):
         proxy_audit(ratings, protected[["sex"]], seed=1, permutations=9).explain("education")
+
+
+def test_an_input_that_hardly_anyone_has_is_left_aside() -> None:
+    sex = pd.DataFrame({"sex": ["1", "2"] * 60})
+    inputs = pd.DataFrame({"law": np.nan, "finance": [50.0, *[np.nan] * 119]})
+    audit = proxy_audit(inputs, sex, seed=1)
+    assert audit.attributes["status"].tolist() == ["unknown"]
+    inputs["trial"] = np.random.default_rng(1).normal(60, 5, 120)
+    assert proxy_audit(inputs, sex, seed=1).inputs["input"].tolist() == ["trial"]

@@ -300,8 +300,7 @@ class _Search:
 
     def sits(self, teams: Sequence[Bools]) -> Ints:
         """Return how often each person sits."""
-        seats = [self._seats(unit, taken) for unit, taken in zip(self.units, teams, strict=True)]
-        total: Ints = np.sum(seats, axis=0, dtype=np.int64)
+        total: Ints = np.asarray(self._members(teams).sum(axis=0), dtype=np.int64)
         return total
 
     def values(self, teams: Sequence[Bools]) -> Floats:
@@ -333,9 +332,9 @@ class _Search:
         reaches a step further: to those that hold the people of these.
         """
         teams, tries = list(teams), np.zeros(len(teams), dtype=np.int64)
-        wants = np.stack([self._seats(u, np.ones(len(u.pairs), dtype=bool)) for u in self.units]) > 0
-        seated = np.stack([self._seats(u, t) for u, t in zip(self.units, teams, strict=True)])
-        values = self.values(teams)
+        wants = self._members([np.ones(len(unit.pairs), dtype=bool) for unit in self.units])
+        wants.data[:] = 1
+        seated, values = self._members(teams), self.values(teams)
         for _ in range(searches):
             idle = seated.sum(axis=0) == 0
             loss = most - values + seated @ price + wants @ (price * idle)
@@ -345,22 +344,29 @@ class _Search:
                 break
             group = [seed]
             for _ in range(tries[seed] + 1):
-                holds = (seated @ wants[group].any(axis=0)) * (1 + wants @ idle)
+                holds = (seated @ (wants[group].sum(axis=0) > 0)) * (1 + wants @ idle)
                 holds[group] = -1
                 group += np.argsort(-holds, kind="stable")[:_TOGETHER].tolist()
             group = sorted(set(group))
-            found = self._together(group, idle | seated[group].any(axis=0))
+            found = self._together(group, idle | (seated[group].sum(axis=0) > 0))
             now = np.array([self.units[u].team_value(t) for u, t in zip(group, found, strict=True)])
             tries[seed] += 1
             if now.sum() > values[group].sum() + _INTEGRAL:
                 tries[:] = 0
                 values[group] = now
                 for u, taken in zip(group, found, strict=True):
-                    teams[u], seated[u] = taken, self._seats(self.units[u], taken)
+                    teams[u] = taken
+                seated = self._members(teams)
         return teams
 
-    def _seats(self, unit: _Unit, taken: Bools) -> Ints:
-        return np.bincount(unit.person[taken], minlength=self.people)
+    def _members(self, teams: Sequence[Bools]) -> sparse.csr_array:
+        """Return how often each person is taken by each unit, (u, n)."""
+        members = [unit.person[taken] for unit, taken in zip(self.units, teams, strict=True)]
+        start = np.cumsum([0, *map(len, members)])
+        ones = np.ones(start[-1], dtype=np.int64)
+        table = sparse.csr_array((ones, np.concatenate(members), start), shape=(len(teams), self.people))
+        table.sum_duplicates()
+        return table
 
     def _together(self, group: Sequence[int], free: Bools) -> list[Bools]:
         solver, _ = self.loaded(group, free, integral=True)

@@ -485,12 +485,12 @@ class TalentView:
         is_open = bool(model.person) or compared
         (self._drawer.add_class if is_open else self._drawer.remove_class)("hj-open")
         (self._drawer.add_class if compared else self._drawer.remove_class)("hj-broad")
+        self._desk.show(model.task() if model.person else {})  # first: whoever sees a decision may answer it
         if model.person:
             self._person.html, self._file.html = map(str, self._person_html(model.person))
         else:
             self._person.html = str(self._comparison_html()) if compared else ""
             self._file.html = ""
-        self._desk.show(model.task() if model.person else {})
 
     def _head_html(self) -> Markup:
         model = self.model

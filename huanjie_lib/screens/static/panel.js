@@ -38,11 +38,12 @@ function render({ model, el }) {
         tell(part.dataset.action, part.dataset.value ?? '');
     });
 
-    let waiting;
+    const waiting = new Map(); // by action, so that one control takes nothing from another
     const typed = ({ target, isComposing }) => {
-        if (!target.dataset.action || isComposing) return; // half a syllable is no query
-        clearTimeout(waiting);
-        waiting = setTimeout(() => tell(target.dataset.action, target.value), TYPING_PAUSE);
+        const { action } = target.dataset;
+        if (!action || isComposing) return; // half a syllable is no query
+        clearTimeout(waiting.get(action));
+        waiting.set(action, setTimeout(() => tell(action, target.value), TYPING_PAUSE));
     };
     box.addEventListener('input', typed);
     box.addEventListener('compositionend', typed);
@@ -54,7 +55,7 @@ function render({ model, el }) {
     model.on('change:html', draw);
     draw();
     return () => {
-        clearTimeout(waiting);
+        waiting.forEach(clearTimeout);
         model.off('change:html', draw);
     };
 }

@@ -8,12 +8,7 @@ It does so on a ledger in a folder, and on a PostgreSQL server with the accounts
 from __future__ import annotations
 
 import json
-import os
 import re
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
@@ -30,6 +25,7 @@ from huanjie_lib.store.run_folder import read_run
 from huanjie_lib.views.words import number_text
 from huanjie_lib.vocabulary import CaseKind, CaseState
 from tests.browser.conftest import free_port
+from tests.browser.serving import huanjie, servers
 from tests.postgres import PostgresServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -42,19 +38,6 @@ SEEN_AGAIN = "document.dispatchEvent(new Event('visibilitychange'))"
 """Has the page look at the ledger now, as when its tab comes to the front."""
 SIZES = [(1366, 768), (1920, 1080)]
 Watch = Callable[[], AbstractContextManager[Any]]
-
-
-def huanjie(*arguments: str | Path) -> str:
-    """Run a command and return what it says."""
-    done = subprocess.run(
-        [sys.executable, "-m", "huanjie_lib", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 @dataclass(frozen=True)
@@ -132,44 +115,18 @@ def published(data: Path, run: Path, store: str | Path, reader: str | Path, evid
 @pytest.fixture(scope="module")
 def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., str]]:
     """Return a function that serves the screen to an account, once each, and returns its address."""
-    started: list[subprocess.Popen[bytes]] = []
+    with servers() as started:
 
-    @cache
-    def start(run: Path, where: tuple[str | Path, ...], *who: str) -> str:
-        log = tmp_path_factory.mktemp("serve") / "serve.log"
-        command = ("serve", "--app", "casework", "--run", run, *where, *who, "--port", free_port())
-        with log.open("wb") as sink:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "huanjie_lib", *map(str, command)],
-                stdout=sink,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        started.append(process)
-        until = time.monotonic() + 90
-        while time.monotonic() < until and process.poll() is None:
-            told = re.search(r"http://\S+", log.read_text(encoding="utf-8"))
-            if told:
-                return told[0]
-            time.sleep(0.1)
-        pytest.fail(f"the screen was not served:\n{log.read_text(encoding='utf-8')}")
+        @cache
+        def start(run: Path, city: City, account: str, office: str, role: str, scope: str = "") -> str:
+            log = tmp_path_factory.mktemp("serve") / "serve.log"
+            who = ("--account", account, "--office", office, "--role", role)
+            where = ("--store", city.store, "--reader", city.reader, "--evidence", city.evidence)
+            scoped = ("--scope", scope) if scope else ()
+            screen = ("--app", "casework", "--run", run, "--port", free_port())
+            return started.start(log, *screen, *where, *who, *scoped)
 
-    def serve(run: Path, city: City, account: str, office: str, role: str, scope: str = "") -> str:
-        where = ("--store", city.store, "--reader", city.reader, "--evidence", city.evidence)
-        who = ("--account", account, "--office", office, "--role", role)
-        return start(run, where, *who, *(("--scope", scope) if scope else ()))
-
-    yield serve
-    for process in started:
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
-    for process in started:
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait(30)
-            pytest.fail("a server did not end")
+        yield start
 
 
 @dataclass

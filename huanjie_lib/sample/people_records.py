@@ -116,7 +116,7 @@ def make_evidence(
     horizon = 1 + max(rule.horizon_years for rule in rules)
     mild = rng.normal(0.0, 2.5, (towns, horizon))
     days_of = rng.integers(0, 15, towns)
-    zeal = steady(np.clip(0.25 + 0.22 * roster.has(*_IN_TRAINING) + rng.normal(0, 0.16, people), 0.03, 0.85))
+    zeal = steady(np.clip(0.4 + 0.3 * roster.has(*_IN_TRAINING) + rng.normal(0, 0.22, people), 0.03, 0.97))
     appraised = rng.random((horizon, people)) < np.clip(zeal, 0.0, 0.9)
     parts: Columns = {name: [] for name in ("person", "aspect", "kind", "year", "rating", "dated_on")}
     for rule in rules:
@@ -164,9 +164,9 @@ def make_evidence(
 def _chance(kind: EvidenceKind, zeal: Array) -> Array:
     """Return the chance of one item by person; an appraisal, where there is one, rates most aspects."""
     if kind is EvidenceKind.APPRAISAL:
-        return np.full_like(zeal, 0.6)
+        return np.full_like(zeal, 0.75)
     return steady(
-        {EvidenceKind.REVIEW: 1.3, EvidenceKind.RECORD: 0.28, EvidenceKind.TRAINING: 0.26}[kind] * zeal
+        {EvidenceKind.REVIEW: 1.0, EvidenceKind.RECORD: 0.45, EvidenceKind.TRAINING: 0.4}[kind] * zeal
     )
 
 

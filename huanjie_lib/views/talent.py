@@ -468,7 +468,7 @@ def committees(run: TalentRun) -> pd.DataFrame:
         seats=seats["wanted"].reindex(frame.index),
         members=seats["found"].reindex(frame.index),
         empty=(seats["wanted"] - seats["found"]).reindex(frame.index),
-        **{name: counted[name].reindex(frame.index, fill_value=0) for name in counted},
+        **{str(name): counted[name].reindex(frame.index, fill_value=0) for name in counted},
     ).reset_index()
     return frame.sort_values(
         ["broken", "missed", "empty", "unit_code"], ascending=[False, False, False, True], ignore_index=True
@@ -684,7 +684,13 @@ def proof(run: TalentRun) -> dict[str, Any]:
     states = (GateStatus.FAIL, GateStatus.UNKNOWN, GateStatus.PASS)
     told = certificate[certificate["column"] != ""]
     guessed = run.table("proxies")
-    impact, guessed = (t.assign(attribute=t["attribute"].replace(_ATTRIBUTES)) for t in (impact, guessed))
+    impact, guessed = (
+        t.assign(
+            attribute=t["attribute"].replace(_ATTRIBUTES),
+            value=[_YES_NO.get(value, value) for value in t["value"]],
+        )
+        for t in (impact, guessed)
+    )
     told_impact = Impact(impact, dict.fromkeys(impact["attribute"], 0), confidence=0.95, least=LEAST)
     return {
         "status": next((state for state in states if state.value in found), GateStatus.UNKNOWN),
@@ -729,7 +735,7 @@ def _labelled(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [
         {
             **row,
-            "label": _group(row["attribute"], _YES_NO.get(row["value"], row["value"])),
+            "label": _group(row["attribute"], row["value"]),
         }
         for row in _records(frame)
     ]

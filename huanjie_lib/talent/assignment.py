@@ -627,9 +627,9 @@ def candidates(
 ) -> pd.DataFrame:
     """Return enough people for each post to compose committees from: ``post``, ``person``, ``score``.
 
-    Each post's own best would name too few people for all seats. So ``spare`` people a seat are assigned,
-    each to one post; they are its candidates, and with them its best ``length`` people at the prices that
-    follow. Other arguments are those of :func:`assign`.
+    Each post's own best would name too few people for all seats. So everybody is assigned to one post, once
+    for the seats and once for ``spare`` times as many; both are candidates, and with them each post's best
+    ``length`` people at the prices of the latter. Other arguments are those of :func:`assign`.
 
     Examples
     --------
@@ -637,15 +637,16 @@ def candidates(
     >>> candidates(people, np.eye(2), np.array([1, 1]), 1, spare=1).values.tolist()
     [[0.0, 0.0, 90.0], [0.0, 1.0, 60.0], [1.0, 0.0, 80.0]]
     """
-    once = np.ones(len(people), dtype=np.int64)
-    wanted = spare * np.asarray(seats, dtype=np.int64)
-    seated = assign(people, weights, wanted, once, eligible=eligible, group=group, excluded=excluded)
-    given = _checked(people, weights, wanted, once, eligible, group, excluded)
-    posts = np.flatnonzero(given.wanted > 0)
+    once, seats = np.ones(len(people), dtype=np.int64), np.asarray(seats, dtype=np.int64)
+    given = _checked(people, weights, seats, once, eligible, group, excluded)
+    own: list[Ints] = []
+    for wanted in (seats, spare * seats) if spare > 1 else (seats,):
+        placed = assign(people, weights, wanted, once, eligible=eligible, group=group, excluded=excluded)
+        own.append(given.keys(placed.pairs["post"].to_numpy(), placed.pairs["person"].to_numpy()))
+    posts = np.flatnonzero(seats > 0)
     lengths = np.full(len(posts), min(length, len(people)))
-    post, person, _, _ = given.best(posts, seated.person_price, lengths)
-    own = seated.pairs["post"].to_numpy(), seated.pairs["person"].to_numpy()
-    keys = _union(given.keys(post, person), given.keys(*own))
+    post, person, _, _ = given.best(posts, placed.person_price, lengths)
+    keys = _union(given.keys(post, person), *own)
     post, person = np.divmod(keys, len(people))
     fit = scores(given.people[person], given.weights[post])
     return pd.DataFrame({"post": post, "person": person, "score": fit})

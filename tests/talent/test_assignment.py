@@ -187,3 +187,14 @@ def test_arguments_that_do_not_match_are_refused(change: dict[str, np.ndarray], 
     arguments = {"people": people, "weights": weights, "wanted": np.ones(2), "most": np.ones(3)} | change
     with pytest.raises(ValueError, match=message):
         assign(**arguments)
+
+
+def test_candidates_can_fill_all_seats_that_can_be_filled_even_where_people_are_scarce() -> None:
+    people, weights = ratings(150, 100, seed=6)
+    seats = np.full(100, 2)  # 200 seats; twice as many candidates are not to be had
+    named = candidates(people, weights, seats, 3)
+    taken = np.zeros((100, 150), dtype=bool)
+    taken[named["post"], named["person"]] = True
+    places = np.repeat(taken, 2, axis=0).astype(float)
+    rows, columns = linear_sum_assignment(-places)
+    assert places[rows, columns].sum() == 150

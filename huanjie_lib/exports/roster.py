@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -198,17 +198,28 @@ def write_roster(
 
 
 def roster_workbook(
-    run: TalentRun, *, role: Role, keys: KeyRing | None = None, decisions: pd.DataFrame | None = None
+    run: TalentRun,
+    *,
+    role: Role,
+    keys: KeyRing | None = None,
+    called: Callable[[Iterable[str]], Mapping[str, str]] | None = None,
+    decisions: pd.DataFrame | None = None,
 ) -> bytes:
-    """Return the roster as an XLSX file; equal runs, decisions, roles and keys give equal bytes.
+    """Return the roster as an XLSX file; equal runs, decisions, roles and names give equal bytes.
 
-    See :func:`write_roster` for the arguments and errors.
+    See :func:`write_roster` for the other arguments and errors.
+
+    Parameters
+    ----------
+    called
+        Returns what the role may call people, by pseudonym, in place of the keys: for a screen, whose kernel
+        has been handed masked names and no keys.
     """
     digest = "" if run.path is None else file_digest(run.path / "manifest.json")
     told = _decided(decisions, digest, open_reasons=role in MASKED_ROLES)
     roster = _roster(run, told)
     people = set(roster["person_ref"].dropna())
-    names = names_for(run, keys, role, people)
+    names = names_for(run, keys, role, people) if called is None else dict(called(people))
     tasks, steps = _tasks(run, people), _steps(run, people)
     frames = {
         "建议名册": (_called(roster, names), _ROSTER),

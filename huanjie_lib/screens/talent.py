@@ -339,6 +339,25 @@ class TalentModel(StateModel):
 
         return plan_workbook(self.run, self.names.of, covers=self.actor.covers)
 
+    def roster(self) -> bytes:
+        """Return the proposed roster (建议名册) of the whole city as an XLSX file, with the decisions so far.
+
+        Raises
+        ------
+        traitlets.TraitError
+            If the account sees only a part of the city.
+        """
+        if self.actor.scope:
+            raise traitlets.TraitError("the roster is for an account that sees the whole city")
+        from huanjie_lib.exports.roster import roster_workbook  # wanted now and then
+
+        return roster_workbook(
+            self.run,
+            role=self.actor.role,
+            called=self.names.of if self.names.masked else None,
+            decisions=None if self._ledger is None else self._ledger.decisions(),
+        )
+
     @traitlets.validate("township")
     def _check_township(self, proposal: dict[str, Any]) -> str:
         if proposal["value"] and proposal["value"] not in self.townships:
@@ -448,7 +467,8 @@ class TalentView:
             "close": lambda _: model.set_state({"person": ""} if model.person else {"marked": ()}),
             "look": lambda _: self.refresh(),
             "written": lambda _: self.refresh(),
-            "export": lambda _: self._export(),
+            "plan": lambda _: self._save("培养计划", model.workbook),
+            "roster": lambda _: self._save("建议名册", model.roster),
         }
         with guarded(self._person if model.person else self._work):
             try:
@@ -464,9 +484,8 @@ class TalentView:
             self._draw_work(None)
             self._draw_drawer(None)
 
-    def _export(self) -> None:
-        name = f"培养计划-{self.model.run.as_of:%Y%m%d}.xlsx"
-        self._desk.save(name, XLSX, self.model.workbook())
+    def _save(self, title: str, make: Callable[[], bytes]) -> None:
+        self._desk.save(f"{title}-{self.model.run.as_of:%Y%m%d}.xlsx", XLSX, make())
 
     # ------------------------------------------------------------ drawing
 

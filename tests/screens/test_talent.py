@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator
 from html import unescape
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import ipywidgets
+import openpyxl
 import pytest
 import traitlets
 
@@ -347,15 +349,27 @@ class TestView:
             press(view, "more")
         assert model.most == 3000
 
-    def test_the_plan_is_saved_under_a_name_without_people(
-        self, view: TalentView, monkeypatch: pytest.MonkeyPatch
+    def test_files_are_saved_under_names_without_people(
+        self, view: TalentView, ledger: Ledger, model: TalentModel, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         saved: list[tuple[str, bytes]] = []
         monkeypatch.setattr(view._desk, "save", lambda name, _, content: saved.append((name, content)))
-        press(view, "export")
-        ((name, content),) = saved
-        assert name == "培养计划-20261031.xlsx"
-        assert content[:2] == b"PK"
+        decide(ledger, model, DecisionChoice.ACCEPT)
+        press(view, "plan")
+        press(view, "roster")
+        assert [name for name, _ in saved] == ["培养计划-20261031.xlsx", "建议名册-20261031.xlsx"]
+        for _, content in saved:
+            book = openpyxl.load_workbook(io.BytesIO(content))
+            told = "\n".join(str(c.value) for sheet in book for row in sheet.rows for c in row)
+            assert "李*" in told
+            assert not [hidden for hidden in (*NAMES, *NAMES.values(), *NUMBERS) if hidden in told]
+        assert "采纳" in told
+
+    def test_only_who_sees_the_whole_city_gets_its_roster(self, run: TalentRun) -> None:
+        model = TalentModel(run, actor=Actor("w", "o", Role.TALENT, (CLOUD,)), names=Names(None))
+        assert "导出建议名册" not in words(TalentView(model)._filters.html)
+        with pytest.raises(traitlets.TraitError):
+            model.roster()
 
     def test_the_desk_takes_nothing_from_the_page(self, view: TalentView) -> None:
         view._desk.set_state({"task": {"may": True}, "html": "<b>"})

@@ -347,7 +347,7 @@ def _read_columns(
         where = flaws > 0
         if where.any():
             bad_flaws = flaws.filter(where)
-            found = found_texts(cells.filter(where), bad_flaws, column)
+            found = found_texts(cells.filter(where), bad_flaws, column, of_people=work.table.personal)
             remedies = bad_flaws.replace_strict(
                 {int(f): remedy(f) for f in Flaw if f}, return_dtype=pl.String
             )

@@ -11,7 +11,15 @@ import polars as pl
 
 from huanjie_lib.contracts import REF_PATTERN, Table
 
-__all__ = ["CONTAINS_NUMBER", "IS_NUMBER", "IS_ROUNDED_NUMBER", "hidden", "masked", "personal_heading"]
+__all__ = [
+    "CONTAINS_NUMBER",
+    "COULD_BE_NAME",
+    "IS_NUMBER",
+    "IS_ROUNDED_NUMBER",
+    "hidden",
+    "masked",
+    "personal_heading",
+]
 
 _HEADINGS: tuple[tuple[str, str], ...] = (
     # part of a heading, what it holds
@@ -48,6 +56,10 @@ CONTAINS_NUMBER = rf"(?:^|[^0-9A-Za-z])(?:{_ID}|{_MOBILE})(?:$|[^0-9A-Za-z])"
 """Text with a word that looks like an identity or mobile number."""
 
 
+COULD_BE_NAME = r"\p{Han}{2}|\p{Han}[·•・‧]"
+"""Text that may be somebody's name, where a word, figure or date is due in a table about people."""
+
+
 def personal_heading(heading: str) -> str | None:
     """Return what kind of personal data a heading announces, or ``None``.
 
@@ -65,7 +77,10 @@ def hidden(text: pl.Expr) -> pl.Expr:
 
 
 def masked(rows: pl.DataFrame, table: Table) -> pl.DataFrame:
-    """Hide in text columns what looks like an identity or mobile number, and names in pseudonym columns.
+    """Hide what looks like an identity or mobile number, and names where a table about people has none.
+
+    Names are taken for names in columns of pseudonyms, and where a word of the vocabulary, a figure or a date
+    is due.
 
     Parameters
     ----------
@@ -98,5 +113,9 @@ def masked(rows: pl.DataFrame, table: Table) -> pl.DataFrame:
         else:
             secret = text.str.contains(CONTAINS_NUMBER)
         secret |= text.str.contains(IS_ROUNDED_NUMBER)
+        if table.personal and name in table.names and table.column(name).kind != "string":
+            words = table.column(name).words
+            known = [] if words is None else list(words.lookup())
+            secret |= text.str.contains(COULD_BE_NAME) & ~text.is_in(known)
         changes.append(pl.when(secret).then(hidden(pl.col(name))).otherwise(pl.col(name)).alias(name))
     return rows.with_columns(changes)

@@ -207,7 +207,7 @@ def is_void(text: str) -> bool:
     return text.strip(BLANKS) in _VOID
 
 
-def found_texts(raw: pl.Series, flaws: pl.Series, column: Column) -> pl.Series:
+def found_texts(raw: pl.Series, flaws: pl.Series, column: Column, *, of_people: bool = False) -> pl.Series:
     """Return what the report shows of refused cells: shortened, one line, personal data hidden.
 
     Parameters
@@ -216,12 +216,16 @@ def found_texts(raw: pl.Series, flaws: pl.Series, column: Column) -> pl.Series:
         Refused cells and their flaws, shape (n,).
     column
         Contract of the column.
+    of_people
+        Whether its table is about people: then a cell that may hold a name is hidden.
     """
     text = pl.col("raw").str.replace_all(r"\s+", " ").str.strip_chars(BLANKS)
     short = pl.when(text.str.len_chars() > 40).then(text.str.slice(0, 40) + "…").otherwise(text)
     personal = (pl.col("flaw") == int(Flaw.PERSONAL)) | text.str.contains(guard.IS_ROUNDED_NUMBER)
     if column.name.endswith("_ref"):
         personal |= pl.col("flaw") == int(Flaw.PATTERN)
+    if of_people:
+        personal |= text.str.contains(guard.COULD_BE_NAME)
     shown = (
         pl.when(text.is_null() | (text == ""))
         .then(pl.lit("（空）"))

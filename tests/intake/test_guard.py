@@ -77,3 +77,20 @@ def test_masking_hides_numbers_and_names_and_nothing_else() -> None:
     text = " ".join(v for v in hidden["arrangement"] if v)
     assert "13900000000" not in text
     assert "9901011990" not in text
+
+
+def test_names_where_people_have_a_word_a_figure_or_a_date_are_hidden() -> None:
+    rows = pl.DataFrame(
+        {
+            "person_ref": ["P-001", "P-002", "P-003"],
+            "channel": ["个人自荐", "某某某", "艾·某"],
+            "birth_year": ["1990", "某某", None],
+            "registered_on": ["2026年5月1日", "某某某", "2026-05-01"],
+        }
+    )
+    seen = masked(rows, table("people"))
+    assert seen["channel"].to_list() == ["个人自荐", "（已隐藏，3 个字符）", "（已隐藏，3 个字符）"]
+    assert seen["birth_year"].to_list() == ["1990", "（已隐藏，2 个字符）", None]
+    assert seen["registered_on"].to_list() == ["2026年5月1日", "（已隐藏，3 个字符）", "2026-05-01"]
+    units = pl.DataFrame({"unit_kind": ["某某"]})
+    assert masked(units, table("units"))["unit_kind"].to_list() == ["某某"]

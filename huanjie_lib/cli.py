@@ -12,6 +12,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import sys
 import tempfile
 import traceback
@@ -26,6 +27,7 @@ from huanjie_lib.errors import Fault, HuanjieError, LedgerError, UsageError
 from huanjie_lib.vocabulary import Level, Role
 
 if TYPE_CHECKING:
+    from huanjie_lib.access.keys import KeyRing
     from huanjie_lib.intake import Intake
     from huanjie_lib.parameters import ParameterSet
     from huanjie_lib.risk.weighting import Method
@@ -77,6 +79,8 @@ class _Progress:
             self._bar, self._label = None, ""
 
 
+_TELLING = re.compile(r"(?:[^\x00-\x7f]|\\x[0-9a-f]{2}|\\u[0-9a-f]{4})+|\d{6,}[Xx]?")
+"""What in the message of a defect may be a name, plain or escaped, or a person's number."""
 _BEIJING = dt.timezone(dt.timedelta(hours=8))
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -85,6 +89,12 @@ _REGION = click.option(
     "--region", default="national", show_default=True, help="规则所属地区，如 national、zhejiang。"
 )
 
+_KEY = click.option(
+    "--key",
+    type=_FILE,
+    default=None,
+    help="组织部门的密钥文件；不填时只核对人才登记表，不载入表上的人员。",
+)
 _MOST_TOLD = 50
 _STORES = "文件夹，或 postgresql+psycopg://… 的地址"
 _STORE = click.option("--store", required=True, help=f"案件台账：{_STORES}。")
@@ -135,6 +145,7 @@ def init(out: Path, seed: int, units: int, key: Path | None) -> None:
 )
 @click.option("--out", type=_FOLDER, default=None, help="写入检查报告和隔离数据的文件夹。")
 @_EVIDENCE
+@_KEY
 @_PACK
 @_REGION
 def check(
@@ -143,6 +154,7 @@ def check(
     head: Path | None,
     out: Path | None,
     evidence: Path | None,
+    key: Path | None,
     pack: Path | None,
     region: str,
 ) -> None:
@@ -154,7 +166,7 @@ def check(
     if store is not None:
         _check_ledger(store, head, evidence)
     else:
-        _check_data(cast("Path", data), out, pack, region)
+        _check_data(cast("Path", data), out, key, pack, region)
 
 
 def _check_ledger(store: str, head: Path | None, evidence: Path | None) -> None:
@@ -179,13 +191,14 @@ def _check_ledger(store: str, head: Path | None, evidence: Path | None) -> None:
         raise SystemExit(LedgerError.exit_code)
 
 
-def _check_data(data: Path, out: Path | None, pack: Path | None, region: str) -> None:
+def _check_data(data: Path, out: Path | None, key: Path | None, pack: Path | None, region: str) -> None:
     from huanjie_lib.intake import write_report
     from huanjie_lib.parameters import load_parameters
     from huanjie_lib.workbench import open_data
 
     progress = _Progress()
-    intake = open_data(data, load_parameters(pack, region=region), progress=progress)
+    parameters = load_parameters(pack, region=region)
+    intake = open_data(data, parameters, keys=_keys(key), progress=progress)
     progress.close()
     for line in _issue_lines(intake):
         click.echo(line)
@@ -268,10 +281,17 @@ def run(
     default=None,
     help="同一日期的评估文件夹；给出后岗位更看重本单位薄弱的方面。",
 )
+@_KEY
 @_PACK
 @_REGION
 def match(
-    data: Path, as_of: dt.date, out: Path, run_folder: Path | None, pack: Path | None, region: str
+    data: Path,
+    as_of: dt.date,
+    out: Path,
+    run_folder: Path | None,
+    key: Path | None,
+    pack: Path | None,
+    region: str,
 ) -> None:
     """Match the reserve to the posts and write the talent folder."""
     from huanjie_lib import workbench
@@ -281,7 +301,13 @@ def match(
     _tell_dates(parameters, as_of)
     progress = _Progress()
     done = workbench.match(
-        data, out, as_of=as_of, parameters=parameters, risk_run=run_folder, progress=progress
+        data,
+        out,
+        as_of=as_of,
+        parameters=parameters,
+        risk_run=run_folder,
+        keys=_keys(key),
+        progress=progress,
     )
     progress.close()
     posts = done.table("posts")
@@ -308,12 +334,11 @@ def match(
 @click.option("--store", default=None, help=f"案件台账：{_STORES}；不填则没有已有的决定。")
 def roster(talent: Path, out: Path, key: Path | None, role: str, store: str | None) -> None:
     """Write whom a talent run proposes for each post, and what was decided so far."""
-    from huanjie_lib.access.keys import KeyRing
     from huanjie_lib.exports.roster import write_roster
     from huanjie_lib.store.ledger import open_ledger
     from huanjie_lib.store.talent_folder import read_talent
 
-    run, keys = read_talent(talent), None if key is None else KeyRing.read(key)
+    run, keys = read_talent(talent), _keys(key)
     decisions = None
     if store is not None:
         with open_ledger(store, read_only=True) as ledger:
@@ -669,6 +694,12 @@ def backtest(
     click.echo(f"结果在 {out}，先看 model_card.md")
 
 
+def _keys(path: Path | None) -> KeyRing | None:
+    from huanjie_lib.access.keys import KeyRing
+
+    return None if path is None else KeyRing.read(path)
+
+
 def _tell_dates(parameters: ParameterSet, as_of: dt.date) -> None:
     """Tell which packs are not in force on the as-of date; that is no reason to refuse."""
     for fault in parameters.not_in_force(as_of):
@@ -757,17 +788,29 @@ def main(arguments: list[str] | None = None) -> int:
         return stop.code if isinstance(stop.code, int) else 1
     except OSError as error:
         if not isinstance(error, PermissionError) and error.errno not in {errno.ENOSPC, errno.EROFS}:
-            return _report_defect(traceback.format_exc())
+            return _report_defect(error)
         where = error.filename or "文件"
         fault = Fault(str(where), str(error.strerror), "可以读写的位置", "检查权限和磁盘空间，或换一个文件夹")
         click.echo(f"错误：{UsageError('文件不能读写', [fault])}", err=True)
         return UsageError.exit_code
-    except Exception:  # noqa: BLE001 — the last line of defence: shown by number, kept in full
-        return _report_defect(traceback.format_exc())
+    except Exception as error:  # noqa: BLE001 — the last line of defence: shown by number, kept in full
+        return _report_defect(error)
 
 
-def _report_defect(details: str) -> int:
+def _details(error: BaseException) -> str:
+    """Return a traceback whose messages hold no word that could be a name and no number of a person.
+
+    A message may repeat whatever the program was working on; the places and the lines of code are its own.
+    """
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    before = "" if cause is None else f"{_details(cause)}\n"
+    told = _TELLING.sub("…", str(error))
+    return f"{before}{''.join(traceback.format_tb(error.__traceback__))}{type(error).__name__}: {told}\n"
+
+
+def _report_defect(error: BaseException) -> int:
     """Keep the details of a defect in a file and tell its number."""
+    details = _details(error)
     if os.environ.get("HUANJIE_DEBUG"):
         click.echo(details, err=True)
     number = hashlib.sha256(details.encode()).hexdigest()[:8]

@@ -40,6 +40,7 @@ from huanjie_lib.store.run_folder import Run, file_digest, read_manifest, read_r
 from huanjie_lib.vocabulary import CaseEvent, Role, Topic
 
 if TYPE_CHECKING:
+    from huanjie_lib.access.keys import KeyRing
     from huanjie_lib.casework.events import ChainFault, Head
     from huanjie_lib.intake import Intake
     from huanjie_lib.risk.backtest import Scorecard
@@ -85,7 +86,11 @@ class Assessment:
 
 
 def open_data(
-    data: str | Path, parameters: ParameterSet | None = None, *, progress: Progress | None = None
+    data: str | Path,
+    parameters: ParameterSet | None = None,
+    *,
+    keys: KeyRing | None = None,
+    progress: Progress | None = None,
 ) -> Intake:
     """Read a data folder: tables and township returns, with report and quarantine.
 
@@ -95,6 +100,9 @@ def open_data(
         Folder with ``tables/`` and ``returns/``, as described in ``docs/returns_format.md``.
     parameters
         Parameters whose metrics the facts must fit; the default pack when omitted.
+    keys
+        Keys of the organisation's office, under which people on register forms are loaded; without them forms
+        are checked only.
     progress
         Called with a Chinese label, the step reached and the number of steps.
 
@@ -105,7 +113,7 @@ def open_data(
     """
     from huanjie_lib.intake import read_folder  # reading maps costs a second that a screen need not pay
 
-    return read_folder(Path(data), parameters or load_parameters(), progress=progress)
+    return read_folder(Path(data), parameters or load_parameters(), keys=keys, progress=progress)
 
 
 def compute(
@@ -836,6 +844,7 @@ def match(
     as_of: str | dt.date,
     parameters: ParameterSet | None = None,
     risk_run: str | Path | None = None,
+    keys: KeyRing | None = None,
     seed: int = MATCH_SEED,
     progress: Progress | None = None,
 ) -> TalentRun:
@@ -852,6 +861,8 @@ def match(
     risk_run
         Run folder of the same date, whose losses tilt what posts ask for; without it they ask for what their
         profile says.
+    keys
+        Keys of the organisation's office; without them nobody on a register form takes part.
     seed
         Seed of draws and checks.
     progress
@@ -880,7 +891,7 @@ def match(
         losses = losses_of(run.points_lost, run.parameters)
         digest = file_digest(Path(risk_run) / "manifest.json")
         told = {"as_of": run.as_of.isoformat(), "manifest_sha256": digest}
-    intake = open_data(folder, pack, progress=progress)
+    intake = open_data(folder, pack, keys=keys, progress=progress)
     result = run_talent(intake.tables, pack, as_of=date, losses=losses, seed=seed, progress=progress)
     talent_folder.write_talent(
         talent_folder.TalentRun(result.as_of, pack, result.frames(), {}),

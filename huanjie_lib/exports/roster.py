@@ -57,6 +57,11 @@ _TASKS_EACH: Final = 3
 _PERSON_AT: Final = ["unit_code", "post", "person_ref"]
 _FROM: Final = {"lists": "全市名单", "teams": "班子方案"}
 _NOBODY: Final = "（暂无人选）"
+_GUESSED: Final = {
+    GateStatus.PASS: "猜不出",
+    GateStatus.FAIL: "能猜出",
+    GateStatus.UNKNOWN: "未能检验",
+}
 _POST_ORDER: Final = {post.value: place for place, post in enumerate(PostKind)}
 _OPEN_STATES: Final = (
     StepState.OVERDUE,
@@ -404,8 +409,17 @@ def _fairness(book: Book, run: TalentRun) -> None:
     proof = talent.proof(run)
     sheet = _words_sheet(book, "公平凭证", talent.ADVICE)
     states = {GateStatus.PASS: "通过", GateStatus.FAIL: "没有通过", GateStatus.UNKNOWN: "未能检验"}
-    told = f"{proof['checks']}项检验，{proof['failed']}项没有通过"
-    row = book.block(sheet, 2, ("结论", "检验"), [(states[proof["status"]], told)], _WORDS_WIDTHS)
+    likely = sum(one["status"] == GateStatus.FAIL.value for one in proof["proxies"])
+    behind = sum(bool(one["flagged"]) for one in proof["impact"])
+    told = [
+        (
+            "受保护信息不影响结果",
+            f"{states[proof['status']]}：{proof['checks']}项检验，{proof['failed']}项没有通过",
+        ),
+        ("从评分材料猜不出", f"{likely}组能猜出，须留意材料本身的偏差" if likely else "没有一组能猜出"),
+        ("各人群入选比例", f"{behind}组低于五分之四，须查明原因" if behind else "没有一组低于五分之四"),
+    ]
+    row = book.block(sheet, 2, ("检验", "结论"), told, _WORDS_WIDTHS)
     changes = proof["changes"]
     lines = [
         (one["label"], changes[name], states[check["status"]], check["found"])
@@ -416,7 +430,7 @@ def _fairness(book: Book, run: TalentRun) -> None:
     heads = ("受保护信息", "怎样检验（打分、排名、理由须逐字节不变）", "结果", "发现")
     row = book.block(sheet, row, heads, lines, _WORDS_WIDTHS)
     guessed = [
-        (one["label"], _guess(one), states[GateStatus.lookup()[one["status"]]]) for one in proof["proxies"]
+        (one["label"], _guess(one), _GUESSED[GateStatus.lookup()[one["status"]]]) for one in proof["proxies"]
     ]
     guess_heads = ("能否从评分材料猜出", "猜中程度（0.5相当于随机，1为全部猜中）", "结果")
     row = book.block(sheet, row, guess_heads, guessed, _WORDS_WIDTHS)

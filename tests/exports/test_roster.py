@@ -190,6 +190,15 @@ def test_the_notes_tell_date_versions_digests_and_that_it_is_advice(run: TalentR
     assert len(advised) > len(SHEETS)
 
 
+def test_the_proof_tells_what_calls_for_a_closer_look(run: TalentRun) -> None:
+    said = words(roster_workbook(run, role=Role.TALENT))
+    assert {"通过：4项检验，0项没有通过", "没有一组能猜出", "1组低于五分之四，须查明原因"} <= set(said)
+    guessed = run.table("proxies").assign(status="fail")
+    frames = {name: run.table(name) for name in talent_run().frames} | {"proxies": guessed}
+    other = TalentRun(run.as_of, run.parameters, frames, {})
+    assert "2组能猜出，须留意材料本身的偏差" in words(roster_workbook(other, role=Role.TALENT))
+
+
 def test_a_run_without_identities_has_codes_and_no_names(run: TalentRun) -> None:
     bare = TalentRun(run.as_of, run.parameters, talent_run().frames, {})
     rows = book(roster_workbook(bare, role=Role.TALENT, keys=KEYS))["建议名册"]

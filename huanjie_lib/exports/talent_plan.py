@@ -21,6 +21,8 @@ from huanjie_lib.vocabulary import CultivationStep, EvidenceKind, PortraitAspect
 
 __all__ = ["plan_workbook"]
 
+TASKS_EACH: Final = 2
+"""Things to verify that are told of each person."""
 _WHO: Final = (
     Column("name", 12, "text", "姓名（掩码）"),
     Column("code", 10, "text", "代号末4位"),
@@ -74,7 +76,7 @@ def plan_workbook(
         Whether whoever exports may see a unit, by its code; people are seen with their home.
     """
     steps = talent.plans(run)
-    tasks = talent.all_tasks(run)
+    tasks = talent.all_tasks(run).groupby("person_ref").head(TASKS_EACH)
     quota = talent.quota(run)
     steps, tasks, quota = (_seen(frame, covers) for frame in (steps, tasks, quota))
     names = called({*steps["person_ref"], *tasks["person_ref"]})
@@ -95,7 +97,8 @@ def plan_workbook(
     title = f"培养计划（截至{date_text(run.as_of)}）"
     with new_book(out, title=title, as_of=run.as_of, version=run.parameters.version) as book:
         for name, frame, columns in sheets:
-            note = f"共{count_text(len(frame))}行，{talent.ADVICE}"
+            each = f"，每人列前{TASKS_EACH}项" if columns is _TASKS else ""
+            note = f"共{count_text(len(frame))}行{each}，{talent.ADVICE}"
             book.table(name, frame.reset_index(drop=True), columns, note)
     return out.getvalue()
 

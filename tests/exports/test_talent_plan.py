@@ -6,7 +6,9 @@ import io
 from collections.abc import Iterable
 
 import openpyxl
+import pytest
 
+from huanjie_lib.exports import talent_plan
 from huanjie_lib.exports.talent_plan import plan_workbook
 from tests.talent_runs import HOSTILE, LI, NAMES, OUYANG, ZHANG_TOO, talent_run
 
@@ -25,6 +27,7 @@ def test_equal_runs_give_equal_bytes_with_names_as_text() -> None:
     assert (steps["A3"].value, steps["A3"].data_type, steps["B3"].value) == ("=1+1", "s", LI[-4:])
     assert [cell.value for cell in steps["E"][2:]] == ["逾期", "建议", "已完成"]
     assert [cell.value for cell in book["后备不足"]["B"][2:]] == ["石桥村"]
+    assert "每人列前2项" in book["须先核实"]["A1"].value
     whole = [cell.value for sheet in book for row in sheet.rows for cell in row]
     assert not {*NAMES, *NAMES.values()} & {str(value) for value in whole}
 
@@ -40,3 +43,10 @@ def test_only_people_at_home_in_the_scope_are_in_it() -> None:
     assert not asked & {LI, ZHANG_TOO}
     assert asked <= {OUYANG}
     assert openpyxl.load_workbook(io.BytesIO(content))["培养计划"]["A3"].value == "没有数据"
+
+
+def test_of_each_person_the_first_things_to_verify_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(talent_plan, "TASKS_EACH", 1)
+    content = plan_workbook(talent_run(), called, covers=lambda _: True)
+    sheet = openpyxl.load_workbook(io.BytesIO(content))["须先核实"]
+    assert [cell.value for cell in sheet["H"][2:]] == [40.0, 12.0]

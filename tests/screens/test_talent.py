@@ -342,6 +342,13 @@ class TestView:
         assert model.get_state() == before
         assert "hj-alert" not in everything(view)
 
+    def test_the_proof_says_what_was_checked_and_no_more(self, view: TalentView) -> None:
+        press(view, "tab", "proof")
+        told = words(view._work.html)
+        assert "把性别逐列对调、打乱、删除后重算" in told
+        assert "性别 结果不变 结果不变 结果不变" in told
+        assert "民族逐列" not in told
+
     def test_more_posts_are_listed_up_to_a_limit(self, view: TalentView, model: TalentModel) -> None:
         press(view, "more")
         assert model.most == 2 * PAGE

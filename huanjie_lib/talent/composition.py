@@ -28,7 +28,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from huanjie_lib.parameters import TeamTarget
-from huanjie_lib.talent.teams import EMPTY_SEAT, Rule, TeamProblem, Teams, best_teams
+from huanjie_lib.talent.teams import Rule, TeamProblem, Teams, best_teams
 from huanjie_lib.vocabulary import Education, PostKind, Sex
 
 __all__ = ["HARD_TARGET", "KIN", "SEATS", "Compositions", "compose"]
@@ -38,6 +38,15 @@ Ints: TypeAlias = npt.NDArray[np.int64]
 
 HARD_TARGET = 10_000.0
 """Points of fit that a member whom a hard target lacks costs."""
+EMPTY_SEATS: dict[str, float] = {
+    PostKind.SECRETARY.value: 1800.0,
+    PostKind.DIRECTOR.value: 1600.0,
+    PostKind.DEPUTY.value: 1400.0,
+    PostKind.MEMBER.value: 1200.0,
+    PostKind.SUPERVISION.value: 1000.0,
+}
+"""Points of fit that an empty seat costs: where people do not suffice, leading posts come first."""
+LEAST_SEAT = min(EMPTY_SEATS.values())
 KIN, SEATS = "kin", "seats"
 """Rules beside the pack's targets."""
 
@@ -61,7 +70,8 @@ class Compositions:
         Rows of ``checks`` that are hard and not met: the smallest relaxation.
     costs
         ``unit_code``, ``rule`` (target or ``kin``), ``label`` and ``cost``: points of fit by which the unit's
-        best committee at the prices of people would be better without the rule; only where it is.
+        best committee at the prices of people would be better without the rule; only where it is, and not
+        where a hard target cannot be kept.
     objective
         Fit of all committees less penalties of targets that are not hard, points.
     bound
@@ -231,6 +241,7 @@ def compose(
         units=len(units),
         rules=rules,
         kin=_kin(kinships, refs),
+        empty=np.array([EMPTY_SEATS.get(post, LEAST_SEAT) for post in posts["post"]], dtype=np.float64),
     )
     return _told_of(best_teams(problem, gap=gap), problem, pairs, units, targets, as_of, version)
 
@@ -319,17 +330,20 @@ def _told_of(
     checks = pd.concat(rows).sort_values("unit_code", kind="stable").reset_index(drop=True)
     relaxed = checks[checks["hard"] & ~checks["met"]].reset_index(drop=True)
     names = [*((t.id, t.label) for t in targets), (KIN, _LABELS[KIN])]
-    at, which = np.nonzero(found.cost)
+    spent = found.cost.copy()
+    hard = np.array([target.hard for target in targets], dtype=bool)
+    spent[:, : len(targets)][(found.lacking > 0) & hard] = 0.0  # a must that is missed costs no fit
+    at, which = np.nonzero(spent)
     costs = pd.DataFrame(
         {
             "unit_code": units[at].to_numpy(),
             "rule": [names[k][0] for k in which],
             "label": [names[k][1] for k in which],
-            "cost": np.round(found.cost[at, which], 6),
+            "cost": np.round(spent[at, which], 6),
         }
     ).astype({"unit_code": "str", "rule": "str", "label": "str"})
-    hard = np.array([target.hard for target in targets], dtype=bool)
-    lifted = EMPTY_SEAT * float((wanted - filled).sum()) + HARD_TARGET * float(found.lacking[:, hard].sum())
+    left = problem.seats - np.bincount(problem.post[found.taken], minlength=len(problem.seats))
+    lifted = float((problem.empty_seat * left).sum()) + HARD_TARGET * float(found.lacking[:, hard].sum())
     return Compositions(
         teams=teams.reset_index(drop=True),
         checks=checks,

@@ -107,7 +107,7 @@ def best_flow(
     units = np.asarray(network.flows(arcs), dtype=np.int64)
     empty = np.asarray(network.flows(left), dtype=np.int64)
     spare = _summed(person, units, len(most)) < most
-    tight = units == np.minimum(room, wanted[post])
+    tight = units == room  # a pair that gives a post all it wants is not full for that
     ends_of = _Ends(post, person, gain, units > 0, ~tight, spare, empty > 0, floor)
     low, high = ends_of.dearest_places(), ends_of.dearest_people()
     return Flow(units, low[0] + high[0], low[1] + high[1], empty)

@@ -4,7 +4,7 @@ A unit's team takes people for its posts from pairs (post, person) with fit ``f_
 one unit. With ``x_e`` whether a pair is taken, empty seats ``y_p`` of a post and members ``z_r`` that a rule
 lacks,
 
-    max Σ f_e x_e − Σ 1000 y_p − Σ c_r z_r
+    max Σ f_e x_e − Σ v_p y_p − Σ c_r z_r
 
     post p:    Σ_{e∈p} x_e + y_p = seats_p           rule r of unit u:   Σ_{e∈u, holds} x_e + z_r ≥ least_r
     person i:  Σ_{e∈i} x_e ≤ 1                       kin i, k in unit u:  Σ_{e∈u, i or k} x_e ≤ 1
@@ -90,6 +90,8 @@ class TeamProblem:
         Rules on teams.
     kin
         Pairs of people who may not sit in one team, shape (k, 2).
+    empty
+        Points that an empty seat of each post costs, shape (p,); :data:`EMPTY_SEAT` each when omitted.
     """
 
     post: Ints
@@ -101,6 +103,12 @@ class TeamProblem:
     units: int
     rules: tuple[Rule, ...] = ()
     kin: Ints | None = None
+    empty: Floats | None = None
+
+    @property
+    def empty_seat(self) -> Floats:
+        """Points that an empty seat of each post costs, shape (p,)."""
+        return np.full(len(self.seats), EMPTY_SEAT) if self.empty is None else self.empty
 
 
 @dataclass(frozen=True)
@@ -135,8 +143,9 @@ class _Unit:
 
     def __init__(self, problem: TeamProblem, unit: int, pairs: Ints, posts: Ints) -> None:
         self.pairs, self.person = pairs, problem.person[pairs]
-        self.value = problem.fit[pairs] + EMPTY_SEAT
-        self.constant = -EMPTY_SEAT * float(problem.seats[posts].sum())
+        self.fit, empty = problem.fit[pairs], problem.empty_seat
+        self.value = self.fit + empty[problem.post[pairs]]
+        self.constant = -float((empty[posts] * problem.seats[posts]).sum())
         e, rules = len(pairs), [rule for rule in problem.rules if rule.least[unit] > 0]
         self.rules = [number for number, rule in enumerate(problem.rules) if rule.least[unit] > 0]
         rows = [(problem.post[pairs] == post, -np.inf, float(problem.seats[post])) for post in posts]
@@ -404,7 +413,7 @@ def best_teams(problem: TeamProblem, *, gap: float = 0.005, searches: int = 200)
     most = np.array([own for _, own in found])
     bound = float(most.sum() + price.sum())
     teams = search.repaired([taken for taken, _ in found], price)
-    whole = sum(float((u.value - EMPTY_SEAT) @ t) for u, t in zip(search.units, teams, strict=True))
+    whole = sum(float(u.fit @ t) for u, t in zip(search.units, teams, strict=True))
     teams = search.improved(teams, price, most, bound - gap * whole, searches)
     taken = np.zeros(len(problem.person), dtype=bool)
     rules = len(problem.rules)

@@ -7,7 +7,6 @@ decided wrote as the reason is free text and goes to the former roles alone.
 
 from __future__ import annotations
 
-import datetime as dt
 import io
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -24,7 +23,7 @@ from huanjie_lib.store.talent_folder import TalentRun
 from huanjie_lib.talent.composition import SEATS
 from huanjie_lib.talent.cultivation import StepState
 from huanjie_lib.views import talent
-from huanjie_lib.views.words import count_text, date_text, percent_text
+from huanjie_lib.views.words import count_text, date_text, local_time, percent_text
 from huanjie_lib.vocabulary import (
     CultivationStep,
     DecisionChoice,
@@ -320,17 +319,12 @@ def _decided(decisions: pd.DataFrame | None, digest: str, *, open_reasons: bool)
 def _sentence(row: Mapping[Any, Any], digest: str, *, taken: bool, open_reasons: bool) -> str:
     choice = DecisionChoice.lookup()[row["choice"]]
     what = "改选为本人" if taken else "改选他人" if choice is DecisionChoice.CHANGE else choice.label
-    text = f"{what}（{row['office']} {row['account']}，{_beijing(row['recorded_at'])}）"
+    text = f"{what}（{row['office']} {row['account']}，{local_time(row['recorded_at'])}）"
     if row["reason"]:
         text += f"：{row['reason'] if open_reasons else _CLOSED}"
     if digest and row["talent_run"] != digest:
         text += "（针对另一次匹配的结果）"
     return text
-
-
-def _beijing(recorded_at: str) -> str:
-    moment = dt.datetime.fromisoformat(recorded_at).astimezone(dt.timezone(dt.timedelta(hours=8)))
-    return f"{date_text(moment.date())} {moment:%H:%M}"
 
 
 def _places(run: TalentRun) -> pd.DataFrame:

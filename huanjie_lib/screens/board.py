@@ -24,7 +24,7 @@ from huanjie_lib.casework.figures import deadlines
 from huanjie_lib.casework.workdays import Workdays
 from huanjie_lib.contracts import TABLES
 from huanjie_lib.parameters import CaseworkPack
-from huanjie_lib.views.words import date_text, present
+from huanjie_lib.views.words import date_text, local_time, present
 from huanjie_lib.vocabulary import CaseEvent, CaseKind, CaseState, Role
 
 __all__ = [
@@ -630,15 +630,3 @@ def size_text(size: int) -> str:
         return f"{size} 字节"
     kilo, mega = size / 1024, size / 1024**2
     return f"{kilo:.1f} KB" if kilo < 1024 else f"{mega:.1f} MB"
-
-
-def local_time(recorded_at: str) -> str:
-    """Return a UTC moment of the ledger in Chinese time, to the minute.
-
-    Examples
-    --------
-    >>> local_time("2026-11-09T17:05:31.250000Z")
-    '2026年11月10日 01:05'
-    """
-    moment = dt.datetime.fromisoformat(recorded_at).astimezone(dt.timezone(dt.timedelta(hours=8)))
-    return f"{date_text(moment.date())} {moment:%H:%M}"

@@ -22,7 +22,6 @@ import traitlets
 from markupsafe import Markup
 
 from huanjie_lib.casework.events import Actor, Head
-from huanjie_lib.screens.board import local_time
 from huanjie_lib.screens.page import Screen, StateModel, actor_of, from_environment, guarded, shown
 from huanjie_lib.screens.panel import STYLE, Panel, TaskPanel, render
 from huanjie_lib.screens.serve import ACTOR_VARIABLE, NAMES_VARIABLE, STORE_VARIABLE, TALENT_VARIABLE
@@ -34,7 +33,7 @@ from huanjie_lib.store.ledger import Ledger, open_ledger
 from huanjie_lib.store.talent_folder import TalentRun, read_talent
 from huanjie_lib.talent.cultivation import StepState
 from huanjie_lib.views import talent, talent_charts
-from huanjie_lib.views.words import count_text, date_text, number_text, present
+from huanjie_lib.views.words import count_text, date_text, local_time, number_text, present
 from huanjie_lib.vocabulary import DecisionChoice, PostKind, UnitKind, share_text
 
 __all__ = ["TalentDesk", "TalentModel", "TalentView", "open_talent"]

@@ -372,7 +372,7 @@ def _proposals(
         parts = weights[row] * (raised(mean[row], rule) - mean[row])
         what = [ASPECTS[a].label for a in np.argsort(-parts, kind="stable") if parts[a] > 0]
         text = (
-            f"建议{rule.step.label}{rule.days}天，预计提高{'、'.join(what)}，对{labels[row]}的匹配度由"
+            f"建议{rule.step.label}{rule.days}天，预计提高{'、'.join(what)}，对{labels[row]}的适配分由"
             f"{before[row]:.1f}分升至{before[row] + gain[row]:.1f}分{'' if mentor else '；暂无空闲导师'}"
         )
         made.append(

@@ -53,8 +53,8 @@ def label_of(attribute: str, value: object = None) -> str:
 
     Examples
     --------
-    >>> label_of("sex"), label_of("sex", "2"), label_of("is_minority", True), label_of("age_band", "35岁以下")
-    ('性别', '女', '少数民族：是', '35岁以下')
+    >>> label_of("sex"), label_of("sex", "2"), label_of("is_minority", "False"), label_of("age", "35岁以下")
+    ('性别', '女', '少数民族：否', '35岁以下')
     """
     column = next(
         (
@@ -70,7 +70,7 @@ def label_of(attribute: str, value: object = None) -> str:
     if column is not None and column.words is not None:
         return column.words.lookup()[str(value)].label
     if column is not None and column.kind == "boolean":
-        return f"{column.label}：{'是' if value else '否'}"
+        return f"{column.label}：{'是' if str(value) == 'True' else '否'}"
     return str(value)
 
 

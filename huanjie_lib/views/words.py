@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -24,6 +25,7 @@ __all__ = [
     "date_text",
     "ems",
     "level_notes",
+    "local_time",
     "number_text",
     "percent_text",
     "present",
@@ -247,3 +249,15 @@ def source_text(file: Any, sheet: Any, row: Any) -> str:
     if present(row):
         parts.append(f"第{int(row)}行")
     return "，".join(parts)
+
+
+def local_time(recorded_at: str) -> str:
+    """Return a UTC moment of the ledger in Chinese time, to the minute.
+
+    Examples
+    --------
+    >>> local_time("2026-11-09T17:05:31.250000Z")
+    '2026年11月10日 01:05'
+    """
+    moment = dt.datetime.fromisoformat(recorded_at).astimezone(dt.timezone(dt.timedelta(hours=8)))
+    return f"{date_text(moment.date())} {moment:%H:%M}"

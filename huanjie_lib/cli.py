@@ -396,6 +396,34 @@ def store_head(store: str, out: Path) -> None:
     click.echo(f"链头已写入 {path}；以后用 huanjie check --ledger {store} --head {path} 核对")
 
 
+@cli.group(help="人才库：新建密钥、写出空白登记表。")
+def register() -> None:
+    """Make what the register of the reserve needs."""
+
+
+@register.command(
+    "keys", help="为组织部门新建密钥文件；人员代号和封存的姓名都由它而来，请离线备份，丢失后无法恢复。"
+)
+@click.option("--out", type=_FILE, required=True, help="写入密钥的新文件。")
+def register_keys(out: Path) -> None:
+    """Draw new keys; a file that is there is never overwritten."""
+    from huanjie_lib.access.keys import KeyRing
+
+    keys = KeyRing.create(out)
+    click.echo(f"密钥已写入 {out}，只有本人可读，编号 {keys.fingerprint}；请离线备份并限制知悉范围")
+
+
+@register.command("template", help="写出空白的人才登记表（XLSX），供镇街填报。")
+@click.option("--as-of", type=_Date(), required=True, help="表上的截至日期，如 2026-10-31。")
+@click.option("--out", type=_FILE, required=True, help="写入的文件。")
+def register_template(as_of: dt.date, out: Path) -> None:
+    """Write the empty register form."""
+    from huanjie_lib.exports.register_template import write_register_template
+
+    write_register_template(out, as_of=as_of)
+    click.echo(f"空白登记表已写入 {out}")
+
+
 @cli.command(help="在本机打开界面：选情总览、权重与分界线试算、整改闭环，或人才匹配。")
 @click.option(
     "--run", "run_folder", type=_FOLDER, default=None, help="huanjie run 写出的文件夹；talent 界面可以不填。"

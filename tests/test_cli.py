@@ -564,3 +564,16 @@ def test_a_screen_over_a_ledger_that_is_not_there_says_how_to_make_one(
     who = ("--account", "chen", "--office", "市换届办", "--role", "city", "--port", "18866")
     assert run("serve", "--run", run_folder, "--app", "casework", "--store", tmp_path / "none", *who) == 6
     assert "huanjie store init" in told(capsys)
+
+
+def test_an_office_makes_its_keys_once_and_gets_an_empty_form(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keys, form = tmp_path / "office.key", tmp_path / "人才登记表.xlsx"
+    assert main(["register", "keys", "--out", str(keys)]) == 0
+    first = keys.read_bytes()
+    assert main(["register", "keys", "--out", str(keys)]) != 0
+    assert keys.read_bytes() == first
+    assert main(["register", "template", "--as-of", "2026-10-31", "--out", str(form)]) == 0
+    assert openpyxl.load_workbook(form).sheetnames
+    assert first.decode("utf-8", "replace") not in capsys.readouterr().out

@@ -242,7 +242,7 @@ def run_talent(
     tell(5)
     lists = _lists(found, pack)
     tell(6)
-    teams = _teams(tables, asked, found)
+    teams = _teams(tables, asked, found, lists)
     tell(7)
     grown, moves = _growth(tables, asked, found)
     tell(8)
@@ -419,8 +419,13 @@ def _lists(found: _Scored, pack: TalentPack) -> Assignment:
     )
 
 
-def _teams(tables: Mapping[str, pd.DataFrame], asked: _Asked, found: _Scored) -> Compositions:
-    """Return a committee for each unit; here alone protected attributes and kin are read."""
+def _teams(
+    tables: Mapping[str, pd.DataFrame], asked: _Asked, found: _Scored, lists: Assignment
+) -> Compositions:
+    """Return a committee for each unit, from its lists and whom else it takes to fill all seats.
+
+    Here alone protected attributes and kin are read.
+    """
     posts, pack = found.profiles.posts, asked.pack
     pairs = candidates(
         found.portraits.mean,
@@ -431,6 +436,7 @@ def _teams(tables: Mapping[str, pd.DataFrame], asked: _Asked, found: _Scored) ->
         group=found.openings.group,
         excluded=found.excluded_rows(),
     )
+    pairs = pd.concat([pairs, lists.pairs], ignore_index=True).drop_duplicates(["post", "person"])
     edges = posts[["unit_code", "post"]].iloc[pairs["post"]].reset_index(drop=True)
     return compose(
         edges.assign(

@@ -135,13 +135,13 @@ def make_city(
     faults = []
     if units < MINIMUM_UNITS:
         faults.append(Fault("units", str(units), f"不小于 {MINIMUM_UNITS} 的整数", "增加单位数"))
-    people = round(FULL_RESERVE * units / FULL_SIZE) if people is None else people
-    if people < _MINIMUM_PEOPLE:
+    if people is not None and people < _MINIMUM_PEOPLE:
         faults.append(Fault("people", str(people), f"不小于 {_MINIMUM_PEOPLE} 的整数", "增加人数"))
     if seed < 0:
         faults.append(Fault("seed", str(seed), "不小于 0 的整数", "改为非负整数"))
     if faults:
         raise UsageError("无法生成示例城市", faults)
+    people = round(FULL_RESERVE * units / FULL_SIZE) if people is None else people
     calendar = Calendar(as_of, snapshots)
     streams = Streams(seed)
     land = make_geography(units, streams)

@@ -104,6 +104,24 @@ class TalentResult:
         asked = self.profiles.explain(unit_code, name=name)
         return f"{asked}{self.shortlists.explain(unit_code, name=name)}仅供决策参考，由组织决定。"
 
+    def proven(self) -> dict[str, bool | float]:
+        """Return how good lists and committees are for certain.
+
+        Returns
+        -------
+        dict
+            ``lists_optimal``: whether prices prove that no other lists fit better. ``teams_fit`` and
+            ``teams_bound``: fit of all committees, and what none that lack as much can exceed, points;
+            ``teams_gap``: their difference as a share of the fit.
+        """
+        teams = self.compositions
+        return {
+            "lists_optimal": self.assignment.optimal,
+            "teams_fit": round(teams.objective, 3),
+            "teams_bound": round(teams.bound, 3),
+            "teams_gap": round(teams.gap, 6),
+        }
+
     def frames(self) -> dict[str, pd.DataFrame]:
         """Return the tables of ``store.talent_folder`` by name."""
         posts = self.shortlists.posts

@@ -900,5 +900,6 @@ def match(
         inputs=intake.digests(),
         code_version=__version__,
         risk_run=told,
+        proven=result.proven(),
     )
     return talent_folder.read_talent(place)

@@ -161,3 +161,10 @@ def test_the_way_is_told(city: City) -> None:
         progress=lambda label, *_: told.append(label),
     )
     assert told == [label for label in STEPS if label in told]
+
+
+def test_what_is_proven_of_lists_and_committees_is_told(result: TalentResult) -> None:
+    proven = result.proven()
+    assert proven["lists_optimal"] is True
+    assert proven["teams_bound"] >= proven["teams_fit"] > 0
+    assert proven["teams_gap"] == pytest.approx(proven["teams_bound"] / proven["teams_fit"] - 1, abs=1e-5)

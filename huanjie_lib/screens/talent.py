@@ -606,6 +606,7 @@ class TalentView:
             called=called,
             checks=[] if unit is None else talent.checks(model.run, unit["unit_code"]),
             costs=[] if unit is None else talent.rule_costs(model.run, unit["unit_code"]),
+            certainty=talent.certainty(model.run),
             **WORDS,
         )
 

@@ -152,6 +152,7 @@ def write_talent(
     inputs: list[dict[str, Any]],
     code_version: str,
     risk_run: Mapping[str, Any] | None,
+    proven: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Write a talent folder and return its manifest; files of an earlier one in it are replaced.
 
@@ -169,6 +170,8 @@ def write_talent(
         Version of the package.
     risk_run
         as_of and manifest_sha256 of the risk run whose losses tilt the posts, or ``None``.
+    proven
+        How good lists and committees are for certain, from :meth:`huanjie_lib.matching.TalentResult.proven`.
     """
     out.mkdir(parents=True, exist_ok=True)
     (out / "manifest.json").unlink(missing_ok=True)
@@ -194,6 +197,7 @@ def write_talent(
         "region": run.parameters.region,
         "inputs": inputs,
         "risk_run": None if risk_run is None else dict(risk_run),
+        "proven": dict(proven or {}),
         "counts": {name: len(run.frames[name]) for name in ("units", "people", "posts", "lists", "teams")},
         "outputs": outputs,
     }

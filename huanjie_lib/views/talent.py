@@ -41,6 +41,7 @@ __all__ = [
     "all_tasks",
     "asked",
     "candidates",
+    "certainty",
     "checks",
     "committees",
     "comparison",
@@ -65,6 +66,9 @@ __all__ = [
     "trial_sentence",
     "verdicts",
 ]
+
+FAR: Final = 0.05
+"""Share of fit above which the bound of committees says little."""
 
 ADVICE: Final = "仅供决策参考，由组织决定"
 """Stands on every page and file about people."""
@@ -651,6 +655,28 @@ def _why_missed(row: dict[str, Any]) -> str:
         return ""
     why = "候选人中人数不够" if row["able"] < row["wanted"] else "合适的人在别的班子或岗位更需要"
     return f"{why}，{'须放宽要求或补充人选' if row['hard'] else '尽量补足'}"
+
+
+def certainty(run: TalentRun) -> str:
+    """Return in Chinese how good lists and committees are for certain; empty for a run that does not say.
+
+    Examples
+    --------
+    >>> import datetime as dt
+    >>> from huanjie_lib.parameters import load_parameters
+    >>> proven = {"lists_optimal": True, "teams_fit": 1000.0, "teams_bound": 1002.0, "teams_gap": 0.002}
+    >>> certainty(TalentRun(dt.date(2026, 10, 31), load_parameters(), {}, {"proven": proven}))
+    '全市名单已证明为最优；班子方案的适配分合计离理论上限不超过0.20%。'
+    """
+    proven = run.manifest.get("proven")
+    if not proven:
+        return ""
+    lists = "全市名单已证明为最优" if proven["lists_optimal"] else "全市名单未证明为最优"
+    gap = float(proven["teams_gap"])
+    text = f"{lists}；班子方案的适配分合计离理论上限不超过{gap:.2%}"
+    if gap > FAR:
+        text += "：人选少于职位，上限按多满足必须达到的要求、多配职位计算，很可能达不到"
+    return f"{text}。"
 
 
 def rule_costs(run: TalentRun, unit_code: str) -> list[dict[str, Any]]:

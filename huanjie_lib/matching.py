@@ -9,10 +9,8 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from huanjie_lib.contracts import DTYPES, TABLES
@@ -29,17 +27,14 @@ from huanjie_lib.talent.fit import PostProfiles, post_profiles
 from huanjie_lib.talent.parity import Impact, impact_ratios
 from huanjie_lib.talent.portrait import Portraits, portraits
 from huanjie_lib.talent.proxies import ProxyAudit, proxy_audit
-from huanjie_lib.talent.reach import Openings, openings
 from huanjie_lib.talent.register import Register, register
 from huanjie_lib.talent.shortlist import Shortlists, shortlists
 from huanjie_lib.talent.standing import Standing, standing_changes
-from huanjie_lib.talent.top_k import top_k
 from huanjie_lib.vocabulary import PortraitAspect, PostKind
 
 __all__ = ["TalentResult", "losses_of", "run_talent"]
 
 Progress = Callable[[str, int, int], None]
-Rows: TypeAlias = npt.NDArray[np.int64]
 
 STEPS = (
     "核对人才库",
@@ -169,11 +164,6 @@ class TalentResult:
             "proxies": self.proxies.attributes.astype({"value": "str"}),
             "impact": self.impact.groups.astype({"value": "str"}),
         }
-
-
-def _as_words(frame: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Return a table whose column of mixed values is text, as a file needs it."""
-    return frame.assign(**{column: frame[column].map(str).astype("str")})
 
 
 def losses_of(points_lost: pd.DataFrame, parameters: ParameterSet) -> pd.DataFrame:
@@ -321,24 +311,7 @@ class _Scored:
     trials: Trials
     portraits: Portraits
     profiles: PostProfiles
-    openings: Openings
     shortlists: Shortlists
-
-    @property
-    def excluded(self) -> pd.DataFrame:
-        """Posts that people may not be proposed for: unit_code, post, person_ref."""
-        return self.kin[["unit_code", "post", "person_ref"]]
-
-    def excluded_rows(self) -> Rows:
-        """Return the same as rows of posts and people, shape (p, 2)."""
-        places = pd.MultiIndex.from_frame(self.profiles.posts[["unit_code", "post"]])
-        pairs = np.column_stack(
-            [
-                places.get_indexer(pd.MultiIndex.from_frame(self.excluded[["unit_code", "post"]])),
-                pd.Index(self.portraits.person_ref).get_indexer(pd.Index(self.excluded["person_ref"])),
-            ]
-        )
-        return pairs[(pairs >= 0).all(axis=1)]
 
     def output(self) -> dict[str, pd.DataFrame]:
         """Return what must not change with a protected attribute."""
@@ -378,7 +351,6 @@ def _score(tables: Mapping[str, pd.DataFrame], asked: _Asked, tell: _Teller) -> 
         trials=trials,
         portraits=shown,
         profiles=profiles,
-        openings=openings(profiles.posts, shown.person_ref, judged, homes, pack),
         shortlists=shortlists(shown, profiles, judged, pack, homes=homes, excluded=excluded, seed=asked.seed),
     )
 
@@ -425,15 +397,15 @@ def _members(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 def _lists(found: _Scored, pack: TalentPack) -> Assignment:
     """Return the lists of the whole city, each person on a few of them at most."""
-    people = len(found.portraits.person_ref)
+    people, opened = len(found.portraits.person_ref), found.shortlists.openings
     return assign(
         found.portraits.mean,
         found.profiles.weights,
         found.shortlists.posts["wanted"].to_numpy(dtype=np.int64),
         np.full(people, pack.lists_per_person, dtype=np.int64),
-        eligible=found.openings.masks,
-        group=found.openings.group,
-        excluded=found.excluded_rows(),
+        eligible=opened.masks,
+        group=opened.group,
+        excluded=opened.barred,
     )
 
 
@@ -444,15 +416,15 @@ def _teams(
 
     Here alone protected attributes and kin are read.
     """
-    posts, pack = found.profiles.posts, asked.pack
+    posts, pack, opened = found.profiles.posts, asked.pack, found.shortlists.openings
     pairs = candidates(
         found.portraits.mean,
         found.profiles.weights,
         posts["seats"].to_numpy(dtype=np.int64),
         pack.shortlist_length,
-        eligible=found.openings.masks,
-        group=found.openings.group,
-        excluded=found.excluded_rows(),
+        eligible=opened.masks,
+        group=opened.group,
+        excluded=opened.barred,
     )
     pairs = pd.concat([pairs, lists.pairs], ignore_index=True).drop_duplicates(["post", "person"])
     edges = posts[["unit_code", "post"]].iloc[pairs["post"]].reset_index(drop=True)
@@ -481,14 +453,7 @@ def _growth(
     kinds = homes.map(asked.units.set_index("unit_code")["unit_kind"])
     aims = best_aims(shown, kinds, found.eligibility, pack)
     grown = cultivation(shown, _table(tables, "plans"), aims, pack, as_of=asked.as_of)
-    pool = top_k(
-        shown.mean,
-        profiles.weights,
-        pack.pool,
-        eligible=found.openings.masks,
-        group=found.openings.group,
-        excluded=found.excluded_rows(),
-    ).rows
+    pool = found.shortlists.competing
     length = pack.shortlist_length
     return grown, standing_changes(shown, profiles.posts, profiles.weights, pool, pack, length=length)
 
@@ -524,7 +489,7 @@ def _proofs(
         columns=[aspect.value for aspect in found.portraits.aspects],
     )
     listed = pd.Series(np.isin(np.arange(len(refs)), lists.pairs["person"]), index=refs)
-    pool = np.logical_or.reduce(found.openings.masks)
+    pool = np.logical_or.reduce(found.shortlists.openings.masks)
     return (
         certificate,
         proxy_audit(inputs, protected, seed=asked.seed, permutations=199),

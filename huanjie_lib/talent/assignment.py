@@ -17,6 +17,8 @@ Wolfe 1960, Oper. Res. 8(1):101-111). Then the flow is optimal over the whole ma
 * At first an empty place counts only a little less than the price that is expected of it, since lists that
   lack a person would drive prices away (du Merle, Villeneuve, Desrosiers & Hansen 1999, Discrete Math.
   194:229-237); where one stays empty all the same, it counts less and less, down to −1000.
+* Where there are few eligible pairs, as with posts that are open to those of a township, all are held against
+  the prices: each post and each person puts forward those of its own that prices find too cheap.
 * People with equal values, rules and limits are exchangeable, as are posts with equal weights: they are one
   node each, and its flow is dealt to them in turn, in the order in which they are given.
 
@@ -64,6 +66,10 @@ _NEAR = 1.0
 _CELLS = 1 << 21
 """Pairs whose worth is held at once."""
 _ROUNDS = 200
+_WHOLE = 1 << 24
+"""Eligible pairs up to which all are held at once; their gains take 128 MiB then."""
+_NEVER = -(1 << 60)
+"""Gain of a pair that is excluded, or in the network already."""
 
 
 @dataclass(frozen=True)
@@ -368,6 +374,11 @@ def _solve(problem: _Problem, *, exact: bool) -> _Solution:
         return _Solution(
             none, none, none, 2 * floor, np.zeros(n, np.int64), problem.wanted, worth, worth, True
         )
+    if (
+        int(problem.allowed.sum(axis=1) @ np.bincount(problem.group, minlength=len(problem.allowed)))
+        <= _WHOLE
+    ):
+        return _Whole(problem).solved()
     return _Columns(problem, *_first_prices(problem)).solved(exact=exact)
 
 
@@ -393,6 +404,80 @@ def _first_prices(problem: _Problem) -> tuple[Floats, Ints]:
         named.append((posts[best[able]], np.repeat(block[asked], able.sum(axis=1))))
     post, person = (np.concatenate(parts) for parts in zip(*named, strict=True))
     return price, problem.keys(post, person)
+
+
+class _Whole:
+    """All eligible pairs that are not in the network yet, by group of posts."""
+
+    def __init__(self, problem: _Problem) -> None:
+        self.problem = problem
+        self.lowest = -round(EMPTY_PLACE * GRID)
+        self.parts: list[tuple[Ints, Ints, Ints]] = []
+        self.row = np.zeros(len(problem.wanted), dtype=np.int64)
+        for group, mask in enumerate(problem.allowed):
+            posts, people = np.flatnonzero(problem.group == group), np.flatnonzero(mask)
+            fit = scores(problem.people[people], problem.weights[posts][:, None])
+            self.parts.append((posts, people, np.rint(fit * GRID).astype(np.int64)))
+            self.row[posts] = np.arange(len(posts))
+        self._leave_out(problem.excluded[:, 0], problem.excluded[:, 1])
+
+    def solved(self) -> _Solution:
+        """Return the optimum once no pair is left that could improve it."""
+        problem, n = self.problem, len(self.problem.most)
+        floor = np.full(len(problem.wanted), self.lowest)
+        used = self._put_forward(2 * floor, np.zeros(n, dtype=np.int64))
+        for _ in range(_ROUNDS):
+            post, person = np.divmod(used, n)
+            gain, room = problem.gain(post, person), problem.room(post, person)
+            flow = best_flow(
+                post, person, gain, room=room, wanted=problem.wanted, most=problem.most, floor=floor
+            )
+            better = self._put_forward(flow.place_price, flow.person_price)
+            if not len(better):
+                return _solution(problem, flow, (post, person, gain, room), proven=True)
+            used = _union(used, better)
+        raise RuntimeError(f"prices did not settle in {_ROUNDS} rounds")
+
+    def _put_forward(self, place: Ints, person: Ints) -> Ints:
+        """Return pairs that prices find too cheap, a few a post and a person, and take them into account."""
+        n = len(person)
+        of_posts, of_people, much = [], [], []
+        for posts, people, gain in self.parts:
+            over = 2 * gain - place[posts][:, None] - person[people]
+            own, others = _foremost(over, 1), _foremost(over, 0)
+            others &= ~own
+            key = posts[:, None] * n + people
+            of_posts.append(key[own])
+            of_people.append(key[others])
+            much.append(over[others])
+        asked, worth = np.concatenate(of_people), np.concatenate(much)
+        who = asked % n
+        order = np.lexsort((asked, -worth, who))
+        who = who[order]
+        few = np.arange(len(who)) - np.searchsorted(who, who) < _LISTED
+        keys = _union(*of_posts, asked[order[few]])
+        self._leave_out(*np.divmod(keys, n))
+        return keys
+
+    def _leave_out(self, post: Ints, person: Ints) -> None:
+        group = self.problem.group[post]
+        order = np.argsort(group, kind="stable")
+        ends = np.searchsorted(group[order], np.arange(len(self.parts) + 1))
+        for (_, people, gain), start, end in zip(self.parts, ends[:-1], ends[1:], strict=True):
+            own = order[start:end]
+            able = self.problem.allowed[group[own], person[own]]
+            own = own[able]
+            gain[self.row[post[own]], np.searchsorted(people, person[own])] = _NEVER
+
+
+def _foremost(over: Ints, axis: int) -> Bools:
+    """Return which values are positive and among the largest along an axis, equal ones included."""
+    size = over.shape[axis]
+    if size <= _LISTED:
+        return over > 0
+    least = np.partition(over, size - _LISTED, axis=axis).take([size - _LISTED], axis=axis)
+    foremost: Bools = over >= np.maximum(least, 1)
+    return foremost
 
 
 class _Columns:
@@ -421,7 +506,7 @@ class _Columns:
                              most=self.problem.most, floor=self.floor)  # fmt: skip
             lowered = (flow.empty > 0) & (self.floor > self.lowest)
             if not exact and turn >= 2 and not lowered.any():
-                return self._solution(flow, post, person, gain, room, proven=False)
+                return _solution(self.problem, flow, (post, person, gain, room), proven=False)
             proven = self._scan(flow)
             known_post, known_person = np.divmod(self.known, n)
             over = (
@@ -431,7 +516,7 @@ class _Columns:
             )
             better = _without(self.known[over > 0], self.used)
             if proven and not len(better) and not lowered.any():
-                return self._solution(flow, post, person, gain, room, proven=True)
+                return _solution(self.problem, flow, (post, person, gain, room), proven=True)
             if turn == 0:
                 self.used = self.known[over > -2 * _NEAR * GRID]
             self.used = _union(self.used, better)
@@ -474,20 +559,23 @@ class _Columns:
         self.known = _union(self.known, problem.keys(post, person))
         return not len(unsettled)
 
-    def _solution(
-        self, flow: Flow, post: Ints, person: Ints, gain: Ints, room: Ints, *, proven: bool
-    ) -> _Solution:
-        problem = self.problem
-        over = 2 * gain - flow.place_price[post] - flow.person_price[person]
-        bound = (
-            (flow.place_price * problem.wanted).sum()
-            + (flow.person_price * problem.most).sum()
-            + (np.maximum(over, 0) * np.minimum(room, problem.wanted[post])).sum()
-        )
-        worth = 2 * ((gain * flow.units).sum() + self.lowest * flow.empty.sum())
-        taken = flow.units > 0
-        return _Solution(post[taken], person[taken], flow.units[taken], flow.place_price, flow.person_price,
-                         flow.empty, int(bound), int(worth), proven)  # fmt: skip
+
+def _solution(
+    problem: _Problem, flow: Flow, pairs: tuple[Ints, Ints, Ints, Ints], *, proven: bool
+) -> _Solution:
+    """Return a flow and its bound; ``pairs`` are post, person, gain and room of all in the network."""
+    post, person, gain, room = pairs
+    over = 2 * gain - flow.place_price[post] - flow.person_price[person]
+    bound = (
+        (flow.place_price * problem.wanted).sum()
+        + (flow.person_price * problem.most).sum()
+        + (np.maximum(over, 0) * np.minimum(room, problem.wanted[post])).sum()
+    )
+    floor = -round(EMPTY_PLACE * GRID)
+    worth = 2 * ((gain * flow.units).sum() + floor * flow.empty.sum())
+    taken = flow.units > 0
+    return _Solution(post[taken], person[taken], flow.units[taken], flow.place_price, flow.person_price,
+                     flow.empty, int(bound), int(worth), proven)  # fmt: skip
 
 
 def _length(problem: _Problem) -> Ints:

@@ -43,11 +43,14 @@ class Openings:
         Group of each post, shape (m,).
     homes
         Code of each person's home unit, empty where there is none, shape (n,).
+    barred
+        Pairs that are not to be all the same, as rows of posts and people, each once, shape (p, 2).
     """
 
     masks: tuple[Mask, ...]
     group: Rows
     homes: npt.NDArray[Any]
+    barred: Rows
 
     def __repr__(self) -> str:
         """Return numbers of people, posts and groups of posts that are open to the same people."""
@@ -60,6 +63,7 @@ def openings(
     eligibility: Eligibility,
     homes: pd.Series[Any] | None,
     pack: TalentPack,
+    excluded: pd.DataFrame | None = None,
 ) -> Openings:
     """Return who may be looked at for each post.
 
@@ -76,6 +80,9 @@ def openings(
         everywhere.
     pack
         Reach of each profile.
+    excluded
+        unit_code, post, person_ref of pairs that are not to be (kin whom the post supervises, people who
+        declined); pairs of others are ignored.
 
     Raises
     ------
@@ -101,7 +108,17 @@ def openings(
             here = lives[len(area)] == area
             mask = mask & (here if len(area) == _DIGITS["unit"] else here | (home == ""))
         masks.append(mask)
-    return Openings(tuple(masks), group.astype(np.int64), home)
+    return Openings(tuple(masks), group.astype(np.int64), home, _pairs(posts, index, excluded))
+
+
+def _pairs(posts: pd.DataFrame, people: pd.Index[Any], excluded: pd.DataFrame | None) -> Rows:
+    if excluded is None:
+        return np.empty((0, 2), dtype=np.int64)
+    keys = ["unit_code", "post"]
+    post = pd.MultiIndex.from_frame(posts[keys]).get_indexer(pd.MultiIndex.from_frame(excluded[keys]))
+    person = people.astype("str").get_indexer(pd.Index(excluded["person_ref"], dtype="str"))
+    both = np.column_stack([post, person]).astype(np.int64)
+    return np.unique(both[(both >= 0).all(axis=1)], axis=0)
 
 
 def _passing(eligibility: Eligibility, post: str, index: pd.Index[Any]) -> Mask:

@@ -22,7 +22,7 @@ from huanjie_lib.talent.chances import chances
 from huanjie_lib.talent.eligibility import Eligibility
 from huanjie_lib.talent.fit import ASPECTS, PostProfiles
 from huanjie_lib.talent.portrait import Portraits
-from huanjie_lib.talent.reach import ELECTED, FROM_ELSEWHERE, openings
+from huanjie_lib.talent.reach import ELECTED, FROM_ELSEWHERE, Openings, openings
 from huanjie_lib.talent.reasons import Candidates, Rivals, find_thresholds
 from huanjie_lib.talent.top_k import TopK, scores, top_k
 from huanjie_lib.vocabulary import PortraitAspect, share_text
@@ -68,8 +68,12 @@ class Shortlists:
         less eligible, at least 0).
     portraits, profiles
         What people are rated, and what posts ask for.
-    pool, draws, seed
-        What is behind ``p_top``: how many compete for a post, number of draws, and their seed.
+    openings
+        Who may be looked at for which post.
+    competing
+        Rows of the people who compete for each post, best first, −1 where there are no more, shape (m, pool).
+    draws, seed
+        Number of draws behind ``p_top``, in which those people compete, and their seed.
     version
         Version of the talent pack.
     """
@@ -79,7 +83,8 @@ class Shortlists:
     posts: pd.DataFrame
     portraits: Portraits
     profiles: PostProfiles
-    pool: int
+    openings: Openings
+    competing: Rows
     draws: int
     seed: int
     version: str
@@ -125,8 +130,9 @@ class Shortlists:
         wanted = about["wanted"]
         text = f"{called}{about['label']}需要{wanted}名人选，符合条件的有{about['eligible']}人"
         text += f"，还缺{about['lacking']}人" if about["lacking"] else ""
-        if about["eligible"] > self.pool:
-            text += f"；可能性在适配分最高的{self.pool}人中测算"
+        pool = self.competing.shape[1]
+        if about["eligible"] > pool:
+            text += f"；可能性在适配分最高的{pool}人中测算"
         lines = [text]
         for person in listed.to_dict("records"):
             line = (
@@ -245,9 +251,8 @@ def shortlists(
         If a post was not judged.
     """
     refs, low, mean, high = portraits.person_ref, portraits.low, portraits.mean, portraits.high
-    opened = openings(profiles.posts, refs, eligibility, homes, pack)
-    masks, group = opened.masks, opened.group
-    pairs = _pairs(profiles.posts, refs, excluded)
+    opened = openings(profiles.posts, refs, eligibility, homes, pack, excluded)
+    masks, group, pairs = opened.masks, opened.group, opened.barred
     able = np.array([mask.sum() for mask in masks], dtype=np.int64)[group]
     barred = pairs[np.stack(masks)[group[pairs[:, 0]], pairs[:, 1]], 0] if len(pairs) else pairs[:, 0]
     able -= np.bincount(barred, minlength=len(group))
@@ -293,23 +298,12 @@ def shortlists(
         ),
         portraits=portraits,
         profiles=profiles,
-        pool=competing,
+        openings=opened,
+        competing=found.rows,
         draws=pack.draws,
         seed=seed,
         version=f"{pack.id}@{pack.version}",
     )
-
-
-def _pairs(posts: pd.DataFrame, refs: npt.NDArray[Any], excluded: pd.DataFrame | None) -> Rows:
-    """Return pairs of rows of posts and people that are not to be."""
-    if excluded is None:
-        return np.empty((0, 2), dtype=np.int64)
-    of_post = pd.MultiIndex.from_frame(posts[["unit_code", "post"]]).get_indexer(
-        pd.MultiIndex.from_frame(excluded[["unit_code", "post"]])
-    )
-    of_person = pd.Index(refs, dtype="str").get_indexer(pd.Index(excluded["person_ref"], dtype="str"))
-    both = np.column_stack([of_post, of_person]).astype(np.int64)
-    return np.unique(both[(both >= 0).all(axis=1)], axis=0)
 
 
 def _candidates(

@@ -7,11 +7,19 @@ import pytest
 from scipy.optimize import Bounds, LinearConstraint, linear_sum_assignment, milp
 from scipy.sparse import csr_array, eye_array, kron
 
+from huanjie_lib.talent import assignment
 from huanjie_lib.talent.assignment import EMPTY_PLACE, GRID, Assignment, assign, candidates
 from huanjie_lib.talent.top_k import scores
 from tests.talent.matching import ratings
 
 EMPTY = round(EMPTY_PLACE * GRID)
+
+
+@pytest.fixture(params=["all pairs", "a network of some"], autouse=True)
+def pairs_held(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run every test both ways: small problems hold all pairs, large ones look for those that are needed."""
+    if request.param != "all pairs":
+        monkeypatch.setattr(assignment, "_WHOLE", 0)
 
 
 def grid_scores(people: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -198,3 +206,21 @@ def test_candidates_can_fill_all_seats_that_can_be_filled_even_where_people_are_
     places = np.repeat(taken, 2, axis=0).astype(float)
     rows, columns = linear_sum_assignment(-places)
     assert places[rows, columns].sum() == 150
+
+
+def test_townships_short_of_people_beside_a_few_who_may_go_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(assignment, "_WHOLE", 1 << 24)
+    towns, of_town, anywhere = 40, 8, 12
+    people, weights = ratings(towns * of_town + anywhere, towns * 6, seed=9)
+    town = np.concatenate([np.repeat(np.arange(towns), of_town), np.full(anywhere, -1)])
+    masks = [(town == one) | (town < 0) for one in range(towns)]
+    group, wanted, most = (
+        np.repeat(np.arange(towns), 6),
+        np.full(towns * 6, 3),
+        np.ones(len(people), dtype=int),
+    )
+    found = assign(people, weights, wanted, most, eligible=masks, group=group)
+    able = np.stack(masks)[group]
+    check(found, wanted, most, able)
+    assert len(found.pairs) == len(people)
+    assert worth(found, people, weights) == pytest.approx(optimum(people, weights, wanted, most, able))

@@ -78,3 +78,22 @@ def test_somebody_who_was_not_judged_does_not_pass_and_an_unjudged_post_is_an_er
     assert not found.masks[0].any()
     with pytest.raises(KeyError):
         openings(posts.assign(post="director"), np.array(["here"]), verdicts(), None, pack("city"))
+
+
+def test_pairs_that_are_not_to_be_are_told_once_and_those_of_others_ignored() -> None:
+    posts = pd.DataFrame({"unit_code": [UNIT, UNIT], "post": ["member", "deputy"], "profile": "member"})
+    excluded = pd.DataFrame(
+        [
+            (UNIT, "deputy", "county"),
+            (UNIT, "member", "here"),
+            (UNIT, "deputy", "county"),
+            (UNIT, "director", "here"),
+            (UNIT, "member", "stranger"),
+            ("990101101999", "member", "here"),
+        ],
+        columns=["unit_code", "post", "person_ref"],
+    )
+    judged = verdicts()
+    judged.status[PostKind.DEPUTY.value] = "pass"
+    found = openings(posts, np.array(list(HOMES)), judged, pd.Series(HOMES), pack("county"), excluded)
+    assert found.barred.tolist() == [[0, 0], [1, 2]]

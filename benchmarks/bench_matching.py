@@ -45,8 +45,9 @@ T = TypeVar("T")
 
 SEED = 20261031
 LISTED, WANTED, MOST = 20, 2, 3
-FULL = {"people": 100_000, "posts": 20_000, "peer": 5, "units": 500, "county": 10_000}
-QUICK = {"people": 1200, "posts": 300, "peer": 1, "units": 12, "county": 250}
+FULL = {"people": 100_000, "posts": 20_000, "peer": 5, "towns": 600, "units": 500, "county": 10_000}
+QUICK = {"people": 1200, "posts": 300, "peer": 1, "towns": 12, "units": 12, "county": 250}
+TOWN_PEOPLE, TOWN_POSTS, ANYWHERE = 25, 24, 0.04
 SEATS = (1, 1, 1, 2, 2)
 
 
@@ -376,6 +377,27 @@ def measure_lists(people: int, posts: int, peer: int, peer_seconds: float) -> li
     return [*rows, Measurement("the same pairs: SciPy's matching", size, cpu, wall, value / bound, told)]
 
 
+def measure_towns(towns: int) -> Measurement:
+    """Measure lists of posts open to a town's own people and a few who may go anywhere; people are scarce."""
+    here, posts = TOWN_PEOPLE * towns, TOWN_POSTS * towns
+    anywhere = round(ANYWHERE * here)
+    ratings, weights = town(here + anywhere, posts)
+    home = np.concatenate([np.arange(here) // TOWN_PEOPLE, np.full(anywhere, -1)])
+    masks = [(home == one) | (home < 0) for one in range(towns)]
+    wanted, once = np.full(posts, WANTED), np.ones(len(home), dtype=np.int64)
+    group = np.arange(posts) // TOWN_POSTS
+    found, cpu, wall = timed(lambda: assign(ratings, weights, wanted, once, eligible=masks, group=group))
+    assert found.optimal
+    empty = WANTED * posts - len(found.pairs)
+    assert empty == WANTED * posts - len(home)  # there are places for everybody
+    return Measurement(
+        "lists of towns short of people, proven optimal",
+        f"{len(home):,} × {posts:,}, {towns} towns", cpu, wall,
+        found.objective / found.bound, f"all pairs held, {empty:,} places empty",
+        None, 0.99999,
+    )  # fmt: skip
+
+
 def measure_teams(units: int, people: int, peer_seconds: float) -> list[Measurement]:
     """Measure committees beside the same model solved at once, and greedy."""
     problem = county(units, people)
@@ -413,6 +435,7 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     size = QUICK if chosen.quick else FULL
     found = measure_lists(size["people"], size["posts"], size["peer"], chosen.peer_seconds)
+    found.append(measure_towns(size["towns"]))
     found += measure_teams(size["units"], size["county"], chosen.peer_seconds)
     print(
         f"one thread, Python {platform.python_version()}, numpy {np.__version__}, scipy {scipy.__version__}\n"

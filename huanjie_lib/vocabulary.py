@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import Self
 
 __all__ = [
+    "AccessAction",
     "AuditItem",
     "AuditOutcome",
     "AuditType",
@@ -39,6 +40,9 @@ __all__ = [
     "PortraitDimension",
     "PostKind",
     "Relation",
+    "RequestKind",
+    "RequestResult",
+    "RequestStep",
     "ReviewOpinion",
     "Role",
     "RollCohort",
@@ -513,6 +517,39 @@ class DecisionChoice(Word):
     ACCEPT = "accept", "采纳"
     CHANGE = "change", "改选"
     REJECT = "reject", "不采纳"
+
+
+class AccessAction(Word):
+    """What of the data of people somebody did, as the access log tells it."""
+
+    UNMASK = "unmask", "查看原文"
+    OPEN = "open", "打开"
+    EXPORT = "export", "导出"
+    REQUEST = "request", "个人申请"
+    DELETE = "delete", "到期删除"
+
+
+class RequestKind(Word):
+    """What a person asks of the data held about them (个人信息保护法 arts. 45-47)."""
+
+    COPY = "copy", "查阅复制"
+    CORRECT = "correct", "更正"
+    DELETE = "delete", "删除"
+
+
+class RequestStep(Word):
+    """Step in the life of such a request."""
+
+    RECEIVE = "receive", "收到申请"
+    ANSWER = "answer", "答复"
+
+
+class RequestResult(Word):
+    """How such a request was answered."""
+
+    DONE = "done", "已办理"
+    PARTLY = "partly", "部分办理"
+    REFUSED = "refused", "不予办理"
 
 
 class CultivationStep(Word):

@@ -269,6 +269,10 @@ class Recorded:
     action: Action
 
 
+_LATER_CHAINS: Final = ("decisions", "access", "requests")
+"""Chains that heads of older programs do not know."""
+
+
 @dataclass(frozen=True)
 class Head:
     """The end of the ledger at one moment: kept elsewhere, it shows later that nothing was cut off.
@@ -281,6 +285,10 @@ class Head:
         Number of published runs and the last hash of their chain.
     decisions, decisions_hash
         Number of decisions on advice about people and the last hash of their chain.
+    access, access_hash
+        Number of entries of the access log and the last hash of their chain.
+    requests, requests_hash
+        Number of steps of requests that people made and the last hash of their chain.
 
     Examples
     --------
@@ -295,6 +303,10 @@ class Head:
     runs_hash: str = GENESIS
     decisions: int = 0
     decisions_hash: str = GENESIS
+    access: int = 0
+    access_hash: str = GENESIS
+    requests: int = 0
+    requests_hash: str = GENESIS
 
     def to_json(self) -> str:
         """Return the head as canonical JSON."""
@@ -302,7 +314,7 @@ class Head:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
-        """Read a head written by :meth:`to_json`, or before there were decisions; other keys are let be.
+        """Read a head written by :meth:`to_json`, or before a chain was there; other keys are let be.
 
         Raises
         ------
@@ -315,11 +327,15 @@ class Head:
             "hash": _digest,
             "runs": _count(0),
             "runs_hash": _digest,
-            "decisions": _count(0),
-            "decisions_hash": _digest,
+            **{
+                name: _digest if name.endswith("_hash") else _count(0)
+                for chain in _LATER_CHAINS
+                for name in (chain, f"{chain}_hash")
+            },
         }
-        if isinstance(told, dict) and not {"decisions", "decisions_hash"} & told.keys():
-            told |= {"decisions": 0, "decisions_hash": GENESIS}
+        for chain in _LATER_CHAINS if isinstance(told, dict) else ():
+            if not {chain, f"{chain}_hash"} & told.keys():
+                told |= {chain: 0, f"{chain}_hash": GENESIS}
         if not isinstance(told, dict) or any(check(told.get(name)) for name, check in wanted.items()):
             raise ValueError("the text is not the head of a ledger")
         return cls(*(told[name] for name in wanted))
@@ -553,6 +569,8 @@ FaultKind: TypeAlias = Literal[
     "derived",
     "run",
     "decision",
+    "access",
+    "request",
     "evidence",
     "guard",
     "file",

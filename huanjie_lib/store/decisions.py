@@ -13,10 +13,10 @@ import pandas as pd
 import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from huanjie_lib.casework.events import GENESIS, Actor, ChainFault, Head, canonical, chain_hash
-from huanjie_lib.errors import EventClashError, Fault, StaleVersionError, TransitionError
+from huanjie_lib.casework.events import Actor, ChainFault, Head
+from huanjie_lib.errors import Fault, StaleVersionError, TransitionError
 from huanjie_lib.store import schema
-from huanjie_lib.store.rows import frame_of
+from huanjie_lib.store.chains import add_row, chain_frame, known_row, verify_rows
 from huanjie_lib.vocabulary import DecisionChoice, PostKind, Role
 
 __all__ = ["DECIDERS", "DECISION_COLUMNS", "Decision", "decisions_frame", "record", "verify_decisions"]
@@ -27,7 +27,6 @@ DECIDERS: Final = (Role.CITY, Role.TALENT)
 DECISION_COLUMNS: Final = tuple(column.name for column in schema.decisions.columns)
 """Columns of the log; ``departs`` is 0 or 1."""
 
-_CHAINED: Final = DECISION_COLUMNS[1:-2]
 _REF: Final = r"^[A-Za-z0-9_-]{1,64}$"
 
 
@@ -139,24 +138,15 @@ def record(connection: sa.Connection, decision: Decision, actor: Actor, recorded
     faults = decision.faults() + _refusals(decision, actor)
     if faults:
         raise TransitionError("决定没有登记", faults)
-    known = connection.execute(sa.select(schema.decisions).where(d.decision_id == decision.decision_id))
-    row = known.mappings().one_or_none()
-    if row is not None:
-        if {name: row[name] for name in stated} == stated:
-            return dict(row)
-        fault = Fault("决定编号", "已用于另一项决定", "没有用过的编号", "刷新页面后重试")
-        raise EventClashError("不能登记：决定编号重复", [fault])
+    known = known_row(connection, schema.decisions, stated, "决定")
+    if known is not None:
+        return known
     here = sa.and_(d.unit_code == decision.unit_code, d.post == decision.post.value)
     found = connection.scalar(sa.select(sa.func.count()).select_from(schema.decisions).where(here)) or 0
     if found != decision.expected:
         name = f"{decision.unit_code} {decision.post.label}"
         raise StaleVersionError(name, expected=decision.expected, found=found)
-    last = connection.execute(sa.select(d.number, d.hash).order_by(d.number.desc()).limit(1)).one_or_none()
-    number, previous = last or (0, GENESIS)
-    values = {**stated, "number": number + 1, "recorded_at": recorded_at, "previous_hash": previous}
-    values["hash"] = chain_hash(previous, _body(values))
-    connection.execute(sa.insert(schema.decisions), values)
-    return values
+    return add_row(connection, schema.decisions, stated, recorded_at)
 
 
 def _refusals(decision: Decision, actor: Actor) -> list[Fault]:
@@ -167,10 +157,6 @@ def _refusals(decision: Decision, actor: Actor) -> list[Fault]:
     if not actor.covers(decision.unit_code):
         faults.append(Fault("管辖范围", "不在账号管辖的地区", "管辖地区的岗位", "由该地区的账号登记"))
     return faults
-
-
-def _body(row: Any) -> str:
-    return canonical({name: row[name] for name in _CHAINED})
 
 
 def decisions_frame(
@@ -184,13 +170,11 @@ def decisions_frame(
         :data:`DECISION_COLUMNS`.
     """
     d = schema.decisions.c
-    query = sa.select(schema.decisions).order_by(d.number)
+    query = sa.select(schema.decisions)
     for column, value in ((d.unit_code, unit_code), (d.post, post)):
         if value is not None:
             query = query.where(column == value)
-    frame = frame_of(connection.execute(query), DECISION_COLUMNS)
-    whole = dict.fromkeys(("number", "departs"), "int64")
-    return frame.astype({name: whole.get(name, "str") for name in DECISION_COLUMNS})
+    return chain_frame(connection, query, schema.decisions)
 
 
 def verify_decisions(rows: pd.DataFrame, head: Head | None) -> list[ChainFault]:
@@ -203,28 +187,11 @@ def verify_decisions(rows: pd.DataFrame, head: Head | None) -> list[ChainFault]:
     head
         A head kept elsewhere: without one, what was cut off at the end leaves no trace.
     """
-    faults: list[ChainFault] = []
-    previous, expected = GENESIS, 1
-    for values in zip(*(rows[name].tolist() for name in DECISION_COLUMNS), strict=True):
-        row = dict(zip(DECISION_COLUMNS, values, strict=True))
-        found = []
-        if row["number"] != expected or row["previous_hash"] != previous:
-            found.append("与前一项决定不相连")
-        if row["hash"] != _hash(row):
-            found.append("内容与哈希不符")
-        where = f"人选决定第 {row['number']} 项"
-        faults += [ChainFault(0, "decision", where, text, "登记时的内容") for text in found]
-        previous, expected = row["hash"], row["number"] + 1
-    if head is not None and head.decisions:
-        hashes = dict(zip(rows["number"].tolist(), rows["hash"].tolist(), strict=True))
-        if hashes.get(head.decisions) != head.decisions_hash:
-            where, allowed = f"人选决定第 {head.decisions} 项", f"链头记录的 {head.decisions_hash[:12]}…"
-            faults.append(ChainFault(head.sequence, "truncated", where, "没有，或是另一项", allowed))
-    return faults
-
-
-def _hash(row: Any) -> str:
-    try:
-        return chain_hash(row["previous_hash"], _body(row))
-    except (TypeError, ValueError):  # bytes that are no text
-        return ""
+    kept = Head() if head is None else head
+    return verify_rows(
+        rows,
+        schema.decisions,
+        kind="decision",
+        noun="人选决定",
+        kept=(kept.sequence, kept.decisions, kept.decisions_hash),
+    )

@@ -72,6 +72,8 @@ def _check_not_behind(head: Head, kept: Head, folder: Path) -> None:
     events = ("事件", head.sequence, head.hash, kept.sequence, kept.hash)
     runs = ("评估", head.runs, head.runs_hash, kept.runs, kept.runs_hash)
     decisions = ("决定", head.decisions, head.decisions_hash, kept.decisions, kept.decisions_hash)
+    access = ("查阅记录", head.access, head.access_hash, kept.access, kept.access_hash)
+    requests = ("申请记录", head.requests, head.requests_hash, kept.requests, kept.requests_hash)
     remedy = "停止登记，保留现场，用 huanjie check --ledger 核对"
     faults = [
         Fault(
@@ -80,7 +82,7 @@ def _check_not_behind(head: Head, kept: Head, folder: Path) -> None:
             f"{what} {least}（{known[:12]}…）或更后",
             remedy,
         )
-        for what, number, link, least, known in (events, runs, decisions)
+        for what, number, link, least, known in (events, runs, decisions, access, requests)
         if number < least or (number == least and link != known)
     ]
     if faults:

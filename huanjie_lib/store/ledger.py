@@ -48,9 +48,12 @@ from huanjie_lib.errors import (
     TransitionError,
 )
 from huanjie_lib.store import schema
+from huanjie_lib.store.access_log import AccessEntry, access_frame, record_access
+from huanjie_lib.store.chains import chain_end
 from huanjie_lib.store.decisions import Decision, decisions_frame, record
 from huanjie_lib.store.engine import SqliteStore, Store, connect
 from huanjie_lib.store.evidence import EvidenceFolder
+from huanjie_lib.store.requests import RequestEvent, record_request, request_events, requests_frame
 from huanjie_lib.store.rows import case_of, case_row, frame_of, run_body, run_content
 from huanjie_lib.vocabulary import CaseEvent, CaseKind, CaseState, Role, date_text
 
@@ -299,7 +302,7 @@ class Ledger:
         return frame.astype({**texts, **whole})
 
     def head(self) -> Head:
-        """Return the end of the three chains: events, runs and decisions."""
+        """Return the end of each chain: events, runs, decisions, the access log and requests."""
         with self._reading() as connection:
             return _head(connection)
 
@@ -487,6 +490,59 @@ class Ledger:
         with self._reading() as connection:
             return decisions_frame(connection, unit_code, post)
 
+    def log_access(self, entry: AccessEntry, actor: Actor) -> dict[str, Any]:
+        """Record what is done with the data of people; when this returns, it stands on the disk.
+
+        An id that is there already gives the recorded entry back and changes nothing. What the entry tells of
+        is shown or handed out only after this has returned.
+
+        Raises
+        ------
+        TransitionError, EventClashError
+            As :func:`huanjie_lib.store.access_log.record_access`.
+        LedgerError
+            If the ledger cannot be written; asking again with the same id is safe.
+        """
+        with self._writing() as connection:
+            self._store.hold(connection)
+            return record_access(connection, entry, actor, self._now())
+
+    def access_log(self, *, since: dt.date | None = None, account: str | None = None) -> pd.DataFrame:
+        """Return entries of the access log since a day, of one account or all, in order.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns :data:`huanjie_lib.store.access_log.ACCESS_COLUMNS`.
+        """
+        with self._reading() as connection:
+            return access_frame(connection, since=since, account=account)
+
+    def request(self, event: RequestEvent, actor: Actor) -> dict[str, Any]:
+        """Record a step of a request that a person made; when this returns, it stands on the disk.
+
+        Raises
+        ------
+        TransitionError, EventClashError
+            As :func:`huanjie_lib.store.requests.record_request`.
+        LedgerError
+            If the ledger cannot be written; asking again with the same id is safe.
+        """
+        with self._writing() as connection:
+            self._store.hold(connection)
+            return record_request(connection, event, actor, self._now())
+
+    def requests(self) -> pd.DataFrame:
+        """Return the requests that people made, those due first on top.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns :data:`huanjie_lib.store.requests.REQUEST_COLUMNS`.
+        """
+        with self._reading() as connection:
+            return requests_frame(request_events(connection))
+
     def _now(self) -> str:
         return self._clock().astimezone(dt.UTC).isoformat(timespec="milliseconds")
 
@@ -650,16 +706,13 @@ def _taken(action: Action, other: str) -> TransitionError:
 
 
 def _head(connection: sa.Connection) -> Head:
-    e, r, d = schema.case_events.c, schema.runs.c, schema.decisions.c
+    e = schema.case_events.c
     event = connection.execute(
         sa.select(e.sequence, e.hash).order_by(e.sequence.desc()).limit(1)
     ).one_or_none()
-    run = connection.execute(sa.select(r.number, r.hash).order_by(r.number.desc()).limit(1)).one_or_none()
-    decision = connection.execute(
-        sa.select(d.number, d.hash).order_by(d.number.desc()).limit(1)
-    ).one_or_none()
-    none = (0, GENESIS)
-    return Head(*(event or none), *(run or none), *(decision or none))
+    chains = (schema.runs, schema.decisions, schema.access_log, schema.request_events)
+    ends = [part for table in chains for part in chain_end(connection, table)]
+    return Head(*(event or (0, GENESIS)), *ends)
 
 
 def _recorded(connection: sa.Connection, which: sa.ColumnElement[bool]) -> list[Recorded]:

@@ -3,8 +3,8 @@
 ``case_events`` is the truth; ``cases`` follows from it and is written in the same transaction. ``runs``,
 ``run_units`` and ``run_causes`` hold what was published and form a chain of their own: the hash of a run
 covers its units and causes, the run before, and the last event that stood before it. ``decisions`` on advice
-about people are a third chain. Triggers forbid changing rows of all of them but ``cases``, and deleting any.
-Dates and texts are kept as text, as they were hashed.
+about people, ``access_log`` and ``request_events`` are chains too. Triggers forbid changing rows of all of
+them but ``cases``, and deleting any. Dates and texts are kept as text, as they were hashed.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ __all__ = [
     "IS_OPEN",
     "METADATA",
     "REVISION",
+    "access_log",
     "case_events",
     "cases",
     "check_revision",
@@ -30,6 +31,7 @@ __all__ = [
     "evidence",
     "guards",
     "meta",
+    "request_events",
     "run_causes",
     "run_units",
     "runs",
@@ -38,7 +40,7 @@ __all__ = [
     "upgrade",
 ]
 
-REVISION: Final = "0002"
+REVISION: Final = "0003"
 """Alembic revision that this program reads and writes."""
 
 METADATA: Final = sa.MetaData()
@@ -159,6 +161,31 @@ decisions: Final = sa.Table(
     sqlite_strict=True,
 )
 sa.Index("decisions_by_post", decisions.c.unit_code, decisions.c.post)
+
+access_log: Final = sa.Table(
+    "access_log",
+    METADATA,
+    _whole("number", primary_key=True),
+    _text("entry_id", unique=True),
+    *(_text(name) for name in ("action", "purpose", "subject", "detail", "digest")),
+    _whole("items"),
+    *(_text(name) for name in ("reason", "account", "office", "role")),
+    *(_text(name) for name in ("recorded_at", "previous_hash", "hash")),
+    sqlite_strict=True,
+)
+sa.Index("access_log_by_account", access_log.c.account)
+
+request_events: Final = sa.Table(
+    "request_events",
+    METADATA,
+    _whole("number", primary_key=True),
+    _text("event_id", unique=True),
+    *(_text(name) for name in ("request_id", "step", "kind", "person_ref", "happened_on", "due_on")),
+    *(_text(name) for name in ("result", "reason", "account", "office", "role")),
+    *(_text(name) for name in ("recorded_at", "previous_hash", "hash")),
+    sqlite_strict=True,
+)
+sa.Index("request_events_by_request", request_events.c.request_id)
 
 meta: Final = sa.Table("meta", METADATA, _text("key", primary_key=True), _text("value"), sqlite_strict=True)
 

@@ -25,7 +25,7 @@ from huanjie_lib.vocabulary import Role
 
 __all__ = ["KEY_BYTES", "Purpose", "TokenSigner"]
 
-Purpose: TypeAlias = Literal["append", "evidence", "decide", "head"]
+Purpose: TypeAlias = Literal["append", "evidence", "decide", "access", "head"]
 
 KEY_BYTES: Final = 32
 _SALT: Final = "huanjie.writer"

@@ -1,6 +1,6 @@
 """Finding everything in a ledger that is not as it was recorded.
 
-Checked are the file itself, the three chains, the legality of every event, each derived row against the
+Checked are the file itself, each chain, the legality of every event, each derived row against the
 replay of the events, the content of published runs, the list of evidence and its files, and the triggers.
 Texts are read byte by byte, so that no damage hides behind an unreadable character.
 """
@@ -29,8 +29,10 @@ from huanjie_lib.casework.events import (
 )
 from huanjie_lib.errors import HuanjieError
 from huanjie_lib.store import schema
+from huanjie_lib.store.access_log import verify_access
 from huanjie_lib.store.decisions import verify_decisions
 from huanjie_lib.store.evidence import EvidenceFolder
+from huanjie_lib.store.requests import verify_requests
 from huanjie_lib.store.rows import case_row, frame_of, run_body, run_content
 from huanjie_lib.vocabulary import CaseEvent
 
@@ -64,6 +66,8 @@ def verify(connection: sa.Connection, evidence: EvidenceFolder | None, head: Hea
                     schema.run_units,
                     schema.run_causes,
                     schema.decisions,
+                    schema.access_log,
+                    schema.request_events,
                 )
             }
         faults += _guard_faults(connection)
@@ -78,6 +82,8 @@ def verify(connection: sa.Connection, evidence: EvidenceFolder | None, head: Hea
     faults += _evidence_faults(events, tables["evidence"], evidence)
     faults += _run_faults(events, tables, head)
     faults += verify_decisions(tables["decisions"], head)
+    faults += verify_access(tables["access_log"], head)
+    faults += verify_requests(tables["request_events"], head)
     return sorted(faults, key=lambda fault: fault.sequence)
 
 

@@ -9,6 +9,10 @@ does what a request with a valid token asks:
     An :class:`~huanjie_lib.casework.events.Action` as JSON, without actor: who acts is told by the token.
 ``POST /evidence``
     The content of one file; its name, percent-encoded, in ``X-File-Name``, its type in ``Content-Type``.
+``POST /decide``
+    A :class:`~huanjie_lib.store.decisions.Decision` on advice about people.
+``POST /access``
+    An :class:`~huanjie_lib.store.access_log.AccessEntry`: what somebody is about to see of people.
 ``GET /head``
     The end of the ledger.
 
@@ -55,6 +59,7 @@ from huanjie_lib.errors import (
     TokenError,
     TransitionError,
 )
+from huanjie_lib.store.access_log import AccessEntry
 from huanjie_lib.store.decisions import Decision
 from huanjie_lib.store.engine import os_error
 from huanjie_lib.store.evidence import Evidence, made_private
@@ -187,6 +192,16 @@ class Writer:
         self._keep_head_of_today()
         return row
 
+    async def log_access(self, entry: AccessEntry, actor: Actor) -> dict[str, Any]:
+        """Record what is done with the data of people and tell where it stands."""
+        row = await self._run(self._alone, self._log_access, entry, actor)
+        return {name: row[name] for name in ("number", "entry_id", "recorded_at", "hash")}
+
+    def _log_access(self, entry: AccessEntry, actor: Actor) -> Any:
+        row = self.ledger.log_access(entry, actor)
+        self._keep_head_of_today()
+        return row
+
     def _keep_head_of_today(self) -> None:
         if self._kept_on != self._today():
             self.keep_head()
@@ -247,6 +262,7 @@ class Writer:
                 (r"/append", AppendHandler, options),
                 (r"/evidence", EvidenceHandler, options),
                 (r"/decide", DecideHandler, options),
+                (r"/access", AccessHandler, options),
                 (r"/head", HeadHandler, options),
             ],
             default_handler_class=NothingHandler,
@@ -346,6 +362,17 @@ class DecideHandler(WriterHandler):
         """Record a decision."""
         decision = Decision.from_json(self.request.body)
         self.finish({"ok": True, "decision": await self.writer.decide(decision, self.actor)})
+
+
+class AccessHandler(WriterHandler):
+    """``POST /access``."""
+
+    purpose = "access"
+
+    async def post(self) -> None:
+        """Record an entry of the access log."""
+        entry = AccessEntry.from_json(self.request.body)
+        self.finish({"ok": True, "entry": await self.writer.log_access(entry, self.actor)})
 
 
 @stream_request_body

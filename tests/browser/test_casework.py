@@ -232,7 +232,7 @@ def test_a_problem_put_right_moves_the_index_and_the_screen_says_why(
     huanjie("run", "--data", city.data, "--as-of", AS_OF, "--out", after_run, "--store", city.reader)
     huanjie("publish", "--run", after_run, "--store", city.store, "--account", "chen")
     (head,) = (city.evidence.parent / "heads").glob("*.json")
-    told = huanjie("check", "--ledger", city.reader, "--head", head, "--evidence", city.evidence)
+    told = huanjie("check", "--ledger", city.store, "--head", head, "--evidence", city.evidence)
     assert "个事件的链头核对" in told
     assert told.endswith("问题 0 处\n")
     after = read_run(after_run).index.set_index("unit_code").loc[city.unit_code, "index"]

@@ -320,6 +320,7 @@ BEYOND_THE_WRITER = {
     "an event": "UPDATE case_events SET payload = '{}'",
     "a file": "DELETE FROM evidence",
     "a run": "TRUNCATE runs CASCADE",
+    "a look": "DELETE FROM access_log",
     "a cause": "UPDATE cases SET cause = 'other'",
     "the guards": "ALTER TABLE case_events DISABLE TRIGGER ALL",
     "all guards": "SET session_replication_role = replica",
@@ -333,6 +334,8 @@ BEYOND_THE_READER = {
     "an event": "INSERT INTO case_events SELECT * FROM case_events",
     "a state": "UPDATE cases SET state = 'closed'",
     "the lock": "SELECT * FROM cases FOR UPDATE",
+    "who saw whom": "SELECT subject FROM access_log",
+    "who asks what": "SELECT * FROM request_events",
 }
 
 
@@ -373,10 +376,15 @@ def test_postgresql_reader_reads_and_no_more(accounts: Accounts, statement: str)
     assert not refused(accounts.writer, statement)
 
 
-def test_postgresql_reader_can_read_and_check_all(accounts: Accounts) -> None:
-    with open_ledger(accounts.reader) as ledger:
-        assert ledger.head().sequence == len(list(life()))
+def test_postgresql_reader_reads_cases_and_heads_and_the_writer_checks_all(accounts: Accounts) -> None:
+    with open_ledger(accounts.writer) as ledger:
         assert [fault.kind for fault in ledger.verify()] == ["evidence"], "no folder was named"
+        head = ledger.head()
+    with open_ledger(accounts.reader) as ledger:
+        assert ledger.head() == head
+        assert len(ledger.events()) == len(list(life()))
+        with pytest.raises(LedgerError, match="有权限的账号"):
+            ledger.access_log()
         with pytest.raises(LedgerError, match="有权限的账号"):
             ledger.append(act(CaseEvent.OPEN, CITY, 0, case_id="C2"))
 

@@ -60,7 +60,19 @@ def rows(connection: sa.Connection) -> None:
         connection.execute(sa.insert(table), row)
 
 
-@pytest.mark.parametrize("table", ["case_events", "evidence", "runs", "run_units", "run_causes", "decisions"])
+@pytest.mark.parametrize(
+    "table",
+    [
+        "case_events",
+        "evidence",
+        "runs",
+        "run_units",
+        "run_causes",
+        "decisions",
+        "access_log",
+        "request_events",
+    ],
+)
 @pytest.mark.parametrize("statement", ["UPDATE {} SET {} = {}", "DELETE FROM {}", "TRUNCATE {} CASCADE"])
 def test_what_was_recorded_cannot_be_changed_deleted_or_truncated(
     store: Store, table: str, statement: str
@@ -83,7 +95,14 @@ def test_cases_are_never_deleted(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    ("table", "key"), [("case_events", "sequence"), ("runs", "number"), ("decisions", "number")]
+    ("table", "key"),
+    [
+        ("case_events", "sequence"),
+        ("runs", "number"),
+        ("decisions", "number"),
+        ("access_log", "number"),
+        ("request_events", "number"),
+    ],
 )
 @pytest.mark.parametrize("change", [{"place": 3}, {"place": 1}, {"previous_hash": "1" * 64}])
 def test_rows_of_a_chain_come_in_order_and_replace_none(
@@ -93,7 +112,7 @@ def test_rows_of_a_chain_come_in_order_and_replace_none(
         rows(connection)
         last = connection.execute(sa.select(schema.METADATA.tables[table])).mappings().one()
     new = {**last, key: 2, "previous_hash": last["hash"]} | dict.fromkeys(
-        ("event_id", "case_id", "run_id", "decision_id"), "b"
+        ("event_id", "case_id", "run_id", "decision_id", "entry_id"), "b"
     )
     new |= {key if name == "place" else name: value for name, value in change.items()}
     new = {name: value for name, value in new.items() if name in last}
@@ -141,6 +160,7 @@ def test_an_older_ledger_is_told_how_to_come_up_and_keeps_what_it_holds(
         upgrade_ledger(url)
         with open_ledger(url) as ledger:
             assert ledger.decisions().empty
+            assert ledger.access_log().empty
             assert ledger.verify() == []
         store = connect(url)
         with store.reading() as connection:

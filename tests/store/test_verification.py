@@ -259,4 +259,5 @@ def test_evidence_of_an_altered_event_is_not_followed(full: Ledger) -> None:
 
 def test_tables_of_the_check_are_all_tables_but_the_settings() -> None:
     checked = {"case_events", "cases", "evidence", "runs", "run_units", "run_causes", "decisions"}
+    checked |= {"access_log", "request_events"}
     assert set(schema.METADATA.tables) - checked == {"meta"}

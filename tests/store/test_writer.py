@@ -432,6 +432,20 @@ class TestDecisions:
         status, answer = writer.ask("/decide", body.replace("d1", "d2"), token=token)
         assert (status, answer["code"]) == (409, "stale")
 
+    def test_a_look_at_a_name_stands_in_the_name_of_the_token(
+        self, writer: WriterProcess, ledger: Ledger
+    ) -> None:
+        told = {"entry_id": "a1", "action": "unmask", "purpose": "identity", "subject": "P1"}
+        body = json.dumps({**told, "reason": "考察谈话通知本人"})
+        assert writer.ask("/access", body, token=writer.sign(CITY, "decide"))[0] == 403
+        status, answer = writer.ask("/access", body, token=writer.sign(CITY, "access"))
+        assert (status, answer["entry"]["entry_id"]) == (200, "a1")
+        row = ledger.access_log().iloc[0]
+        assert (row["account"], row["subject"], row["hash"]) == (CITY.account, "P1", answer["entry"]["hash"])
+        status, answer = writer.ask("/access", body.replace("a1", "a2"), token=writer.sign(TOWN, "access"))
+        assert (status, answer["title"]) == (422, "没有查看原文")
+        assert len(ledger.access_log()) == 1
+
     @pytest.mark.parametrize("purpose", ["append", "head"])
     def test_a_token_for_something_else_decides_nothing(self, writer: WriterProcess, purpose: Any) -> None:
         status, answer = writer.ask("/decide", "{}", token=writer.sign(CITY, purpose))

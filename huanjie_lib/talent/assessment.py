@@ -11,8 +11,10 @@ alone. Each channel is then corrected for strict and mild raters and shrunk
 q is the declared ``online_share``, τ the prior's spread; the last term of sd² is what shrinkage takes from
 both channels alike where a person is worth the same in both (the safe case: it is less where not). Where
 nobody of a group was rated in one channel the other counts alone. A person who alone was not rated there
-stands at the prior with all its doubt: nobody chooses the channel that suits, and one more rating only
-narrows. Channels diverge where ``|a − b| / √(v_a + v_b)`` exceeds ``divergence_z``: that is flagged, and both
+stands at the prior with all its doubt: nobody chooses the channel that suits. One more rating in a channel of
+the group only narrows, unless its household (or, for one without, its rater) has rated the person before: the
+one weight is then shared anew, and part of it may go to somebody whose severity is less known. Channels
+diverge where ``|a − b| / √(v_a + v_b)`` exceeds ``divergence_z``: that is flagged, and both
 are shown apart.
 
 A group is a set of persons linked by common raters, directly or by way of others; persons of two groups are
@@ -20,7 +22,7 @@ never compared. A race is run among the persons of one 考察组 within one grou
 ``fused_i − fused_j > z sd(fused_i − fused_j)``, with the posterior covariance of the two, so that what is
 unsure about their common raters cancels. A rank lies between 1 + the number clearly ahead and n − the number
 clearly behind. Bands go down the order of results: one opens with its leader and closes before the first who
-is clearly behind the leader. Equal results always tie.
+is clearly behind the leader. Equal results share a band: of such, one who is clearly behind takes all along.
 """
 
 from __future__ import annotations
@@ -464,6 +466,11 @@ def race(results: Floats, covariance: Floats, *, z: float) -> tuple[Ints, Ints, 
 
     >>> race(np.array([90.0, 88.0]), np.full((2, 2), 4.0) + 0.1 * np.eye(2), z=1.645)[0]
     array([1, 2])
+
+    Equal results share a band, though one of them alone is sure enough to be clearly behind:
+
+    >>> race(np.array([90.0, 80.0, 80.0]), np.diag([1.0, 100.0, 1.0]), z=1.645)[0]
+    array([1, 2, 2])
     """
     if (np.diff(results) > 0.0).any():
         raise ValueError("results must come highest first")
@@ -471,10 +478,9 @@ def race(results: Floats, covariance: Floats, *, z: float) -> tuple[Ints, Ints, 
     variance = np.diagonal(covariance)
     spread = np.sqrt(np.maximum(variance[:, None] + variance - 2.0 * covariance, 0.0))
     ahead = results[:, None] - results > z * spread  # row clearly ahead of column
-    band, leader = np.empty(n, dtype=np.int64), 0
-    for k in range(n):
-        if k and not ahead[leader, k]:
-            band[k] = band[k - 1]
-        else:
-            leader, band[k] = k, band[k - 1] + 1 if k else 1
+    band, number, leaders = np.empty(n, dtype=np.int64), 0, np.empty(0, dtype=np.int64)
+    for equal in np.split(np.arange(n), np.flatnonzero(np.diff(results)) + 1):
+        if number == 0 or ahead[np.ix_(leaders, equal)].any():
+            number, leaders = number + 1, equal
+        band[equal] = number
     return band, 1 + ahead.sum(axis=0), n - ahead.sum(axis=1)

@@ -246,6 +246,24 @@ def test_bands_close_before_the_first_who_is_clearly_behind_the_leader() -> None
     assert high.tolist() == [2, 3, 4, 5, 5]
 
 
+@pytest.mark.parametrize("spreads", [(1.0, 100.0, 1.0, 4.0), (1.0, 1.0, 100.0, 4.0)])
+def test_equal_results_share_a_band_whichever_of_them_comes_first(spreads: tuple[float, ...]) -> None:
+    band, *_ = race(np.array([90.0, 80.0, 80.0, 79.0]), np.diag(spreads), z=1.645)
+    assert band.tolist() == [1, 2, 2, 2]
+
+
+def test_a_second_rating_of_one_household_shares_its_weight_and_may_widen() -> None:
+    """One who is known to be neither strict nor mild gives way by half to one of whom that is not known."""
+    panel = [(f"P{p:02d}", f"R{r:02d}", 60.0) for p in range(60) for r in range(12)]
+    own = [("PX", "R00", 60.0)]
+    again = [*own, ("PX", "RX", 60.0)]
+    alone, shared, apart = (
+        person(assess(table([*panel, *rows], household_ref=[None] * len(panel) + homes)), "PX")
+        for rows, homes in ((own, ["H1"]), (again, ["H1", "H1"]), (again, ["H1", "H2"]))
+    )
+    assert apart["sd"] < alone["sd"] < shared["sd"]
+
+
 def test_one_little_known_is_not_banded_above_better_known_ones_ahead() -> None:
     """The third ties with the leader for want of ratings, and still stands below the second."""
     band, low, high = race(np.array([90.0, 80.0, 70.0]), np.diag([1.0, 1.0, 200.0]), z=1.645)

@@ -76,10 +76,12 @@ __all__ = [
     "TrialRule",
     "UncertaintyAssumptions",
     "UncertaintyPack",
+    "UniqueKeyLoader",
     "UnitNeed",
     "Unremediable",
     "available_regions",
     "load_parameters",
+    "pydantic_fault",
 ]
 
 WEIGHT_TOLERANCE = 1e-9
@@ -1013,10 +1015,11 @@ class ParameterSet(_Model):
         }
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
+class UniqueKeyLoader(yaml.SafeLoader):
     """YAML loader that refuses a key written twice."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """Return a mapping whose keys all differ."""
         seen: set[Hashable] = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
@@ -1274,7 +1277,7 @@ def _read(path: Path, model: type[_M], faults: list[Fault]) -> _M | None:
         faults.append(Fault(name, "没有这个文件", "参数文件", f"在参数包中放入 {name}"))
         return None
     try:
-        data = yaml.load(path.read_bytes(), Loader=_UniqueKeyLoader)
+        data = yaml.load(path.read_bytes(), Loader=UniqueKeyLoader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         where = name if mark is None else f"{name}：第 {mark.line + 1} 行第 {mark.column + 1} 列"
@@ -1286,7 +1289,7 @@ def _read(path: Path, model: type[_M], faults: list[Fault]) -> _M | None:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        faults += [_pydantic_fault(name, detail) for detail in error.errors()]
+        faults += [pydantic_fault(name, detail) for detail in error.errors()]
         return None
 
 
@@ -1322,7 +1325,8 @@ _ALLOWED = {
 """What may stand in the place of a fault that pydantic finds, by its type."""
 
 
-def _pydantic_fault(name: str, detail: Any) -> Fault:
+def pydantic_fault(name: str, detail: Any) -> Fault:
+    """Return what pydantic found in a YAML file, in Chinese, with the path of the key."""
     path = ""
     for part in detail["loc"]:
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)

@@ -19,6 +19,7 @@ from huanjie_lib.intake.checks import Batch, Checked, Context, check, to_pandas
 from huanjie_lib.intake.files import TABLE_SUFFIXES, digest, has_geometry, read_table
 from huanjie_lib.intake.headings import known_units, table_names
 from huanjie_lib.intake.judgments import JUDGMENTS_FILE
+from huanjie_lib.intake.mapping import Mappings, Survey, office_of, read_mappings
 from huanjie_lib.intake.register import settle
 from huanjie_lib.intake.report import (
     BOUNDARIES,
@@ -41,7 +42,7 @@ from huanjie_lib.parameters import ParameterSet
 if TYPE_CHECKING:
     import geopandas as gpd
 
-__all__ = ["Progress", "read_folder"]
+__all__ = ["Progress", "read_folder", "survey_returns"]
 
 Progress = Callable[[str, int, int], None]
 
@@ -126,19 +127,15 @@ def read_folder(
     Files are read in the order of their names, tables before returns. Rows with equal keys are treated as
     :func:`huanjie_lib.intake.checks.check` says, so a return never overwrites a table.
     """
-    if not data.is_dir():
-        raise UsageError(
-            "没有这个数据文件夹",
-            [Fault("数据文件夹", str(data), "已有的文件夹", "检查路径；可用 huanjie init 生成示例数据")],
-        )
-    reader = _Reader(data, parameters, progress or _no_progress, keys)
+    reader = _opened(data, parameters, keys=keys, progress=progress)
     sources = _read_sources(reader)
     tables, returns = _list_files(reader, sources)
     steps = len(tables) + len(returns) + len(TABLES) + 1
     for step, (path, contract) in enumerate(tables):
         reader.progress(f"读取 {reader.name(path)}", step, steps)
         _read_table_file(reader, path, contract)
-    sheets = SheetReader(parameters.framework, as_of=sources.as_of)
+    mappings = _read_mappings(reader, sources, returns)
+    sheets = SheetReader(parameters.framework, as_of=sources.as_of, mappings=mappings)
     for step, path in enumerate(returns, start=len(tables)):
         reader.progress(f"读取 {reader.name(path)}", step, steps)
         _read_return(reader, path, sheets)
@@ -155,6 +152,58 @@ def read_folder(
         counts=_counts(reader.counts),
         inputs=tuple(sorted(reader.inputs, key=lambda i: i.path)),
     )
+
+
+def survey_returns(
+    data: Path, parameters: ParameterSet, *, progress: Progress | None = None
+) -> tuple[list[Survey], Mappings, str]:
+    """Look through the returns of a data folder for headings that mean nothing.
+
+    Returns
+    -------
+    tuple
+        The sheets that have such headings, in the order of files; the confirmed mappings; and the folder of
+        the returns relative to the data folder. A return that cannot be read has none; ``huanjie check``
+        reports it.
+
+    Raises
+    ------
+    UsageError, DataError
+        As :func:`read_folder`.
+    """
+    reader = _opened(data, parameters, progress=progress)
+    sources = _read_sources(reader)
+    _, returns = _list_files(reader, sources)
+    mappings = _read_mappings(reader, sources, returns)
+    sheets = SheetReader(parameters.framework, as_of=sources.as_of, mappings=mappings)
+    found: list[Survey] = []
+    for step, path in enumerate(returns):
+        reader.progress(f"读取 {reader.name(path)}", step, len(returns))
+        for grid in _grids(reader, path) or ():
+            survey = sheets.survey(grid, name=_sheet_name(grid, path))
+            found += [] if survey is None else [survey]
+    return found, mappings, sources.returns
+
+
+def _opened(
+    data: Path, parameters: ParameterSet, *, keys: KeyRing | None = None, progress: Progress | None = None
+) -> _Reader:
+    if not data.is_dir():
+        raise UsageError(
+            "没有这个数据文件夹",
+            [Fault("数据文件夹", str(data), "已有的文件夹", "检查路径；可用 huanjie init 生成示例数据")],
+        )
+    return _Reader(data, parameters, progress or _no_progress, keys)
+
+
+def _read_mappings(reader: _Reader, sources: _Sources, returns: list[Path]) -> Mappings:
+    """Read the mappings of the folder; their faults are lines of the report."""
+    targets = SheetReader(reader.parameters.framework).targets
+    offices = {office_of(reader.name(path), sources.returns) for path in returns}
+    mappings, issues, files = read_mappings(reader.data, targets, root=sources.returns, offices=offices)
+    reader.issues += issues
+    reader.inputs += [digest(path, reader.name(path)) for path in files]
+    return mappings
 
 
 def _no_progress(*_: object) -> None:
@@ -328,10 +377,8 @@ def _read_table_file(reader: _Reader, path: Path, contract: Table) -> None:
 def _read_return(reader: _Reader, path: Path, sheets: SheetReader) -> None:
     file = reader.name(path)
     reader.inputs.append(digest(path, file))
-    try:
-        grids = [read_csv_grid(path, file)] if path.suffix.lower() == ".csv" else read_workbook(path, file)
-    except DataError as error:
-        _refused(reader, error)
+    grids = _grids(reader, path)
+    if grids is None:
         return
     readings = [sheets.read(grid, name=_sheet_name(grid, path)) for grid in grids]
     for reading in readings:
@@ -348,6 +395,16 @@ def _read_return(reader: _Reader, path: Path, sheets: SheetReader) -> None:
                 file=file,
             )
         )
+
+
+def _grids(reader: _Reader, path: Path) -> list[Grid] | None:
+    """Return the sheets of a return, or ``None`` and lines of the report where it is refused."""
+    file = reader.name(path)
+    try:
+        return [read_csv_grid(path, file)] if path.suffix.lower() == ".csv" else read_workbook(path, file)
+    except DataError as error:
+        _refused(reader, error)
+        return None
 
 
 def _sheet_name(grid: Grid, path: Path) -> str:

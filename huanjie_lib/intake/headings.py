@@ -18,6 +18,7 @@ __all__ = [
     "IGNORED",
     "Heading",
     "Names",
+    "bracketed",
     "known_units",
     "metric_lookup",
     "metric_names",
@@ -37,6 +38,7 @@ _FAMILIES: tuple[Mapping[str, float], ...] = (
 )
 _OTHER_UNITS = ("%", "‰", "亩", "公顷", "平方米", "岁", "天", "年", "月", "个月")
 _INVISIBLE = re.compile(r"[\s\u200b-\u200f\u2060\ufeff]+")
+_LAST_BRACKETS = re.compile(r"\((?:单位[::]?)?([^()]+)\)$")
 _UNIT = re.compile(r"^(?P<name>.+)\((?:单位[::]?)?(?P<unit>[^()]+)\)$")
 
 
@@ -50,6 +52,18 @@ def normalise(text: str) -> str:
     """
     plain = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
     return plain.strip("*:").casefold()
+
+
+def bracketed(text: str) -> str:
+    """Return what stands in brackets at the end of a heading, empty where nothing does.
+
+    Examples
+    --------
+    >>> bracketed("集体经济年收入（万元）"), bracketed("总户数")
+    ('万元', '')
+    """
+    match = _LAST_BRACKETS.search(normalise(text))
+    return match[1] if match else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import datetime as dt
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -25,10 +25,12 @@ from huanjie_lib.intake.headings import (
     IGNORED,
     Heading,
     Names,
+    bracketed,
     known_units,
     normalise,
     table_names,
 )
+from huanjie_lib.intake.mapping import Mapped, Mappings, SheetMapping, Survey, candidates
 from huanjie_lib.intake.report import Issue, IssueLevel
 from huanjie_lib.intake.values import Note, is_void, parse
 from huanjie_lib.intake.workbook import Cell, Grid, cell_text
@@ -110,7 +112,7 @@ class _Header:
     """Heading rows that were found: column number → heading, and what else stands there.
 
     ``filed`` is the date behind 填报日期 above the headings, empty where it can't be read and ``None`` where
-    nothing of the kind is written.
+    nothing of the kind is written. ``mapped`` are the headings that a confirmed mapping speaks of.
     """
 
     target: _Target
@@ -120,6 +122,7 @@ class _Header:
     texts: Mapping[int, str]
     name_column: int | None
     filed: str | None
+    mapped: Mapping[int, Mapped]
 
     @property
     def names(self) -> set[str]:
@@ -145,10 +148,15 @@ class SheetReader:
         Declares the metrics that may head the columns of the wide sheet.
     as_of
         Date of returns that don't state one; ``None`` when every return must.
+    mappings
+        What persons have said headings mean that mean nothing by themselves.
     """
 
-    def __init__(self, framework: Framework, *, as_of: dt.date | None = None) -> None:
+    def __init__(
+        self, framework: Framework, *, as_of: dt.date | None = None, mappings: Mappings | None = None
+    ) -> None:
         self._as_of = as_of
+        self._mappings = mappings or Mappings()
         self._units = known_units(framework.metrics)
         self._unit_names = table_names(TABLES["units"], self._units)
         self._targets = self._make_targets(framework)
@@ -173,6 +181,45 @@ class SheetReader:
         )
         return (*special, *single)
 
+    @property
+    def targets(self) -> tuple[_Target, ...]:
+        """What a sheet may be by a mapping: anything but a register form, whose headings are fixed."""
+        return tuple(t for t in self._targets if t.main is not REGISTER_FORM)
+
+    def survey(self, grid: Grid, *, name: str) -> Survey | None:
+        """Return the headings of a sheet that mean nothing by themselves or by a mapping, with their cells.
+
+        A sheet that is not recognised is taken for what most of its headings are spelt like. ``None`` where
+        no heading is unknown, and for register forms and sheets that are like nothing.
+        """
+        named, mapping = self._said(grid, name)
+        if normalise(name) in _NO_DATA or not any(cell_text(c).strip() for row in grid.rows for c in row):
+            return None
+        header = self._header(grid, named, mapping) or self._likeliest(grid, named or self.targets)
+        if header is None or header.target.main is REGISTER_FORM:
+            return None
+        unknown_to_all = (c for c in header.texts if self._is_unknown(header, c))
+        columns = [c for c in unknown_to_all if personal_heading(normalise(header.texts[c])) is None]
+        every = replace(header, found={**header.found, **dict.fromkeys(columns, Heading(""))})
+        sheet = _Sheet(grid, every)
+        unknown = tuple((header.texts[c], tuple(sheet.text(r, c) for r in sheet.data)) for c in columns)
+        if not unknown:
+            return None
+        return Survey(grid.file, name, header.target, frozenset(header.names), unknown)
+
+    def _likeliest(self, grid: Grid, among: Sequence[_Target]) -> _Header | None:
+        """Return the row of most words among the first, as headings of the target that they are most like."""
+        rows = [[cell_text(c).strip() for c in row] for row in grid.rows[:_HEADER_ROWS]]
+        words = [sum(bool(t) and not t[0].isdigit() for t in set(row)) for row in rows]
+        top = words.index(max(words))
+        texts = {c: t for c, t in enumerate(rows[top]) if t}
+        like = [sum(bool(candidates(t, (), target)) for t in texts.values()) for target in among]
+        if 2 * max(like) < len(texts):
+            return None
+        target = among[like.index(max(like))]
+        known = self._match(grid, target, top, 1, None)
+        return known or _Header(target, top, top, {}, texts, None, _filing_text(grid.rows[:top]), {})
+
     def read(self, grid: Grid, *, name: str) -> Reading:
         """Read one sheet.
 
@@ -185,15 +232,15 @@ class SheetReader:
         """
         if normalise(name) in _NO_DATA:
             return Reading()
-        named = self._named(name)
+        named, mapping = self._said(grid, name)
         if not any(cell_text(c).strip() for row in grid.rows for c in row):
             return self._empty(grid, named)
-        header = self._header(grid, named)
+        header = self._header(grid, named, mapping)
         if header is None:
             return self._unrecognised(grid, named)
         target = header.target
         issues = self._hidden(grid, target)
-        issues += self._other_columns(grid, header)
+        issues += self._other_columns(grid, header) + self._mapped_columns(grid, header)
         issues += self._units_of_measure(grid, header)
         refused = self._missing_columns(grid, header) + self._repeated_columns(grid, header)
         as_of = None
@@ -212,13 +259,20 @@ class SheetReader:
 
     # ------------------------------------------------------------ recognising
 
+    def _said(self, grid: Grid, name: str) -> tuple[tuple[_Target, ...], SheetMapping | None]:
+        """Return what a sheet is by its mapping, else by its name, and the mapping."""
+        mapping = self._mappings.of(grid.file, name)
+        if mapping is None:
+            return self._named(name), None
+        return tuple(t for t in self._targets if t.words[0] == mapping.table), mapping
+
     def _named(self, name: str) -> tuple[_Target, ...]:
         """Return what a sheet is by its name: the targets with the longest matching word."""
         lengths = {n: t.is_named(normalise(name)) for n, t in enumerate(self._targets)}
         longest = max(lengths.values())
         return tuple(self._targets[n] for n, length in lengths.items() if 0 < length == longest)
 
-    def _header(self, grid: Grid, named: tuple[_Target, ...]) -> _Header | None:
+    def _header(self, grid: Grid, named: tuple[_Target, ...], mapping: SheetMapping | None) -> _Header | None:
         """Return the heading rows in which most headings are understood.
 
         A sheet known by its name may lack required columns; any other must have them all, or be so much like
@@ -229,7 +283,8 @@ class SheetReader:
             for target in named or self._targets
             for top in range(min(_HEADER_ROWS, len(grid.rows)))
             for depth in (1, 2)
-            if top + depth <= len(grid.rows) and (header := self._match(grid, target, top, depth)) is not None
+            if top + depth <= len(grid.rows)
+            and (header := self._match(grid, target, top, depth, mapping)) is not None
         ]
         found.sort(key=lambda h: (-len(h.found), h.bottom - h.top, h.top))
         if named:
@@ -247,8 +302,11 @@ class SheetReader:
             missing.append("metric")
         return missing
 
-    def _match(self, grid: Grid, target: _Target, top: int, depth: int) -> _Header | None:
+    def _match(
+        self, grid: Grid, target: _Target, top: int, depth: int, mapping: SheetMapping | None
+    ) -> _Header | None:
         found: dict[int, Heading] = {}
+        mapped: dict[int, Mapped] = {}
         texts: dict[int, str] = {}
         name_column = None
         group = ""
@@ -266,11 +324,18 @@ class SheetReader:
             heading = _heading(target, parts)
             if heading is not None:
                 found[column] = heading
-            elif name_column is None and self._is_unit_name(parts[-1]):
-                name_column = column
+            elif self._is_unit_name(parts[-1]):
+                name_column = column if name_column is None else name_column
+            elif mapping is not None and personal_heading(normalise(texts[column])) is None:
+                said = mapping.find(texts[column])
+                if said is not None:
+                    mapped[column] = said
+                if said is not None and said.meaning is not None:
+                    found[column] = said.meaning
         if not found:
             return None
-        return _Header(target, top, top + depth - 1, found, texts, name_column, _filing_text(grid.rows[:top]))
+        filed = _filing_text(grid.rows[:top])
+        return _Header(target, top, top + depth - 1, found, texts, name_column, filed, mapped)
 
     def _is_unit_name(self, text: str) -> bool:
         heading = self._unit_names.match(text)
@@ -389,8 +454,7 @@ class SheetReader:
     def _other_columns(self, grid: Grid, header: _Header) -> list[Issue]:
         issues, unknown = [], []
         for column, text in header.texts.items():
-            leaf = text.rpartition("/")[2]
-            if column in header.found or normalise(leaf) in IGNORED or self._is_unit_name(leaf):
+            if not self._is_unknown(header, column):
                 continue
             kind = personal_heading(normalise(text))
             if kind is not None:
@@ -399,6 +463,32 @@ class SheetReader:
                 unknown.append(header.title(column))
         if unknown:
             issues.append(unknown_columns(unknown, grid.file, grid.sheet, header.target.main))
+        return issues
+
+    def _is_unknown(self, header: _Header, column: int) -> bool:
+        leaf = header.texts[column].rpartition("/")[2]
+        told = column in header.found or column in header.mapped
+        return not told and normalise(leaf) not in IGNORED and not self._is_unit_name(leaf)
+
+    def _mapped_columns(self, grid: Grid, header: _Header) -> list[Issue]:
+        """Tell which headings were read by a mapping, and who confirmed it."""
+        issues = []
+        for column, said in header.mapped.items():
+            contract = None if said.meaning is None else header.target.columns[said.meaning.name]
+            text = header.texts[column]
+            issues.append(
+                _line(
+                    grid,
+                    header.target,
+                    IssueLevel.NOTE,
+                    found=f"按栏目对照，“{text}”没有载入"
+                    if contract is None
+                    else f"按栏目对照，把“{text}”读作“{contract.label}”",
+                    allowed="报送表规定的列标题",
+                    remedy=f"无需处理；对照由 {said.said}，有误时改正该文件",
+                    column=contract,
+                )
+            )
         return issues
 
     def _units_of_measure(self, grid: Grid, header: _Header) -> list[Issue]:
@@ -702,18 +792,13 @@ def _heading(target: _Target, parts: Sequence[str]) -> Heading | None:
     leaf = parts[-1]
     if len(parts) == 1:
         return target.names.match(leaf)
-    group, unit = parts[0], _bracketed(parts[0])
+    group, unit = parts[0], bracketed(parts[0])
     whole = target.names.match(group + leaf)
-    if whole is None and unit and not _bracketed(leaf):
+    if whole is None and unit and not bracketed(leaf):
         scaled = target.names.match(f"{leaf}({unit})")
         if scaled is not None and not scaled.clash:
             return scaled
     return whole or target.names.match(leaf)
-
-
-def _bracketed(text: str) -> str:
-    match = re.search(r"\(([^()]+)\)$", normalise(text))
-    return match[1] if match else ""
 
 
 def _line(

@@ -34,7 +34,7 @@ from scipy import sparse
 from scipy.optimize import Bounds, LinearConstraint, linear_sum_assignment, milp
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
-from huanjie_lib.talent.assignment import EMPTY_PLACE, GRID, Assignment, assign, candidates
+from huanjie_lib.talent.assignment import GRID, Assignment, assign, candidates
 from huanjie_lib.talent.flow import best_flow
 from huanjie_lib.talent.teams import EMPTY_SEAT, Rule, TeamProblem, Teams, best_teams
 from huanjie_lib.talent.top_k import scores, top_k
@@ -47,6 +47,8 @@ SEED = 20261031
 LISTED, WANTED, MOST = 20, 2, 3
 FULL = {"people": 100_000, "posts": 20_000, "peer": 5, "towns": 600, "units": 500, "county": 10_000}
 QUICK = {"people": 1200, "posts": 300, "peer": 1, "towns": 12, "units": 12, "county": 250}
+EMPTY_PLACE = 1000.0
+"""Points that peers and the flow over given pairs lose by an empty place."""
 TOWN_PEOPLE, TOWN_POSTS, ANYWHERE = 25, 24, 0.04
 SEATS = (1, 1, 1, 2, 2)
 

@@ -3,9 +3,10 @@
 Post ``j`` is to get ``wanted_j`` candidates, person ``i`` may stand on ``most_i`` lists, on each once. Fit is
 ``s_ij = w_j · x_i`` (points), taken to a thousandth of a point. Chosen is
 
-    max Σ s_ij − 1000 · (places that stay empty)
+    max Σ s_ij − Σ c_k over places that stay empty,   c_k = 1000 + 100 · max(0, 10 − k) for a post's k-th
 
-over all eligible pairs: to fill one more place is worth any loss of fit elsewhere up to 1000 points in all.
+over all eligible pairs. To fill one more place is worth any loss of fit elsewhere up to 1000 points in all,
+and where people do not suffice every post gets its first candidate before any gets a second, and so on.
 Each post's own best people are mostly the same few, so that lists cut from the top leave most places empty.
 Instead people get prices. With prices ``v_i`` of people and ``u_j`` of places, a pair can only help where
 ``s_ij > u_j + v_i``. Lists of each post's best people at the prices, and of the best posts of each person who
@@ -16,7 +17,7 @@ Wolfe 1960, Oper. Res. 8(1):101-111). Then the flow is optimal over the whole ma
 * First prices come from the same problem on a fifth of the people and posts, and so on down.
 * At first an empty place counts only a little less than the price that is expected of it, since lists that
   lack a person would drive prices away (du Merle, Villeneuve, Desrosiers & Hansen 1999, Discrete Math.
-  194:229-237); where one stays empty all the same, it counts less and less, down to −1000.
+  194:229-237); where one stays empty all the same, it counts less and less, down to what it costs.
 * Where there are few eligible pairs, as with posts that are open to those of a township, all are held against
   the prices: each post and each person puts forward those of its own that prices find too cheap.
 * People with equal values, rules and limits are exchangeable, as are posts with equal weights: they are one
@@ -40,7 +41,7 @@ import pandas as pd
 from huanjie_lib.talent.flow import Flow, best_flow
 from huanjie_lib.talent.top_k import scores, top_k
 
-__all__ = ["EMPTY_PLACE", "GRID", "Assignment", "assign", "candidates"]
+__all__ = ["GRID", "Assignment", "assign", "candidates", "empty_cost"]
 
 Bools: TypeAlias = npt.NDArray[np.bool_]
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -48,8 +49,8 @@ Ints: TypeAlias = npt.NDArray[np.int64]
 
 GRID = 1000
 """Steps of fit to a point."""
-EMPTY_PLACE = 1000.0
-"""Points of fit that an empty place costs."""
+EMPTY_PLACE, EARLIER, EARLY = 1000, 100, 10
+"""Points of fit that an empty place costs, how many more one place earlier, and up to which place."""
 
 _SHARE = 5
 """One in so many people and posts makes the smaller problem that first prices come from."""
@@ -70,6 +71,23 @@ _WHOLE = 1 << 24
 """Eligible pairs up to which all are held at once; their gains take 128 MiB then."""
 _NEVER = -(1 << 60)
 """Gain of a pair that is excluded, or in the network already."""
+
+
+def empty_cost(wanted: Ints, found: Ints) -> Ints:
+    """Return what the places that stay empty cost posts, in points.
+
+    Examples
+    --------
+    >>> empty_cost(np.array([2, 2, 2, 12]), np.array([2, 1, 0, 8])).tolist()
+    [0, 1800, 3700, 4100]
+    """
+
+    def of(places: Ints) -> Ints:  # the first ones of a post
+        early = np.minimum(places, EARLY)
+        cost: Ints = EMPTY_PLACE * places + EARLIER * (EARLY * early - early * (early + 1) // 2)
+        return cost
+
+    return of(wanted) - of(found)
 
 
 @dataclass(frozen=True)
@@ -358,7 +376,6 @@ class _Solution:
     units: Ints
     place_price: Ints  # twice, in grid steps
     person_price: Ints
-    empty: Ints
     bound: int  # twice, in grid steps, empty places counted
     worth: int
     proven: bool
@@ -369,11 +386,9 @@ def _solve(problem: _Problem, *, exact: bool) -> _Solution:
     m, n = len(problem.wanted), len(problem.most)
     if m == 0 or n == 0:
         none = np.empty(0, dtype=np.int64)
-        floor = np.full(m, -round(EMPTY_PLACE * GRID), dtype=np.int64)
-        worth = 2 * int((floor * problem.wanted).sum())
-        return _Solution(
-            none, none, none, 2 * floor, np.zeros(n, np.int64), problem.wanted, worth, worth, True
-        )
+        places = _places(problem)
+        worth = 2 * int((places.gain * places.room).sum())
+        return _Solution(none, none, none, 2 * places.last, np.zeros(n, np.int64), worth, worth, True)
     if (
         int(problem.allowed.sum(axis=1) @ np.bincount(problem.group, minlength=len(problem.allowed)))
         <= _WHOLE
@@ -411,7 +426,6 @@ class _Whole:
 
     def __init__(self, problem: _Problem) -> None:
         self.problem = problem
-        self.lowest = -round(EMPTY_PLACE * GRID)
         self.parts: list[tuple[Ints, Ints, Ints]] = []
         self.row = np.zeros(len(problem.wanted), dtype=np.int64)
         for group, mask in enumerate(problem.allowed):
@@ -424,17 +438,15 @@ class _Whole:
     def solved(self) -> _Solution:
         """Return the optimum once no pair is left that could improve it."""
         problem, n = self.problem, len(self.problem.most)
-        floor = np.full(len(problem.wanted), self.lowest)
-        used = self._put_forward(2 * floor, np.zeros(n, dtype=np.int64))
+        places = _places(problem)
+        used = self._put_forward(2 * places.first, np.zeros(n, dtype=np.int64))
         for _ in range(_ROUNDS):
             post, person = np.divmod(used, n)
             gain, room = problem.gain(post, person), problem.room(post, person)
-            flow = best_flow(
-                post, person, gain, room=room, wanted=problem.wanted, most=problem.most, floor=floor
-            )
+            flow = _best(problem, places, post, person, gain, room)
             better = self._put_forward(flow.place_price, flow.person_price)
             if not len(better):
-                return _solution(problem, flow, (post, person, gain, room), proven=True)
+                return _solution(problem, places, flow, (post, person, gain, room), proven=True)
             used = _union(used, better)
         raise RuntimeError(f"prices did not settle in {_ROUNDS} rounds")
 
@@ -488,7 +500,8 @@ class _Columns:
         m = len(problem.wanted)
         self.length = _length(problem)
         post, person, worth, _ = problem.best(np.arange(m), price, self.length)
-        self.lowest = -round(EMPTY_PLACE * GRID)
+        self.places = _places(problem)
+        self.lowest = self.places.last
         expected = _expected(problem, post, person, worth)
         self.floor = np.maximum(np.floor((expected - _TRUST) * GRID), self.lowest).astype(np.int64)
         self.step = np.full(m, round(_TRUST * GRID), dtype=np.int64)
@@ -502,11 +515,11 @@ class _Columns:
         for turn in range(_ROUNDS):
             post, person = np.divmod(self.used, n)
             gain, room = self.problem.gain(post, person), self.problem.room(post, person)
-            flow = best_flow(post, person, gain, room=room, wanted=self.problem.wanted,
-                             most=self.problem.most, floor=self.floor)  # fmt: skip
+            places = self.places.raised(self.floor - self.lowest)
+            flow = _best(self.problem, places, post, person, gain, room)
             lowered = (flow.empty > 0) & (self.floor > self.lowest)
             if not exact and turn >= 2 and not lowered.any():
-                return _solution(self.problem, flow, (post, person, gain, room), proven=False)
+                return _solution(self.problem, places, flow, (post, person, gain, room), proven=False)
             proven = self._scan(flow)
             known_post, known_person = np.divmod(self.known, n)
             over = (
@@ -516,7 +529,7 @@ class _Columns:
             )
             better = _without(self.known[over > 0], self.used)
             if proven and not len(better) and not lowered.any():
-                return _solution(self.problem, flow, (post, person, gain, room), proven=True)
+                return _solution(self.problem, places, flow, (post, person, gain, room), proven=True)
             if turn == 0:
                 self.used = self.known[over > -2 * _NEAR * GRID]
             self.used = _union(self.used, better)
@@ -560,22 +573,84 @@ class _Columns:
         return not len(unsettled)
 
 
+@dataclass(frozen=True)
+class _Places:
+    """What places that stay empty count, by class of posts and the place: the last ones are left first.
+
+    ``first`` and ``last`` are by class what the first and the last place of its posts count.
+    """
+
+    post: Ints
+    gain: Ints  # grid steps, below 0
+    room: Ints
+    first: Ints
+    last: Ints
+
+    def raised(self, by: Ints) -> _Places:
+        """Return places that count more."""
+        return replace(self, gain=self.gain + by[self.post], first=self.first + by, last=self.last + by)
+
+
+def _places(problem: _Problem) -> _Places:
+    each = -(-problem.wanted // problem.posts)
+    post = np.repeat(np.arange(len(each)), np.minimum(each, EARLY))
+    place = np.arange(len(post)) - np.searchsorted(post, post) + 1
+    beyond = np.where(place == EARLY, each[post] - EARLY, 0)
+    cost = GRID * (EMPTY_PLACE + EARLIER * (EARLY - np.array([np.minimum(each, EARLY), np.ones_like(each)])))
+    return _Places(
+        post=post,
+        gain=-GRID * (EMPTY_PLACE + EARLIER * (EARLY - place)),
+        room=problem.posts[post] * (1 + beyond),
+        first=-cost[1],
+        last=-cost[0],
+    )
+
+
+def _best(problem: _Problem, places: _Places, post: Ints, person: Ints, gain: Ints, room: Ints) -> Flow:
+    """Return the best flow over some pairs; to the solver places that stay empty are pairs with nobody."""
+    nobody = len(problem.most) + np.arange(len(places.post))
+    flow = best_flow(
+        np.concatenate([post, places.post]),
+        np.concatenate([person, nobody]),
+        np.concatenate([gain, places.gain]),
+        room=np.concatenate([room, places.room]),
+        wanted=problem.wanted,
+        most=np.concatenate([problem.most, places.room]),
+        floor=places.first,
+    )
+    empty = flow.empty.copy()
+    np.add.at(empty, places.post, flow.units[len(post) :])
+    return Flow(flow.units[: len(post)], flow.place_price, flow.person_price[: len(problem.most)], empty)
+
+
 def _solution(
-    problem: _Problem, flow: Flow, pairs: tuple[Ints, Ints, Ints, Ints], *, proven: bool
+    problem: _Problem, places: _Places, flow: Flow, pairs: tuple[Ints, Ints, Ints, Ints], *, proven: bool
 ) -> _Solution:
     """Return a flow and its bound; ``pairs`` are post, person, gain and room of all in the network."""
     post, person, gain, room = pairs
     over = 2 * gain - flow.place_price[post] - flow.person_price[person]
+    left = np.maximum(2 * places.gain - flow.place_price[places.post], 0)
     bound = (
         (flow.place_price * problem.wanted).sum()
         + (flow.person_price * problem.most).sum()
         + (np.maximum(over, 0) * np.minimum(room, problem.wanted[post])).sum()
+        + (left * places.room).sum()
     )
-    floor = -round(EMPTY_PLACE * GRID)
-    worth = 2 * ((gain * flow.units).sum() + floor * flow.empty.sum())
     taken = flow.units > 0
+    worth = 2 * ((gain * flow.units).sum() + _left(places, flow.empty))
     return _Solution(post[taken], person[taken], flow.units[taken], flow.place_price, flow.person_price,
-                     flow.empty, int(bound), int(worth), proven)  # fmt: skip
+                     int(bound), int(worth), proven)  # fmt: skip
+
+
+def _left(places: _Places, empty: Ints) -> int:
+    """Return what empty places count: those that count most are left first."""
+    order = np.lexsort((-places.gain, places.post))
+    post, room = places.post[order], places.room[order]
+    before = np.cumsum(room) - room
+    begins = np.append(True, post[1:] != post[:-1]) if len(post) else np.empty(0, dtype=bool)
+    before -= np.maximum.accumulate(np.where(begins, before, 0))
+    left = np.clip(empty[post] - before, 0, room)
+    return int((left * places.gain[order]).sum())
 
 
 def _length(problem: _Problem) -> Ints:
@@ -594,7 +669,7 @@ def _expected(problem: _Problem, post: Ints, person: Ints, worth: Floats) -> Flo
     before = np.append(0, filled)[start]
     enough = np.flatnonzero(filled - before >= problem.wanted[post])
     reached, first = np.unique(post[enough], return_index=True)
-    expected = np.full(len(problem.wanted), -EMPTY_PLACE)
+    expected = np.full(len(problem.wanted), -float(EMPTY_PLACE + EARLIER * EARLY))
     expected[reached] = worth[enough[first]]
     return expected
 
@@ -687,7 +762,6 @@ def _result(
     place_price, person_price = np.full(m, np.nan), np.full(n, np.nan)
     place_price[live[0]] = solved.place_price[classes[0]] / (2 * GRID)
     person_price[live[1]] = solved.person_price[classes[1]] / (2 * GRID)
-    empty = int(given.wanted.sum()) - len(frame)
     return Assignment(
         pairs=frame,
         short=pd.DataFrame(
@@ -697,7 +771,9 @@ def _result(
         place_price=place_price,
         person_price=person_price,
         objective=float(frame["score"].sum()),
-        bound=solved.bound / (2 * GRID) + EMPTY_PLACE * empty + 0.5 * len(frame) / GRID,
+        bound=solved.bound / (2 * GRID)
+        + float(empty_cost(given.wanted, found).sum())
+        + 0.5 * len(frame) / GRID,
         optimal=solved.proven and solved.bound == solved.worth,
     )
 

@@ -14,14 +14,14 @@ from benchmarks import bench_matching as bench
 def test_the_quick_run_checks_results_and_prints_every_row(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    small = {"people": 500, "posts": 130, "peer": 1, "units": 5, "county": 120}
+    small = {"people": 500, "posts": 130, "peer": 1, "towns": 6, "units": 5, "county": 120}
     monkeypatch.setattr(bench, "QUICK", small)
     assert bench.main(["--quick", "--peer-seconds", "5"]) == 0
     printed = capsys.readouterr().out
     record = json.loads(printed.splitlines()[-1])
     assert {name: record[name] for name in small} == small
     values = {row["what"]: row["value"] for row in record["rows"]}
-    assert len(values) == 11
+    assert len(values) == 12
     for row in record["rows"]:
         assert row["seconds"] > 0
         assert f"| {row['what']} | {row['size']} |" in printed

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from huanjie_lib.talent.assignment import EMPTY_PLACE, GRID, Assignment, assign
+from huanjie_lib.talent.assignment import GRID, Assignment, assign, empty_cost
 from huanjie_lib.talent.teams import Rule, TeamProblem, best_teams
 from huanjie_lib.talent.top_k import scores
 
@@ -20,7 +20,8 @@ groups = arrays(np.int64, POSTS, elements=st.integers(0, 1))
 
 def worth(found: Assignment) -> float:
     """Return what lists gain over empty ones, with fit on its grid."""
-    return float((np.rint(found.pairs["score"] * GRID) / GRID + EMPTY_PLACE).sum())
+    filled = np.bincount(found.pairs["post"], minlength=POSTS)
+    return float((np.rint(found.pairs["score"] * GRID) / GRID).sum() - empty_cost(found.wanted, filled).sum())
 
 
 @given(ratings, weights, wants, limits, masks, groups)

@@ -5,14 +5,15 @@ import dataclasses
 import numpy as np
 import pytest
 from scipy.optimize import Bounds, LinearConstraint, linear_sum_assignment, milp
-from scipy.sparse import csr_array, eye_array, kron
+from scipy.sparse import coo_array, csr_array, eye_array, hstack, kron
 
 from huanjie_lib.talent import assignment
-from huanjie_lib.talent.assignment import EMPTY_PLACE, GRID, Assignment, assign, candidates
+from huanjie_lib.talent.assignment import GRID, Assignment, assign, candidates, empty_cost
 from huanjie_lib.talent.top_k import scores
 from tests.talent.matching import ratings
 
-EMPTY = round(EMPTY_PLACE * GRID)
+PLACES = GRID * np.array([1900, 1800, 1700, 1600])
+"""What the first places of a post are worth, beside the fit of who is listed."""
 
 
 @pytest.fixture(params=["all pairs", "a network of some"], autouse=True)
@@ -28,18 +29,27 @@ def grid_scores(people: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 def worth(found: Assignment, people: np.ndarray, weights: np.ndarray) -> float:
     """Return what lists gain over empty ones, in grid steps, from the pairs alone."""
-    return float((grid_scores(people, weights)[found.pairs["post"], found.pairs["person"]] + EMPTY).sum())
+    filled = np.bincount(found.pairs["post"], minlength=len(weights))
+    fit = grid_scores(people, weights)[found.pairs["post"], found.pairs["person"]].sum()
+    return float(fit + sum(PLACES[:places].sum() for places in filled))
 
 
 def optimum(
     people: np.ndarray, weights: np.ndarray, wanted: np.ndarray, most: np.ndarray, able: np.ndarray
 ) -> float:
-    """Return the same of the optimum, by SciPy's HiGHS over the whole matrix."""
+    """Return the same of the optimum, by SciPy's HiGHS over all pairs and places."""
     m, n = able.shape
-    rows = kron(eye_array(m), np.ones((1, n))), kron(np.ones((1, m)), eye_array(n))
-    limits = [LinearConstraint(csr_array(r), -np.inf, b) for r, b in zip(rows, (wanted, most), strict=True)]
-    gain = (grid_scores(people, weights) + EMPTY).ravel()
-    return -float(milp(-gain, bounds=Bounds(0, able.ravel().astype(float)), constraints=limits).fun)
+    post = np.repeat(np.arange(m), wanted)
+    place = np.arange(len(post)) - np.searchsorted(post, post)
+    filled = coo_array((-np.ones(len(post)), (post, np.arange(len(post)))), shape=(m, len(post)))
+    lists = hstack([kron(np.ones((1, m)), eye_array(n)), csr_array((n, len(post)))])
+    limits = [
+        LinearConstraint(csr_array(hstack([kron(eye_array(m), np.ones((1, n))), filled])), 0, 0),
+        LinearConstraint(csr_array(lists), -np.inf, most),
+    ]
+    gain = np.append(grid_scores(people, weights).ravel(), PLACES[place])
+    bounds = Bounds(0, np.append(able.ravel(), np.ones(len(post))))
+    return -float(milp(-gain, bounds=bounds, constraints=limits).fun)
 
 
 def check(found: Assignment, wanted: np.ndarray, most: np.ndarray, able: np.ndarray) -> None:
@@ -91,7 +101,8 @@ def test_the_optimum_over_a_dense_matrix_is_scipys(kind: str) -> None:
     wanted, most = np.full(m, 2), np.full(n, 1)
     found = assign(people, weights, wanted, most)
     check(found, wanted, most, np.ones((m, n), dtype=bool))
-    gain = np.repeat(grid_scores(people, weights) + EMPTY, 2, axis=0)  # nobody is listed twice: one list each
+    gain = np.repeat(grid_scores(people, weights), 2, axis=0)  # nobody is listed twice: one list each
+    gain += np.tile(PLACES[:2], m)[:, None]
     rows, columns = linear_sum_assignment(-gain)
     assert worth(found, people, weights) == gain[rows, columns].sum()
 
@@ -137,6 +148,21 @@ def test_filling_a_place_goes_before_fit() -> None:
     found = assign(people, np.ones((2, 1)), np.array([1, 1]), np.array([1, 1]))
     assert len(found.pairs) == 2
     assert found.objective == 91.0
+
+
+def test_every_post_gets_its_first_candidate_before_any_gets_a_second() -> None:
+    people, weights = ratings(50, 30, seed=8)
+    wanted = np.repeat([1, 2, 6], 10)
+    found = assign(people, weights, wanted, np.ones(50))
+    filled = np.bincount(found.pairs["post"], minlength=30).reshape(3, 10)
+    assert filled[0].tolist() == [1] * 10
+    assert filled[1].tolist() == [2] * 10
+    assert sorted(filled[2].tolist()) == [2] * 10  # 50 people, 10 + 20 of them placed
+    many = assign(people[:14], weights[:1], np.array([13]), np.ones(14))
+    assert (len(many.pairs), many.optimal) == (13, True)
+    few = assign(people[:11], weights[:1], np.array([13]), np.ones(11))
+    assert (len(few.pairs), few.optimal) == (11, True)
+    assert empty_cost(np.array([13]), np.array([11])).tolist() == [2000]
 
 
 def test_no_posts_no_people_and_nothing_wanted() -> None:

@@ -46,7 +46,7 @@ CONDA_NAMES = {
     "ortools": "ortools-python",
 }
 #: Not on conda-forge; pip installs them into the same environment.
-PIP_ONLY = {"chinesecalendar", "pysqlite3"}
+PIP_ONLY = {"chinesecalendar", "pysqlite3", "typst"}
 
 
 @dataclass(frozen=True)

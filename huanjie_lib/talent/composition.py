@@ -71,7 +71,8 @@ class Compositions:
     costs
         ``unit_code``, ``rule`` (target or ``kin``), ``label`` and ``cost``: points of fit by which the unit's
         best committee at the prices of people would be better without the rule; only where it is, and not
-        where a hard target cannot be kept.
+        where a hard target cannot be kept. Prices are what people would be worth elsewhere, so that where
+        people are scarce a seat that stays empty there is part of the cost.
     objective
         Fit of all committees less penalties of targets that are not hard, points.
     bound
@@ -143,7 +144,7 @@ class Compositions:
         told = [_told(check) for check in checks if check["target"] != SEATS]
         text += "".join(f"；{sentence}" for sentence in told)
         spent = [f"“{cost['label']}”{cost['cost']:.1f}分" for cost in self._of("costs", unit_code)]
-        text += f"。为满足班子结构，适配分少得：{'、'.join(spent)}" if spent else ""
+        text += f"。班子结构的代价折合适配分{'、'.join(spent)}，含别处因此空缺的职位" if spent else ""
         return text + "。以上只约束整个班子，不作为个人条件，供集体研究参考。"
 
 
@@ -221,7 +222,7 @@ def compose(
     >>> teams.teams["person_ref"].tolist()
     ['P2', 'P3']
     >>> teams.explain("990101001201")
-    '990101001201班子共2个职位，建议2人，适配分合计126.0分；至少一名妇女成员：有1名，符合。为满足班子结构，适配分少得：“至少一名妇女成员”4.0分。以上只约束整个班子，不作为个人条件，供集体研究参考。'
+    '990101001201班子共2个职位，建议2人，适配分合计126.0分；至少一名妇女成员：有1名，符合。班子结构的代价折合适配分“至少一名妇女成员”4.0分，含别处因此空缺的职位。以上只约束整个班子，不作为个人条件，供集体研究参考。'
     """
     posts = _posts(seats)
     pairs = _pairs(edges, posts)

@@ -84,7 +84,7 @@ def test_a_target_changes_the_committee_and_tells_its_cost(
     found = compose(LISTED, ONE, *people(**change), None, [target], as_of=AS_OF)
     assert seated in found.teams["person_ref"].to_list()
     assert found.costs["cost"].sum() == pytest.approx(cost, abs=1e-5)
-    assert f"适配分少得：“{target.label}”{cost:.1f}分" in found.explain(A)
+    assert f"代价折合适配分“{target.label}”{cost:.1f}分" in found.explain(A)
 
 
 def test_a_soft_target_is_missed_where_it_would_cost_more_than_its_penalty() -> None:

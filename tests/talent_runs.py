@@ -113,6 +113,7 @@ def talent_run() -> TalentRun:
             source="村民委员会组织法",
             checked_on=lambda t: pd.to_datetime(t["checked_on"]),
             expires_on=lambda t: pd.to_datetime(t["expires_on"]),
+            unit_code=None,
         ),
         "eligible": _eligible(),
         "portraits": portraits,

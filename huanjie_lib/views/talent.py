@@ -336,21 +336,40 @@ def comparison(run: TalentRun, person_a: str, person_b: str, unit_code: str, pos
     return found.assign(**{name: values.loc[found["aspect"]].to_numpy() for name, values in known.items()})
 
 
-def verdicts(run: TalentRun, person_ref: str) -> tuple[Verdict, ...]:
+def verdicts(run: TalentRun, person_ref: str, unit_code: str = "") -> tuple[Verdict, ...]:
     """Return for every kind of post whether a person may be proposed, and what refuses or is open.
 
     Each rule tells its label, reason, source, the day its wording is in force from (version), the day it
     rests on (checked) and its last day (until), in words, empty where it has none.
+
+    Parameters
+    ----------
+    run, person_ref
+        The person of a run.
+    unit_code
+        The unit whose posts are asked for: what refuses the person there alone (close kin in office)
+        refuses, and what does so elsewhere is not told. Without it that is told with the name of the unit,
+        and refuses nothing else.
     """
     status = run.table("eligible", person_ref=person_ref)
     rules = run.table("eligibility", person_ref=person_ref)
+    place = rules["unit_code"].astype("object").where(rules["unit_code"].notna(), "")
+    if unit_code:
+        rules, place = (part[place.isin(["", unit_code])] for part in (rules, place))
+    names = run.table("units").set_index("unit_code")["unit_name"]
+    where = [f"{names[code]}：" if code and not unit_code else "" for code in place]
+    rules = rules.assign(
+        reason=[f"{at}{reason}" for at, reason in zip(where, rules["reason"], strict=True)],
+        refuses=(place != "") & bool(unit_code),
+    )
     found, words, states = [], PostKind.lookup(), GateStatus.lookup()
     for row in sorted(status.to_dict("records"), key=lambda row: _POST_ORDER[row["post"]]):
         mine = rules[rules["post"].isin(["", row["post"]])]
+        refused = bool(mine["refuses"].any())
         found.append(
             Verdict(
                 words[row["post"]],
-                states[row["status"]],
+                GateStatus.FAIL if refused else states[row["status"]],
                 tuple(_rule_words(rule) for rule in mine.to_dict("records")),
             )
         )
@@ -605,7 +624,7 @@ def cultivated(run: TalentRun, person_ref: str) -> tuple[list[str], list[dict[st
 
 
 def comparison_sentence(frame: pd.DataFrame, name_a: str, name_b: str) -> str:
-    """Return who of two fits better and what makes most of the difference.
+    """Return who of two fits better and what makes most of the difference, in points of fit.
 
     Parameters
     ----------
@@ -618,7 +637,7 @@ def comparison_sentence(frame: pd.DataFrame, name_a: str, name_b: str) -> str:
     --------
     >>> rows = pd.DataFrame({"label": ["财务管理", "法治思维"], "difference": [3.25, -1.0]})
     >>> comparison_sentence(rows, "张*三", "李*")
-    '张*三的适配分比李*高2.2分：财务管理高3.2分；法治思维低1.0分。'
+    '张*三的适配分比李*高2.2分，按岗位权重折算：财务管理高3.2分；法治思维低1.0分。'
     >>> comparison_sentence(rows.assign(difference=0.0), "张*三", "李*")
     '张*三与李*的适配分相同。'
     """
@@ -634,9 +653,9 @@ def comparison_sentence(frame: pd.DataFrame, name_a: str, name_b: str) -> str:
         for label, value in zip(parts["label"], parts["difference"], strict=True)
     ]
     if told and abs(total) < _TOLD_FROM:
-        text += f"，其中{name_a}"
+        text += f"，按岗位权重折算，{name_a}"
     elif told:
-        text += "："
+        text += "，按岗位权重折算："
     return f"{text}{'；'.join(told)}。"
 
 

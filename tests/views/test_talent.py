@@ -86,14 +86,14 @@ class TestPeople:
         assert frame.loc[0, ["label", "a_mean", "b_mean"]].tolist() == ["财务管理", 80.0, 70.0]
         assert frame.loc[0, ["a_known", "b_known"]].tolist() == pytest.approx([0.9, 0.9])
         sentence = talent.comparison_sentence(frame, "甲", "乙")
-        assert sentence == "甲的适配分比乙高5.5分：财务管理高3.0分；产业发展高2.5分。"
+        assert sentence == "甲的适配分比乙高5.5分，按岗位权重折算：财务管理高3.0分；产业发展高2.5分。"
         turned = talent.comparison(run, LI, ZHANG, CLOUD, "director")
         assert talent.comparison_sentence(turned, "乙", "甲") == sentence
 
     def test_equal_fits_with_other_strengths_are_told_as_that(self) -> None:
         rows = pd.DataFrame({"label": ["财务管理", "法治思维"], "difference": [2.0, -2.0]})
         told = talent.comparison_sentence(rows, "甲", "乙")
-        assert told == "甲与乙的适配分相同，其中甲财务管理高2.0分；法治思维低2.0分。"
+        assert told == "甲与乙的适配分相同，按岗位权重折算，甲财务管理高2.0分；法治思维低2.0分。"
 
     def test_every_refusal_names_rule_source_and_end(self, run: TalentRun) -> None:
         secretary, director, _ = talent.verdicts(run, ZHANG)
@@ -105,6 +105,30 @@ class TestPeople:
         assert rule["until"] == "2027年3月1日"
         assert {v.status for v in talent.verdicts(run, ZHAO)} == {GateStatus.FAIL}
         assert {v.status for v in talent.verdicts(run, ZHOU)} == {GateStatus.UNKNOWN}
+
+    def test_kin_in_office_refuse_in_their_unit_alone(self, run: TalentRun) -> None:
+        kin = {
+            "person_ref": LI,
+            "post": "supervision",
+            "rule": "post_avoids_kin",
+            "label": "近亲属回避的岗位",
+            "status": "fail",
+            "reason": "与在任的村（居）委会成员是近亲属（配偶）",
+            "unit_code": CLOUD,
+        }
+        rules = run.table("eligibility")
+        kept = rules[rules["person_ref"] != LI]
+        one = kept.iloc[:1].assign(**kin)
+        held = replaced(run, eligibility=pd.concat([kept, one], ignore_index=True))
+
+        def supervision(unit: str) -> tuple[GateStatus, list[str]]:
+            verdict = talent.verdicts(held, LI, unit)[-1]
+            return verdict.status, [rule["reason"] for rule in verdict.rules]
+
+        assert supervision(CLOUD) == (GateStatus.FAIL, [kin["reason"]])
+        assert supervision(BRIDGE) == (GateStatus.PASS, [])
+        assert supervision("") == (GateStatus.PASS, [f"上云村：{kin['reason']}"])
+        assert {v.status for v in talent.verdicts(held, LI, CLOUD)[:-1]} == {GateStatus.PASS}
 
     def test_tasks_are_ordered_by_what_they_narrow_for_the_post(self, run: TalentRun) -> None:
         assert [task["aspect"] for task in talent.tasks(run, ZHANG)] == ["法治思维", "财务管理"]

@@ -18,7 +18,7 @@ import sqlite3
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -291,6 +291,22 @@ class SqliteStore(Store):
             connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA trusted_schema=OFF")
         return connection
+
+    def copy_pages(self, connection: sa.Connection, file: Path) -> None:
+        """Copy the moment that a connection of this store sees into another file, page by page.
+
+        Nobody who writes meanwhile is kept waiting, and nothing of what is written then gets into the copy.
+        """
+        driver = connection.connection.dbapi_connection
+        assert driver is not None
+        try:
+            with closing(sqlite.connect(str(file))) as copy:
+                driver.backup(copy)
+        except sqlite.Error as error:
+            told = self._tell(DBAPIError("backup", None, error))
+            if told is None:
+                raise
+            raise told from error
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

@@ -26,6 +26,7 @@ __all__ = [
     "access_log",
     "case_events",
     "cases",
+    "check_known",
     "check_revision",
     "decisions",
     "evidence",
@@ -250,6 +251,18 @@ def standing(connection: sa.Connection) -> str:
     if not sa.inspect(connection).has_table("alembic_version"):
         return ""
     return str(connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() or "")
+
+
+def check_known(connection: sa.Connection) -> None:
+    """Refuse tables of a revision that this program does not know, and a place without any.
+
+    Raises
+    ------
+    LedgerVersionError
+        With what helps.
+    """
+    if standing(connection) not in _known():
+        raise _wrong_revision(standing(connection))
 
 
 def check_revision(connection: sa.Connection) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +13,18 @@ import pytest
 
 from huanjie_lib.store.ledger import Ledger, open_ledger
 from tests.faults.disk import build_shim
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def report_of(module: str, *options: object) -> dict[str, Any]:
+    """Run a module once, in a process of its own that can be forked, and return its figures and problems."""
+    command = [sys.executable, "-m", module, *map(str, options)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=540)
+    assert done.stdout, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    assert done.returncode == (1 if found["problems"] else 0), done.stderr
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -5,30 +5,21 @@ Ten thousand kills: ``python -m tests.faults.kills --kills 10000``.
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.faults.conftest import report_of
 from tests.faults.kills import Journal
 from tests.postgres import PostgresServer
-
-ROOT = Path(__file__).resolve().parents[2]
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="writers are forked")
 
 
 def killed(*options: object) -> dict[str, Any]:
-    """Run once, in a process of its own that can be forked, and return figures and problems."""
-    command = [sys.executable, "-m", "tests.faults.kills", *map(str, options)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=540)
-    assert done.stdout, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
-    assert done.returncode == (1 if found["problems"] else 0), done.stderr
-    return found
+    return report_of("tests.faults.kills", *options)
 
 
 def assert_unharmed(found: dict[str, Any], kills: int) -> None:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from huanjie_lib.intake import Intake
     from huanjie_lib.parameters import ParameterSet
     from huanjie_lib.risk.weighting import Method
+    from huanjie_lib.screens.sign_on import SignOn
 
 __all__ = ["cli", "main"]
 
@@ -458,6 +459,16 @@ def register_template(as_of: dt.date, out: Path) -> None:
 @click.option("--scope", multiple=True, help="账号管辖的区划代码前几位，如 990101，可重复；不填为全部地区。")
 @_EVIDENCE
 @click.option("--reader", default=None, help="台账在 PostgreSQL 上时，只读账号的地址，供界面读取。")
+@click.option(
+    "--accounts", type=_FILE, default=None, help="账号表；经反向代理统一登录时用，只放行其中 --role 的账号。"
+)
+@click.option("--public", default=None, help="浏览器中使用的地址，如 https://huanjie.example.gov.cn。")
+@click.option("--socket", "listen_at", type=_FILE, default=None, help="只供反向代理接入的 Unix 套接字。")
+@click.option("--proxy-secret", type=_FILE, default=None, help="不用 --socket 时，反向代理须出示的密钥。")
+@click.option("--most-pages", type=click.IntRange(1), default=40, show_default=True, help="最多打开的页面。")
+@click.option(
+    "--most-pages-each", type=click.IntRange(1), default=4, show_default=True, help="每人最多打开的页面。"
+)
 @click.option("--port", type=click.IntRange(1, 65535), default=8866, show_default=True, help="端口。")
 @click.option("--open", "open_browser", is_flag=True, help="启动后打开浏览器。")
 def serve(
@@ -473,6 +484,12 @@ def serve(
     scope: tuple[str, ...],
     evidence: Path | None,
     reader: str | None,
+    accounts: Path | None,
+    public: str | None,
+    listen_at: Path | None,
+    proxy_secret: Path | None,
+    most_pages: int,
+    most_pages_each: int,
     port: int,
     open_browser: bool,
 ) -> None:
@@ -482,7 +499,12 @@ def serve(
     from huanjie_lib.screens.serve import serve as serve_screen
 
     desk = None
-    if store is not None or (screen == "talent" and any((account, office, role))):
+    sign_on = _sign_on(accounts, role, public, proxy_secret)
+    if sign_on is not None:
+        if store is not None or screen == "talent":
+            actor = Actor(account, office, sign_on.role, scope) if any((account, office, scope)) else None
+            desk = Desk(store, actor, evidence, reader)
+    elif store is not None or (screen == "talent" and any((account, office, role))):
         if role is None:
             title = "不能打开人才匹配" if screen == "talent" else "不能打开整改闭环"
             fault = Fault("--role", "没有给出", "账号的角色，如 city、township", "补充 --role")
@@ -504,8 +526,54 @@ def serve(
         proposals=proposals,
         desk=desk,
         talent=None if talent is None else TalentDesk(talent, key),
+        sign_on=sign_on,
+        listen_at=listen_at,
+        most=most_pages,
+        most_each=most_pages_each,
         announce=click.echo,
     )
+
+
+def _sign_on(
+    accounts: Path | None, role: str | None, public: str | None, proxy_secret: Path | None
+) -> SignOn | None:
+    """Return how a proxy signs people on, where it does."""
+    from huanjie_lib.screens.sign_on import SignOn, checked_public, read_accounts, read_secret
+
+    if accounts is None:
+        if public is not None or proxy_secret is not None:
+            remedy = "补充 --accounts，或去掉 --public 和 --proxy-secret"
+            fault = Fault("--public、--proxy-secret", "没有 --accounts", "与 --accounts 一起给出", remedy)
+            raise UsageError("不能启用统一登录", [fault])
+        return None
+    missing = [name for name, given in (("--role", role), ("--public", public)) if given is None]
+    if role is None or public is None:
+        faults = [Fault(name, "没有给出", "与 --accounts 一起给出", f"补充 {name}") for name in missing]
+        raise UsageError("不能启用统一登录", faults)
+    secret = None if proxy_secret is None else read_secret(proxy_secret)
+    return SignOn(read_accounts(accounts), Role.lookup()[role], checked_public(public), secret)
+
+
+@cli.command(
+    help="从一次评估制作给某个角色看的快照：只含界面所需的表，不含台账、线索和输入文件名；给领导的还隐去来源和小数。"
+)
+@click.option("--run", "run_folder", type=_FOLDER, required=True, help="huanjie run 写出的文件夹。")
+@click.option("--out", type=_FOLDER, required=True, help="写入快照的新文件夹。")
+@click.option(
+    "--role",
+    type=click.Choice([role.value for role in Role if role is not Role.SYSTEM]),
+    default=Role.READER.value,
+    show_default=True,
+    help="给谁看；reader 为领导。",
+)
+@click.option("--scope", multiple=True, help="只含这些区划代码前几位的村（社区），可重复；不填为全部。")
+def snapshot(run_folder: Path, out: Path, role: str, scope: tuple[str, ...]) -> None:
+    """Cut the part of a run that a role may see."""
+    from huanjie_lib.store.snapshot import write_snapshot
+
+    viewer = Role.lookup()[role]
+    units = write_snapshot(run_folder, out, role=viewer, scope=scope)["counts"]["units"]
+    click.echo(f"快照已写入 {out}：{units} 个村（社区），供“{viewer.label}”查看")
 
 
 @cli.command(help="按一种方法提出权重方案，写成参数包，并列出谁会变色。")

@@ -1,8 +1,9 @@
 """The door from a casework page to the writer: ``/casework/append`` and ``/casework/evidence``.
 
 A request is let through when it brings the login cookie (or token), comes from a page of this very server and
-carries that page's cross-site token. It is then asked of the writer on behalf of the account the server was
-started for, whatever it says itself. What a page sends is handed on as it comes; nothing is kept here.
+carries that page's cross-site token. It is then asked of the writer on behalf of the account that a proxy has
+signed on, else of the one the server was started for, whatever it says itself. What a page sends is handed on
+as it comes; nothing is kept here.
 """
 
 from __future__ import annotations
@@ -13,15 +14,17 @@ import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import pandas as pd
 from jupyter_server.base.handlers import JupyterHandler
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, RequestHandler, authenticated, stream_request_body
 
+from huanjie_lib.casework.events import Actor
 from huanjie_lib.errors import Fault, LedgerError
 from huanjie_lib.screens.board import may_see
+from huanjie_lib.screens.gate import same_origin, viewer_of
 from huanjie_lib.screens.writer_link import Answer, WriterLink
 from huanjie_lib.store.ledger import Ledger, open_ledger
 from huanjie_lib.store.media import MEDIA_TYPES, MOST_BYTES
@@ -68,16 +71,20 @@ class Door(JupyterHandler):
         await super().prepare()
         if self._finished:
             return
-        here = self.request.headers.get("Host", "").lower()
-        origin = self.request.headers.get("Origin")
-        if origin is None and self.request.method == "POST":
-            raise HTTPError(403, "no origin")
-        if origin is not None and urlsplit(origin.lower()).netloc != here:
-            raise HTTPError(403, "another origin")
+        named = "Origin" in self.request.headers
+        if (named or self.request.method == "POST") and not same_origin(self):
+            raise HTTPError(403, "another origin, or none")
         if self.request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
             raise HTTPError(403, "another site")
         if self.request.method == "POST":
             RequestHandler.check_xsrf_cookie(self)
+
+    @property
+    def actor(self) -> Actor:
+        """On whose behalf the page acts: the account signed on, else the one the server was started for."""
+        actor = viewer_of(self).actor or self.link.actor
+        assert actor is not None
+        return actor
 
     def set_cors_headers(self) -> None:
         """Give no other origin leave to read an answer."""
@@ -122,7 +129,9 @@ class PostDoor(Door):
         headers = {name: self.request.headers[name] for name in self.passed if name in self.request.headers}
         self._blocks: asyncio.Queue[bytes | None] = asyncio.Queue(_AHEAD)
         self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        asked = self.link.ask("POST", self.path, self.purpose, headers=headers, body=self._body())
+        asked = self.link.ask(
+            "POST", self.path, self.purpose, actor=self.actor, headers=headers, body=self._body()
+        )
         self._asking = asyncio.create_task(asked)
 
     async def _body(self) -> AsyncIterator[bytes]:
@@ -206,7 +215,9 @@ class FileDoor(Door):
         """Give out a file after checking that it is what was recorded."""
         loop = asyncio.get_running_loop()
         try:
-            name, media_type, size, stream = await loop.run_in_executor(None, self._find, case_id, digest)
+            name, media_type, size, stream = await loop.run_in_executor(
+                None, self._find, self.actor, case_id, digest
+            )
         except KeyError:
             self.set_status(404)
             self.finish(dict(_NOT_THERE))
@@ -223,7 +234,7 @@ class FileDoor(Door):
             except StreamClosedError:  # whoever saves it has changed his mind
                 return
 
-    def _find(self, case_id: str, digest: str) -> tuple[str, str, int, BinaryIO]:
+    def _find(self, actor: Actor, case_id: str, digest: str) -> tuple[str, str, int, BinaryIO]:
         """Return name, type, size and stream of a file.
 
         Raises
@@ -236,18 +247,18 @@ class FileDoor(Door):
         place = self.link.place
         evidence = None if place.evidence is None else Path(place.evidence)
         with open_ledger(_address(place.reader), read_only=True, evidence=evidence) as ledger:
-            return _file_of(ledger, self.link, case_id, digest)
+            return _file_of(ledger, actor, case_id, digest)
 
 
 def _address(text: str) -> str | Path:
     return text if "://" in text else Path(text)
 
 
-def _file_of(ledger: Ledger, link: WriterLink, case_id: str, digest: str) -> tuple[str, str, int, BinaryIO]:
+def _file_of(ledger: Ledger, actor: Actor, case_id: str, digest: str) -> tuple[str, str, int, BinaryIO]:
     with ledger.snapshot() as moment:
         case, events = moment.case(case_id), moment.events(case_id)
     row = {"unit_code": case.unit_code, "restricted": case.restricted, "owner": case.owner}
-    if not may_see(pd.DataFrame([row]), link.actor).iloc[0]:
+    if not may_see(pd.DataFrame([row]), actor).iloc[0]:
         raise KeyError(case_id)
     payloads = events.loc[events["event"] == CaseEvent.RECTIFY.value, "payload"]
     items = {item["digest"]: item for text in payloads for item in json.loads(text)["evidence"]}

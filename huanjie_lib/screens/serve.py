@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import secrets
 import shutil
 import signal
 import socket
+import stat
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -22,6 +25,8 @@ from huanjie_lib.store.run_folder import file_digest, read_manifest
 from huanjie_lib.vocabulary import Role
 
 if TYPE_CHECKING:
+    from huanjie_lib.screens.kernels import Viewer
+    from huanjie_lib.screens.sign_on import SignOn
     from huanjie_lib.screens.writer_link import Place, WriterLink
 
 __all__ = [
@@ -36,6 +41,7 @@ __all__ = [
     "TALENT_VARIABLE",
     "Desk",
     "TalentDesk",
+    "ViewerEnvironment",
     "notebook_path",
     "serve",
 ]
@@ -71,6 +77,8 @@ _LEAN: Final = {
 _SECRETS: Final = ("PGPASSWORD", "PGPASSFILE", "PGSERVICE", "PGSERVICEFILE")
 """What may open a ledger on a server is the writer's; kernels get none of it."""
 _HIGHEST_PORT: Final = 65535
+_LONGEST_SOCKET_PATH: Final = 103
+"""Bytes of a Unix socket's path on the strictest system (macOS)."""
 _CODE_DIGITS: Final = 12
 _SCREENS: Final = Path(__file__).parent
 
@@ -111,7 +119,8 @@ class Desk:
     store
         Path or address of the ledger; ``None`` for a talent screen that records no decisions.
     actor
-        Account, office, role and scope: the screen shows what this account may see, and records in its name.
+        Account, office, role and scope: the screen shows what this account may see, and records in its name;
+        ``None`` where a proxy signs people on.
     evidence
         Folder of the evidence files; by default beside a SQLite ledger.
     reader
@@ -120,7 +129,7 @@ class Desk:
     """
 
     store: str | None
-    actor: Actor
+    actor: Actor | None
     evidence: Path | None = None
     reader: str | None = None
 
@@ -154,6 +163,10 @@ def serve(
     proposals: Path | None = None,
     desk: Desk | None = None,
     talent: TalentDesk | None = None,
+    sign_on: SignOn | None = None,
+    listen_at: Path | None = None,
+    most: int | None = None,
+    most_each: int | None = None,
     announce: Callable[[str], None] | None = None,
 ) -> None:
     """Serve a screen over one run or talent folder until Ctrl-C, SIGTERM or SIGHUP.
@@ -189,6 +202,14 @@ def serve(
     talent
         Talent folder and key of the ``talent`` screen. Only the roles that decide on people may open it; its
         kernels get the names as that role may see them, and not the key.
+    sign_on
+        How a reverse proxy tells who looks, in place of the token. Each kernel then shows what its viewer may
+        see: rows of his scope, cases of his office; and what he does is recorded in his name.
+    listen_at
+        Path of a Unix socket to listen on in place of host and port, in a folder that only this account and
+        the proxy reach. Only with ``sign_on``.
+    most, most_each
+        Pages open at the same time, of all viewers and of one; 40 and 4 by default.
     announce
         Called once with the address, token included, when the server is up.
 
@@ -205,9 +226,10 @@ def serve(
     SealError
         The key does not open the names of the talent folder.
     """
-    _check_subject(run, talent, desk, screen)
+    _check_subject(run, talent, desk, screen, role=None if sign_on is None else sign_on.role)
     notebook = notebook_path(screen)
     allowed = _proposals_folder(proposals, run=run, screen=screen, host=host)
+    _check_way_in(run, sign_on, listen_at, desk, screen, host=host)
     if token == "":
         raise UsageError(
             "访问口令不能为空",
@@ -216,17 +238,18 @@ def serve(
     place = _desk_place(desk, screen)
     with (
         _signals_noted() as noted,
-        _listen(host, port) as listener,
+        _listen(host, port) if listen_at is None else _listen_at(listen_at) as listener,
         _private_folder() as folder,
         _writer(place, desk, folder) as writer,
     ):
+        role = sign_on.role if sign_on is not None else None if desk is None else _role(desk)
         copy = shutil.copy(notebook, folder / notebook.name)
         environment = {
             RUN_VARIABLE: "" if run is None else str(run.resolve()),
-            **_talent_environment(talent, desk, folder),
+            **_talent_environment(talent, role, folder),
             PROPOSALS_VARIABLE: allowed,
             STORE_VARIABLE: "" if place is None else place.reader,
-            ACTOR_VARIABLE: "" if desk is None else _actor_json(desk.actor),
+            ACTOR_VARIABLE: "" if desk is None or desk.actor is None else _actor_json(desk.actor),
             **dict.fromkeys(_SECRETS),
             "JUPYTER_PATH": os.pathsep.join(
                 filter(None, [str(_SCREENS / "jupyter"), os.environ.get("JUPYTER_PATH", "")])
@@ -242,16 +265,21 @@ def serve(
             config = server_config(
                 Path(copy),
                 host=host,
-                port=listener.getsockname()[1],
+                port=listener.getsockname()[1] if listen_at is None else DEFAULT_PORT,
                 token=token or secrets.token_urlsafe(24),
-                pool_size=pool_size,
+                pool_size=0 if sign_on is not None and desk is not None else pool_size,
                 open_browser=open_browser,
                 runtime=folder,
+                sign_on=sign_on,
+                **_limits(most, most_each),
             )
             server = ScreenServer.instance(config=config)
             try:
                 server.listener, server.announce, server.writer = listener, announce, writer
                 server.talent = None if talent is None else talent.folder
+                server.key = None if talent is None else talent.key
+                server.sign_on = sign_on
+                server.viewer_environment = ViewerEnvironment(run, screen, folder)
                 server.initialize([])
                 if noted:
                     server.signalled.set()
@@ -260,7 +288,103 @@ def serve(
                 ScreenServer.clear_instance()
 
 
-def _check_subject(run: Path | None, talent: TalentDesk | None, desk: Desk | None, screen: str) -> None:
+class ViewerEnvironment:
+    """What the kernel of a viewer whom a proxy has signed on is told beyond those in the pool.
+
+    An account of some townships gets a run of its own, cut to their rows: what its kernel does not hold, no
+    message can ask for. Cut runs lie in the private folder, one for each scope that has looked.
+    """
+
+    def __init__(self, run: Path | None, screen: str, folder: Path) -> None:
+        self._run, self._screen, self._folder = run, screen, folder
+        self._cut: dict[tuple[str, ...], asyncio.Task[Path]] = {}
+
+    async def __call__(self, viewer: Viewer) -> dict[str, str]:
+        """Return the variables of a viewer; none where the pool's kernels will do."""
+        actor = viewer.actor
+        if actor is None:
+            return {}
+        if self._screen in {"casework", "talent"}:  # these look at the account themselves
+            return {ACTOR_VARIABLE: _actor_json(actor)}
+        if not actor.scope or self._run is None:
+            return {}
+        scope = tuple(sorted(actor.scope))
+        if scope not in self._cut:
+            self._cut[scope] = asyncio.create_task(self._cut_to(actor.role, scope))
+        try:
+            return {RUN_VARIABLE: str(await asyncio.shield(self._cut[scope]))}
+        except Exception:
+            del self._cut[scope]
+            raise
+
+    async def _cut_to(self, role: Role, scope: tuple[str, ...]) -> Path:
+        from huanjie_lib.store.snapshot import write_snapshot  # screens for everybody need no tables here
+
+        assert self._run is not None
+        out = self._folder / f"run-{len(self._cut)}-{secrets.token_hex(4)}"
+        work = partial(write_snapshot, self._run, out, role=role, scope=scope)
+        await asyncio.get_running_loop().run_in_executor(None, work)
+        return out
+
+
+def _limits(most: int | None, most_each: int | None) -> dict[str, int]:
+    """Return the limits that were given, after checking them."""
+    given = {name: value for name, value in (("most", most), ("most_each", most_each)) if value is not None}
+    if any(value < 1 for value in given.values()):
+        fault = Fault("--most-pages、--most-pages-each", "小于 1", "1 以上的整数", "改正页面数")
+        raise UsageError("页面数不对", [fault])
+    return given
+
+
+def _role(desk: Desk) -> Role | None:
+    return None if desk.actor is None else desk.actor.role
+
+
+def _check_way_in(
+    run: Path | None,
+    sign_on: SignOn | None,
+    listen_at: Path | None,
+    desk: Desk | None,
+    screen: str,
+    *,
+    host: str,
+) -> None:
+    """Check that what a proxy says can be believed, and that leaders are given a snapshot."""
+    faults = []
+    if sign_on is None and listen_at is not None:
+        faults.append(Fault("--socket", "没有 --accounts", "与 --accounts 一起给出", "补充 --accounts"))
+    if sign_on is not None:
+        if listen_at is None and sign_on.secret is None:
+            allowed = "--socket 或 --proxy-secret"
+            remedy = "用 --socket 只让反向代理接入，或用 --proxy-secret 指定代理密钥"
+            faults.append(Fault("--accounts", "任何人都能自称某个账号", allowed, remedy))
+        if desk is not None and desk.actor is not None:
+            remedy = "去掉 --account、--office、--scope，它们写在账号表中"
+            faults.append(Fault("--account 等账号参数", "与 --accounts 同时给出", "只用其中一种", remedy))
+        if not any(actor.role is sign_on.role for actor in sign_on.accounts.values()):
+            found = f"没有 {sign_on.role.value} 的账号"
+            faults.append(Fault("--accounts", found, "至少一个能打开本界面的账号", "在账号表中补充"))
+        if screen == "what_if" and sign_on.role is Role.READER:
+            faults.append(Fault("--app", "what_if", "供领导查看的界面，如 overview", "改为 --app overview"))
+    if faults:
+        raise UsageError("不能启用统一登录", faults)
+    leaders = sign_on is not None and sign_on.role is Role.READER
+    others_reach_it = sign_on is None and host not in LOOPBACK
+    if run is None or screen == "talent" or not (leaders or others_reach_it):
+        return
+    from huanjie_lib.store.snapshot import snapshot_role  # a screen on one's own machine asks for none
+
+    role = snapshot_role(run)
+    if role is not Role.READER:
+        found = "完整的评估文件夹" if role is None else f"给“{role.label}”的快照"
+        remedy = "先运行 huanjie snapshot --role reader，再打开快照；分析人员只在本机打开完整的评估"
+        fault = Fault(f"--run {run}", found, "供领导查看的快照", remedy)
+        raise UsageError("不能把完整的评估提供给领导查看", [fault])
+
+
+def _check_subject(
+    run: Path | None, talent: TalentDesk | None, desk: Desk | None, screen: str, *, role: Role | None
+) -> None:
     """Check that a screen is given what it is about, and that the account may open it."""
     if run is not None:
         read_manifest(run)
@@ -286,9 +410,11 @@ def _check_subject(run: Path | None, talent: TalentDesk | None, desk: Desk | Non
     from huanjie_lib.store.decisions import DECIDERS  # other screens need neither
     from huanjie_lib.store.talent_folder import read_talent
 
-    if desk.actor.role not in DECIDERS:
-        allowed = "、".join(role.value for role in DECIDERS)
-        fault = Fault("--role", desk.actor.role.value, allowed, "由组织部门或市换届办的账号打开")
+    role = _role(desk) or role
+    if role not in DECIDERS:
+        allowed = "、".join(one.value for one in DECIDERS)
+        found = "没有给出" if role is None else role.value
+        fault = Fault("--role", found, allowed, "由组织部门或市换届办的账号打开")
         raise UsageError("不能打开人才匹配", [fault])
     rests_on = read_talent(talent.folder).manifest["risk_run"]
     if run is not None and file_digest(run / "manifest.json") != (rests_on or {}).get("manifest_sha256"):
@@ -297,10 +423,10 @@ def _check_subject(run: Path | None, talent: TalentDesk | None, desk: Desk | Non
         raise UsageError("评估与人才匹配不是同一次", [fault])
 
 
-def _talent_environment(talent: TalentDesk | None, desk: Desk | None, folder: Path) -> dict[str, str]:
+def _talent_environment(talent: TalentDesk | None, role: Role | None, folder: Path) -> dict[str, str]:
     """Return what the kernels are told of people, after writing the names that the role may see."""
     told = {TALENT_VARIABLE: "", NAMES_VARIABLE: ""}
-    if talent is None or desk is None:
+    if talent is None or role is None:
         return told
     told[TALENT_VARIABLE] = str(talent.folder.resolve())
     if talent.key is not None:
@@ -308,7 +434,7 @@ def _talent_environment(talent: TalentDesk | None, desk: Desk | None, folder: Pa
         from huanjie_lib.store.talent_folder import read_talent
 
         names = folder / "names.parquet"
-        write_names(read_talent(talent.folder), talent.key, names, role=desk.actor.role)
+        write_names(read_talent(talent.folder), talent.key, names, role=role)
         told[NAMES_VARIABLE] = str(names)
     return told
 
@@ -326,6 +452,8 @@ def _desk_place(desk: Desk | None, screen: str) -> Place | None:
             "没有指定案件台账",
             [Fault("--store", "没有给出", "案件台账的位置", "补充 --store、--account、--office、--role")],
         )
+    if desk.actor is None:
+        return None if desk.store is None else _place(desk, desk.store)
     actor, faults = desk.actor, []
     if actor.role is Role.SYSTEM:
         faults.append(Fault("--role", actor.role.value, "某个单位的角色，如 city、township", "改正 --role"))
@@ -429,6 +557,29 @@ def _listen(host: str, port: int) -> socket.socket:
         ) from error
     listener.setblocking(False)
     return listener
+
+
+def _listen_at(path: Path) -> socket.socket:
+    """Listen on a Unix socket that only this account and the group of its folder reach."""
+    remedy = "新建一个只有本服务账号和反向代理能进入的文件夹，如 /run/huanjie（权限 2750）"
+    if sys.platform == "win32":
+        raise UsageError("不能监听", [Fault("--socket", "Windows", "Linux 或 macOS", "改用 --proxy-secret")])
+    faults = []
+    if not path.parent.is_dir():
+        faults.append(Fault(f"--socket {path}", "文件夹不存在", "已有的文件夹", remedy))
+    elif (mode := stat.S_IMODE(path.parent.stat().st_mode)) & 0o027:
+        allowed = "其他人不能进入，同组不能写入"
+        faults.append(Fault(f"--socket {path}", f"文件夹权限 {mode:o}", allowed, remedy))
+    elif len(bytes(path)) > _LONGEST_SOCKET_PATH:
+        allowed = f"不超过 {_LONGEST_SOCKET_PATH} 字节的路径"
+        faults.append(Fault(f"--socket {path}", f"{len(bytes(path))} 字节", allowed, "换一个短的路径"))
+    elif path.exists() and not path.is_socket():
+        faults.append(Fault(f"--socket {path}", "已有同名文件", "新的路径", "换一个路径"))
+    if faults:
+        raise UsageError("不能监听", faults)
+    from tornado.netutil import bind_unix_socket  # not there on Windows
+
+    return bind_unix_socket(str(path), mode=0o660)
 
 
 @contextmanager

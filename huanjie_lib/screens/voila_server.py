@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import shutil
 import signal
 import sys
@@ -16,28 +17,36 @@ import textwrap
 import threading
 import warnings
 import webbrowser
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from socket import socket
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 import jinja2
-from ipykernel.kernelspec import RESOURCES, get_kernel_dict
-from jupyter_client.kernelspec import NATIVE_KERNEL_NAME, KernelSpec, KernelSpecManager
-from jupyter_server.auth.decorator import allow_unauthenticated
-from jupyter_server.auth.identity import IdentityProvider
-from jupyter_server.base.handlers import JupyterHandler
-from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
-from tornado.web import HTTPError
+from tornado.web import RequestHandler
 from traitlets.config import Config
 from voila.app import Voila
-from voila.request_info_handler import RequestInfoSocketHandler
 from voila.tornado.handler import TornadoVoilaHandler
 
+from huanjie_lib.screens.gate import (
+    KERNEL_ID,
+    MOST_MESSAGE_BYTES,
+    ChannelDoor,
+    KernelDoor,
+    NothingDoor,
+    PageDoor,
+    ShutdownDoor,
+    SignedOn,
+    StaticDoor,
+    TokenOnly,
+)
+from huanjie_lib.screens.kernels import MOST_EACH, MOST_PAGES, KernelNumber, OwnKernel, ScreenKernels, Viewer
 from huanjie_lib.screens.serve import ENDING, LOOPBACK
+from huanjie_lib.screens.sign_on import SignOn
 
 if TYPE_CHECKING:
     from huanjie_lib.screens.writer_link import WriterLink
@@ -45,7 +54,6 @@ if TYPE_CHECKING:
 __all__ = [
     "TEMPLATE",
     "TEMPLATE_ROOT",
-    "ScreenKernels",
     "ScreenServer",
     "cut_off_in_one_line",
     "server_config",
@@ -55,7 +63,7 @@ __all__ = [
 TEMPLATE_ROOT: Final = Path(__file__).parent / "jupyter"
 TEMPLATE: Final = "huanjie"
 
-_WIDGET_EXTENSIONS: Final = (
+WIDGET_EXTENSIONS: Final = (
     "@jupyter-widgets/jupyterlab-manager",
     "@voila-dashboards/widgets-manager8",
     "anywidget",
@@ -85,102 +93,12 @@ _QUIET_FOR_S: Final = 120
 """Voilà writes a script into a page it has kept waiting longer than this; ours allows none and needs none."""
 _CULL_AFTER_S: Final = 600
 _CULL_EVERY_S: Final = 60
-_SETTLED_AFTER_S: Final = 15.0
-"""No kernel takes longer to come up as a process or to go; after that the stop goes on all the same."""
 _CANCELLED_AGAIN_AFTER_S: Final = 0.1
 _SAID_OF_AN_ERROR: Final = 100
 """Characters in the one line that a stop leaves of an error."""
 _LONGEST_SOCKET_PATH: Final = 103
 """Bytes of a Unix socket's path on the strictest system (macOS)."""
 _KERNEL_SOCKET_NAME: Final = len("/voila_xxxxxxxx/kernel-01234567-0123-0123-0123-0123456789ab-ipc-5")
-
-
-class NoLoginHandler(JupyterHandler):
-    """Where requests without the token end up."""
-
-    @allow_unauthenticated
-    def get(self) -> None:
-        """Refuse, with the page that says which address to use."""
-        raise HTTPError(403)
-
-
-class TokenOnly(IdentityProvider):
-    """The token opens the door; there is no login form and nothing to log out of."""
-
-    def get_handlers(self) -> list[tuple[str, object]]:
-        """Return the one address unauthenticated requests are sent to."""
-        return [(r"/login", NoLoginHandler)]
-
-
-class PageHandler(TornadoVoilaHandler):  # type: ignore[misc]
-    """The page, with the cookie it needs to end its kernel when it closes."""
-
-    async def get(self, path: str | None = None) -> None:
-        """Answer with the page; anything else under the root is refused by Voilà's file handler."""
-        self.xsrf_token  # noqa: B018 - reading it sets the cookie
-        await super().get(path)
-
-
-class OwnKernel(KernelSpecManager):
-    """Only the interpreter this server runs in, whatever kernels the machine has registered."""
-
-    def find_kernel_specs(self) -> dict[str, str]:
-        """Return the one kernel there is."""
-        return {NATIVE_KERNEL_NAME: RESOURCES}
-
-    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:  # noqa: ARG002
-        """Return this interpreter as a kernel without history; its log goes to the server's stderr."""
-        extra = ["--HistoryManager.enabled=False", "--IPKernelApp.capture_fd_output=False"]
-        return KernelSpec(
-            resource_dir=RESOURCES,
-            interrupt_mode="message",  # a signal would print a traceback when the server stops early
-            **get_kernel_dict(extra_arguments=extra),
-        )
-
-
-class ScreenKernels(AsyncMappingKernelManager):
-    """Kernels that can all be ended, whatever they are at."""
-
-    ending = False
-
-    async def start_kernel(self, **options: Any) -> str:  # type: ignore[override]
-        """Start a kernel; whoever still wants one when all are being ended is cancelled."""
-        if self.ending:
-            raise asyncio.CancelledError
-        return str(await super().start_kernel(**options))
-
-    async def settle(self) -> None:
-        """Start no more kernels, and wait until each has come up or gone: none can be lost sight of then."""
-        self.ending = True
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_SETTLED_AFTER_S):
-                while changing := self._changing():
-                    await asyncio.wait(changing)
-
-    def _changing(self) -> list[asyncio.Future[Any]]:
-        kernels = [self.get_kernel(kernel_id) for kernel_id in self.list_kernel_ids()]
-        for kernel in kernels:
-            kernel.stop_restarter()
-        changes = [*self._pending_kernels.values(), *(kernel.ready for kernel in kernels)]
-        return [change for change in changes if not change.done()]
-
-    async def end(self) -> None:
-        """Kill every kernel; one that cannot be ended keeps no other.
-
-        A kernel that is asked while it runs a cell is interrupted in it all the same, and says so with
-        tracebacks of its own. What a cell writes for good, a proposal, is there as a whole or not at all.
-        """
-        ends = (self._kill(kernel_id) for kernel_id in self.list_kernel_ids())
-        for outcome in await asyncio.gather(*ends, return_exceptions=True):
-            if isinstance(outcome, BaseException):
-                raise outcome
-
-    async def _kill(self, kernel_id: str) -> None:
-        process = self.get_kernel(kernel_id).provisioner
-        if process is not None and process.has_process:
-            await process.kill()
-            await process.wait()
-        await super().shutdown_kernel(kernel_id, now=True)  # type: ignore[no-untyped-call]
 
 
 class ScreenServer(Voila):  # type: ignore[misc]
@@ -198,11 +116,20 @@ class ScreenServer(Voila):  # type: ignore[misc]
         Line to the writer, for a screen whose page records events.
     talent
         Talent folder, for a screen whose page records decisions on people.
+    key
+        Key file of the names in it; no kernel is told of it.
+    sign_on
+        How a proxy tells who looks; ``None`` where a token lets people in.
+    viewer_environment
+        Returns what a viewer's kernel is told that those in the pool are not.
     """
 
     listener: socket
     writer: WriterLink | None = None
     talent: Path | None = None
+    key: Path | None = None
+    sign_on: SignOn | None = None
+    viewer_environment: Callable[[Viewer], Awaitable[Mapping[str, str]]]
     signalled: asyncio.Event
     announce: Callable[[str], None] | None = None
 
@@ -212,28 +139,54 @@ class ScreenServer(Voila):  # type: ignore[misc]
         settings["jinja2_env"] = jinja2.Environment(
             loader=jinja2.FileSystemLoader(TEMPLATE_ROOT / "voila" / "templates" / TEMPLATE), autoescape=True
         )
+        settings["viewer_environment"] = self.viewer_environment
+        settings["log_function"] = _log_request
+        if self.sign_on is not None:
+            self.identity_provider.door = self.sign_on
+            settings["public_origin"] = self.sign_on.public
         return settings
 
     def init_handlers(self) -> list[Any]:
-        """Return the door and Voilà's handlers, without the request-info socket, which asks for no token."""
+        """Return the closed list of addresses: the page, its scripts, its kernel's channel, and the door.
+
+        Of Voilà's own, the page alone is kept: its settings are taken from there.
+        """
         door: list[Any] = []
+        page_door: Any = PageDoor
         if self.writer is not None and self.talent is not None:
             from huanjie_lib.screens import talent_door  # other screens need no ledger
 
-            door = talent_door.door_handlers(self.writer, self.talent)
+            door = talent_door.door_handlers(self.writer, self.talent, self.key)
+            page_door = talent_door.logged_page(PageDoor, self.writer, self.talent)
         elif self.writer is not None:
             from huanjie_lib.screens import casework_door
 
             door = casework_door.door_handlers(self.writer)
-        return door + [
-            (pattern, PageHandler if handler is TornadoVoilaHandler else handler, *rest)
-            for pattern, handler, *rest in super().init_handlers()
-            if handler is not RequestInfoSocketHandler
+        page = next(rest for _, handler, *rest in super().init_handlers() if handler is TornadoVoilaHandler)
+        template = TEMPLATE_ROOT / "voila" / "templates" / TEMPLATE / "static"
+        extensions = "|".join(map(re.escape, WIDGET_EXTENSIONS))
+        return [
+            *door,
+            *self.identity_provider.get_handlers(),
+            (r"/()", page_door, *page),
+            (rf"/api/kernels/{KERNEL_ID}", KernelDoor),
+            (rf"/api/kernels/{KERNEL_ID}/channels", ChannelDoor),
+            (rf"/voila/api/shutdown/{KERNEL_ID}", ShutdownDoor),
+            (r"/voila/static/([\w-]+(?:\.[\w-]+)*\.js)", StaticDoor, {"path": "\0".join(self.static_paths)}),
+            (rf"/voila/templates/{TEMPLATE}/static/(page\.(?:css|js))", StaticDoor, {"path": str(template)}),
+            (
+                rf"/voila/labextensions/((?:{extensions})/static/[\w-]+(?:\.[\w-]+)*\.js)",
+                StaticDoor,
+                {"path": "\0".join(self.labextensions_path)},
+            ),
+            (r".*", NothingDoor),
         ]
 
     @property
     def token_url(self) -> str:
         """Address that opens the screen."""
+        if self.sign_on is not None:
+            return f"{self.sign_on.public}/"
         return f"http://{url_host(self.ip)}:{self.port}/?token={self.identity_provider.token}"
 
     def initialize(self, argv: list[str] | None = None) -> None:
@@ -241,6 +194,7 @@ class ScreenServer(Voila):  # type: ignore[misc]
         self.ioloop = IOLoop.current()
         self.signalled = asyncio.Event()
         super().initialize(argv)
+        self.log.addFilter(KernelNumber())
         for number in ENDING:
             signal.signal(number, self._handle_signal_stop)
 
@@ -257,7 +211,9 @@ class ScreenServer(Voila):  # type: ignore[misc]
         server = HTTPServer(self.app)
         server.add_socket(self.listener)
         self.ioloop.add_callback(self._tell)
+        watch = asyncio.create_task(self.kernel_manager.watch(), name="watch")
         await self.signalled.wait()
+        watch.cancel()
         server.stop()
         with cut_off_in_one_line():
             await self.kernel_manager.settle()
@@ -329,8 +285,25 @@ def url_host(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
+def _log_request(handler: RequestHandler) -> None:
+    """Log a request that ended badly, by path alone: a query may hold the token."""
+    status = handler.get_status()
+    if status >= 500:
+        logging.getLogger(__name__).error("%d %s %s", status, handler.request.method, handler.request.path)
+
+
 def server_config(
-    notebook: Path, *, host: str, port: int, token: str, pool_size: int, open_browser: bool, runtime: Path
+    notebook: Path,
+    *,
+    host: str,
+    port: int,
+    token: str,
+    pool_size: int,
+    open_browser: bool,
+    runtime: Path,
+    sign_on: SignOn | None = None,
+    most: int = MOST_PAGES,
+    most_each: int = MOST_EACH,
 ) -> Config:
     """Return the configuration of a :class:`ScreenServer`.
 
@@ -349,9 +322,17 @@ def server_config(
     runtime
         Folder for connection files; on POSIX kernels are reached by sockets in it, never by a port, unless
         its path is too long for a socket.
+    sign_on
+        How a proxy tells who looks; the token is not used then.
+    most, most_each
+        Pages open at the same time: of all viewers, of one.
     """
     config = Config()
-    cookie = {"samesite": "Strict"}
+    public = urlsplit(f"http://{url_host(host)}:{port}" if sign_on is None else sign_on.public)
+    cookie: dict[str, Any] = {"samesite": "Strict"}
+    if public.scheme == "https":
+        cookie["secure"] = True
+    websocket = f"{'wss' if public.scheme == 'https' else 'ws'}://{public.netloc}"
     config.Voila = Config(
         notebook_path=str(notebook),
         root_dir=str(notebook.parent),
@@ -359,18 +340,20 @@ def server_config(
         port=port,
         open_browser=open_browser,
         token=token,
-        identity_provider_class=TokenOnly,
+        identity_provider_class=TokenOnly if sign_on is None else SignedOn,
         connection_dir_root=str(runtime),
         config_file_paths=[],
         log_level="ERROR",
         tornado_settings={
             "xsrf_cookies": True,
             "xsrf_cookie_kwargs": cookie,
-            "allow_remote_access": host not in LOOPBACK,
+            "allow_remote_access": sign_on is None and host not in LOOPBACK,
+            "local_hostnames": ["localhost", *([] if sign_on is None else [public.hostname])],
+            "websocket_max_message_size": MOST_MESSAGE_BYTES,
             "ws_ping_interval": _PING_MS,
             "ws_ping_timeout": _PING_MS,
             "headers": {
-                "Content-Security-Policy": _CONTENT_POLICY.format(websocket=f"ws://{url_host(host)}:{port}"),
+                "Content-Security-Policy": _CONTENT_POLICY.format(websocket=websocket),
                 "Referrer-Policy": "same-origin",
                 "X-Frame-Options": "DENY",
             },
@@ -385,7 +368,7 @@ def server_config(
         show_tracebacks=False,
         file_allowlist=[],
         file_denylist=[".*"],
-        extension_allowlist=list(_WIDGET_EXTENSIONS),
+        extension_allowlist=list(WIDGET_EXTENSIONS),
         extension_denylist=[],
         attempt_fix_notebook=False,
         http_keep_alive_timeout=_QUIET_FOR_S,
@@ -398,6 +381,9 @@ def server_config(
     config.MappingKernelManager = Config(
         cull_idle_timeout=_CULL_AFTER_S, cull_interval=_CULL_EVERY_S, cull_connected=False
     )
+    config.ScreenKernels = Config(most=most, most_each=most_each)
+    # one that came up anew would know nothing of the widgets on its page
+    config.KernelManager.autorestart = False
     config.VoilaKernelManager.fill_delay = _REFILL_AFTER_S
     if sys.platform != "win32" and len(str(runtime)) + _KERNEL_SOCKET_NAME <= _LONGEST_SOCKET_PATH:
         config.KernelManager.transport = "ipc"

@@ -80,14 +80,14 @@ class Answer:
 
 
 class WriterLink:
-    """A writer of one's own, as a child process, on behalf of one account.
+    """A writer of one's own, as a child process, on behalf of one account or of those that a proxy signs on.
 
     Parameters
     ----------
     place
         The ledger.
     actor
-        On whose behalf everything is asked.
+        On whose behalf everything is asked; ``None`` where each request tells.
     runtime
         Private folder for the socket.
     command
@@ -97,7 +97,7 @@ class WriterLink:
     def __init__(
         self,
         place: Place,
-        actor: Actor,
+        actor: Actor | None,
         runtime: Path,
         *,
         command: tuple[str, ...] = (sys.executable, "-m", "huanjie_lib.store.writer"),
@@ -210,10 +210,11 @@ class WriterLink:
         path: str,
         purpose: Purpose,
         *,
+        actor: Actor | None = None,
         headers: dict[str, str] | None = None,
         body: AsyncIterator[bytes] | None = None,
     ) -> Answer:
-        """Ask the writer on behalf of the account.
+        """Ask the writer on behalf of an account.
 
         Parameters
         ----------
@@ -221,6 +222,8 @@ class WriterLink:
             Request.
         purpose
             What the token is for.
+        actor
+            On whose behalf; by default the account that the writer was started for.
         headers
             Headers beside the token.
         body
@@ -235,7 +238,12 @@ class WriterLink:
         ------
         LedgerError
             If there is no writer and none can be started; nothing was asked then.
+        ValueError
+            If nobody is named to ask for.
         """
+        actor = actor or self.actor
+        if actor is None:
+            raise ValueError("nobody to ask for")
         await asyncio.get_running_loop().run_in_executor(None, self.start)
         if self._signer is None or self._ended:
             raise LedgerError("服务正在停止，没有登记", [])
@@ -248,7 +256,7 @@ class WriterLink:
         request = HTTPRequest(
             f"http://127.0.0.1:{self._port or 80}{path}",
             method=method,
-            headers={**(headers or {}), "Authorization": f"Bearer {self._signer.sign(self.actor, purpose)}"},
+            headers={**(headers or {}), "Authorization": f"Bearer {self._signer.sign(actor, purpose)}"},
             body_producer=None if body is None else produce,  # type: ignore[arg-type]
             connect_timeout=_ANSWER_WITHIN_S,
             request_timeout=_ANSWER_WITHIN_S if body is None else _UPLOAD_WITHIN_S,

@@ -217,6 +217,7 @@ def write_run(
     code_version: str,
     intake: Mapping[str, Any],
     previous: Run | None = None,
+    snapshot: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Write a run folder and return its manifest.
 
@@ -242,6 +243,8 @@ def write_run(
         Counts of the intake report.
     previous
         Earlier run that ``changes`` starts from, named in the manifest.
+    snapshot
+        What :mod:`huanjie_lib.store.snapshot` tells of a part of a run that was cut out for a role.
 
     Returns
     -------
@@ -296,6 +299,7 @@ def write_run(
             **{str(level): int(count) for level, count in sorted(levels.items())},
         },
         "outputs": outputs,
+        **({} if snapshot is None else {"snapshot": dict(snapshot)}),
     }
     text = json.dumps(manifest, ensure_ascii=False, indent=2, sort_keys=True)
     (out / "manifest.json").write_text(text + "\n", encoding="utf-8")

@@ -318,7 +318,7 @@ class TestWhoGetsThrough:
             "X-XSRFToken": front.xsrf,
             "Authorization": f"token {token}",
         }
-        assert front.ask("POST", "/casework/append", b"{}", given)[0] == 405  # as for any unknown address
+        assert front.ask("POST", "/casework/append", b"{}", given)[0] == 404  # as for any unknown address
 
 
 class TestFiles:

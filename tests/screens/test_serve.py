@@ -34,6 +34,7 @@ from huanjie_lib.screens.serve import (
 )
 from huanjie_lib.screens.talent_names import Names
 from huanjie_lib.store.run_folder import Run
+from huanjie_lib.store.snapshot import write_snapshot
 from huanjie_lib.vocabulary import Role
 from tests.talent_runs import KEYS, NAMES, ZHANG, talent_folder
 
@@ -107,10 +108,18 @@ class TestRefusals:
         with pytest.raises(DataError, match="先运行 huanjie run"):
             serve(tmp_path, port=0, announce=never)
 
-    def test_host_of_another_machine(self, small_run: Run) -> None:
+    def test_host_of_another_machine(self, small_run: Run, tmp_path: Path) -> None:
         assert small_run.path is not None
+        write_snapshot(small_run.path, tmp_path / "snapshot", role=Role.READER)
         with pytest.raises(UsageError, match="本机的地址"):
-            serve(small_run.path, host="192.0.2.1", port=0, announce=never)
+            serve(tmp_path / "snapshot", host="192.0.2.1", port=0, announce=never)
+
+    def test_a_whole_run_is_for_this_machine_alone(self, small_run: Run, tmp_path: Path) -> None:
+        assert small_run.path is not None
+        write_snapshot(small_run.path, tmp_path / "town", role=Role.TOWNSHIP)
+        for run, found in ((small_run.path, "完整的评估文件夹"), (tmp_path / "town", "给“镇街”的快照")):
+            with pytest.raises(UsageError, match=f"发现“{found}”.*huanjie snapshot --role reader"):
+                serve(run, host="0.0.0.0", port=0, announce=never)
 
     def test_empty_token(self, small_run: Run) -> None:
         assert small_run.path is not None
@@ -217,7 +226,7 @@ class TestTalent:
         talent = TalentDesk(folder / "t", folder / "key.json")
         private = tmp_path / "private"
         private.mkdir()
-        told = _talent_environment(talent, Desk(None, OFFICE), private)
+        told = _talent_environment(talent, OFFICE.role, private)
         assert told == {TALENT_VARIABLE: str(folder / "t"), NAMES_VARIABLE: str(private / "names.parquet")}
         assert Names(private / "names.parquet").of([ZHANG]) == {ZHANG: "张*三"}
         assert _talent_environment(None, None, private) == {TALENT_VARIABLE: "", NAMES_VARIABLE: ""}
@@ -248,7 +257,7 @@ class TestToken:
     )
     def test_no_door_is_open_without_it(self, viewer: Viewer, method: str, path: str) -> None:
         status, headers, text = viewer.ask(path, method)
-        assert status in {403, 405} or (status == 302 and "/login" in headers["Location"])
+        assert status in {403, 404, 405} or (status == 302 and "/login" in headers["Location"])
         assert "Traceback" not in text
 
     def test_kernels_are_not_reached_without_it(self, viewer: Viewer) -> None:
@@ -259,7 +268,7 @@ class TestToken:
             "Sec_WebSocket_Key": "AAAAAAAAAAAAAAAAAAAAAA==",
         }
         for path in (f"/api/kernels/{KERNEL}/channels", f"/voila/query/{KERNEL}"):
-            assert viewer.ask(path, **upgrade)[0] in {302, 403}
+            assert viewer.ask(path, **upgrade)[0] in {403, 404}
 
     def test_the_cookie_opens_what_the_token_opened(
         self, viewer: Viewer, page: tuple[http.client.HTTPMessage, str]

@@ -17,7 +17,9 @@ from huanjie_lib.screens.voila_server import cut_off_in_one_line
 CODE = """
 import json, sys
 from pathlib import Path
-from huanjie_lib.screens.voila_server import OwnKernel, ScreenKernels, ScreenServer, TokenOnly, server_config
+from huanjie_lib.screens.gate import TokenOnly
+from huanjie_lib.screens.kernels import OwnKernel, ScreenKernels
+from huanjie_lib.screens.voila_server import ScreenServer, server_config
 notebook, runtime, host, pool = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])
 config = server_config(
     notebook, host=host, port=8866, token="secret", pool_size=pool, open_browser=False, runtime=runtime

@@ -1,0 +1,145 @@
+"""A snapshot: the part of a run that screens of a role may read, as a run folder of its own.
+
+It holds the tables that the overview reads and nothing else: no ledger, nothing restricted, no quarantine, no
+name of an input file. For leaders (``reader``) it holds no source cells either, and small numbers of persons
+are blurred. For accounts of some townships it holds the rows of their units alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+from huanjie_lib.errors import DataError, Fault, UsageError
+from huanjie_lib.parameters import Framework
+from huanjie_lib.store.run_folder import RUN_TABLES, file_digest, read_manifest, read_run, write_run
+from huanjie_lib.vocabulary import Role
+
+__all__ = ["SMALLEST", "blurred", "snapshot_role", "write_snapshot"]
+
+SMALLEST: Final = 5
+"""A number of persons below this is told as “fewer than” only."""
+
+_OF_PERSONS: Final = frozenset({"人", "人次", "名"})
+"""Units of indicators that count persons."""
+_FEW: Final = re.compile(rf"(?<![\d.第,至])([1-{SMALLEST - 1}])(?=人次|名|人(?!均))")
+_UNIT: Final = re.compile(r"(?<!\d)\d{12}(?!\d)")
+_SOURCES: Final = ("source_file", "source_sheet", "source_row")
+_BLURRED: Final = (("gates", "reason"), ("indicators", "reason"), ("readings", "text"))
+
+
+def blurred(text: str) -> str:
+    """Return a sentence without small numbers of persons.
+
+    Examples
+    --------
+    >>> blurred("6名人选联审：缺18份部门意见，1名人选被提出不同意意见")
+    '6名人选联审：缺18份部门意见，不足5名人选被提出不同意意见'
+    >>> blurred("近24个月班子成员受处分2人次，约需10个工作日")
+    '近24个月班子成员受处分不足5人次，约需10个工作日'
+    """
+    return _FEW.sub(f"不足{SMALLEST}", text).replace(f"只有不足{SMALLEST}", f"不足{SMALLEST}")
+
+
+def snapshot_role(path: Path) -> Role | None:
+    """Return the role that a run folder was cut out for; ``None`` for a whole run.
+
+    Raises
+    ------
+    DataError
+        If the folder does not hold a complete run of this format.
+    """
+    told = read_manifest(path).get("snapshot")
+    return None if told is None else Role.lookup()[told["role"]]
+
+
+def write_snapshot(source: Path, out: Path, *, role: Role, scope: Sequence[str] = ()) -> dict[str, Any]:
+    """Write the part of a run that a role may see, and return its manifest.
+
+    Parameters
+    ----------
+    source
+        Folder written by ``huanjie run``.
+    out
+        New folder.
+    role
+        Whose it is; for ``reader`` sources are left out and small numbers of persons blurred.
+    scope
+        Beginnings of the unit codes that it holds; all units when empty.
+
+    Raises
+    ------
+    DataError
+        If the source is no run, is a snapshot for another role, or has no unit in the scope.
+    UsageError
+        If ``out`` holds something already.
+    """
+    manifest = read_manifest(source)
+    before = manifest.get("snapshot")
+    if before is not None and before["role"] != role.value:
+        found = f"给“{Role.lookup()[before['role']].label}”的快照"
+        fault = Fault(str(source), found, "由 huanjie run 写出的评估文件夹", "改为完整的评估文件夹")
+        raise DataError("不能从快照再制作别的快照", [fault])
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        fault = Fault(str(out), "已有内容", "新的或空的文件夹", "换一个文件夹")
+        raise UsageError("快照没有写出", [fault])
+    run = read_run(source)
+    frames: dict[str, Any] = {name: _in_scope(getattr(run, name), scope) for name in RUN_TABLES}
+    if frames["units"].empty:
+        found = "、".join(scope)
+        fault = Fault("管辖范围", found, "评估中有的区划代码前几位", "核对账号表中的 scope 或 --scope")
+        raise DataError("管辖范围内没有村（社区）", [fault])
+    frames["readings"] = _about(frames["readings"], set(frames["units"]["unit_code"]))
+    if role is Role.READER:
+        frames = _suppressed(frames, run.parameters.framework)
+    boundaries = None
+    if (source / "boundaries.parquet").exists():
+        boundaries = run.boundaries().dropna(subset="geometry")
+        boundaries = boundaries[boundaries["unit_code"].isin(frames["units"]["unit_code"])]
+    told = {
+        "role": role.value,
+        "scope": list(scope),
+        "run_sha256": file_digest(source / "manifest.json") if before is None else before["run_sha256"],
+    }
+    return write_run(
+        replace(run, **frames),
+        out,
+        boundaries=boundaries,
+        signals=None,
+        inputs=[],
+        code_version=manifest["code_version"],
+        intake={},
+        snapshot=told,
+    )
+
+
+def _in_scope(frame: pd.DataFrame, scope: Sequence[str]) -> pd.DataFrame:
+    """Return the rows of units in the scope; a table that is not about units is for everybody."""
+    if not scope or "unit_code" not in frame:
+        return frame
+    return frame[frame["unit_code"].str.startswith(tuple(scope))].reset_index(drop=True)
+
+
+def _about(readings: pd.DataFrame, units: set[str]) -> pd.DataFrame:
+    """Return the readings that name no unit but these."""
+    named = readings["text"].map(lambda text: set(_UNIT.findall(text)) <= units)
+    return readings[named.astype("bool")].reset_index(drop=True)
+
+
+def _suppressed(frames: dict[str, Any], framework: Framework) -> dict[str, Any]:
+    """Return the tables without source cells and small numbers of persons; points and colours stay."""
+    frames = dict(frames)
+    for name, column in _BLURRED:
+        frames[name] = frames[name].assign(**{column: frames[name][column].map(blurred, na_action="ignore")})
+    of_persons = {indicator.id for indicator in framework.indicators if indicator.unit in _OF_PERSONS}
+    indicators = frames["indicators"]
+    small = indicators["value"].between(0, SMALLEST, inclusive="neither")
+    few = small & indicators["indicator"].isin(of_persons)
+    gone = {name: pd.Series(None, index=indicators.index, dtype=indicators[name].dtype) for name in _SOURCES}
+    frames["indicators"] = indicators.assign(value=indicators["value"].mask(few), **gone)
+    return frames

@@ -1,0 +1,112 @@
+"""What a snapshot holds of a run, and what it does not."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from huanjie_lib.errors import DataError, UsageError
+from huanjie_lib.screens.overview import OverviewModel, OverviewView
+from huanjie_lib.store.run_folder import RUN_TABLES, Run, file_digest, read_ledgers, read_run
+from huanjie_lib.store.snapshot import snapshot_role, write_snapshot
+from huanjie_lib.vocabulary import Role
+
+HELD = {"manifest.json", "parameters.json", "boundaries.parquet", *(f"{name}.parquet" for name in RUN_TABLES)}
+TOWN = "990101102"
+FEW = re.compile(r"(?<!\d)[1-4](名|人次|人)")
+
+
+@pytest.fixture(scope="module")
+def leaders(small_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A snapshot for leaders of the small run, with small numbers and more files than it may hold."""
+    source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("leaders") / "snapshot"
+    assert small_run.path is not None
+    for file in small_run.path.glob("*.*"):
+        (source / file.name).write_bytes(file.read_bytes())
+    for folder in ("restricted", "ledgers", "intake"):
+        (source / folder).mkdir()
+        (source / folder / "audit_members.parquet").write_bytes(b"persons")
+    gates = small_run.gates.assign(reason="6名人选联审：1名人选被提出不同意意见")
+    gates.to_parquet(source / "gates.parquet")
+    indicators = small_run.indicators.copy()
+    counted = indicators["indicator"] == "disciplinary_cases"
+    indicators.loc[counted, ["value", "reason"]] = [2.0, "近24个月班子成员受处分2人次"]
+    indicators.to_parquet(source / "indicators.parquet")
+    write_snapshot(source, out, role=Role.READER)
+    return read_run(out)
+
+
+def test_it_holds_what_the_overview_reads_and_no_more(leaders: Run, small_run: Run) -> None:
+    assert leaders.path is not None
+    assert {file.relative_to(leaders.path).as_posix() for file in leaders.path.rglob("*")} == HELD
+    pd.testing.assert_frame_equal(leaders.index, small_run.index)
+    pd.testing.assert_frame_equal(leaders.points_lost, small_run.points_lost)
+    with pytest.raises(DataError, match="没有台账数据"):
+        read_ledgers(leaders.path)
+    assert "总体态势" in OverviewView(OverviewModel(leaders))._side.html
+
+
+def test_its_manifest_says_whose_it_is_and_from_which_run(leaders: Run, small_run: Run) -> None:
+    assert leaders.path is not None
+    assert snapshot_role(leaders.path) is Role.READER
+    assert small_run.path is not None
+    assert snapshot_role(small_run.path) is None
+    told = leaders.manifest
+    assert told["snapshot"]["role"] == "reader"
+    assert re.fullmatch("[0-9a-f]{64}", told["snapshot"]["run_sha256"])
+    assert (told["inputs"], told["intake"]) == ([], {})
+    for name, output in told["outputs"].items():
+        assert file_digest(leaders.path / name) == output["sha256"]
+
+
+def test_leaders_see_no_source_cell_and_no_small_number_of_persons(leaders: Run) -> None:
+    assert leaders.indicators[["source_file", "source_sheet", "source_row"]].isna().all(axis=None)
+    counted = leaders.indicators["indicator"] == "disciplinary_cases"
+    assert leaders.indicators.loc[counted, "value"].isna().all()
+    texts = pd.concat([leaders.gates["reason"], leaders.indicators["reason"], leaders.readings["text"]])
+    assert not [text for text in texts if FEW.search(text)]
+    assert leaders.gates["reason"].unique().tolist() == ["6名人选联审：不足5名人选被提出不同意意见"]
+
+
+def test_a_scope_holds_its_units_alone(small_run: Run, tmp_path: Path) -> None:
+    assert small_run.path is not None
+    write_snapshot(small_run.path, tmp_path / "town", role=Role.TOWNSHIP, scope=[TOWN])
+    run = read_run(tmp_path / "town")
+    assert set(run.units["township_code"]) == {TOWN}
+    for name in RUN_TABLES:
+        frame = getattr(run, name)
+        if "unit_code" in frame:
+            assert frame["unit_code"].str.startswith(TOWN).all(), name
+    others = set(small_run.units["unit_code"]) - set(run.units["unit_code"])
+    content = b"".join(file.read_bytes() for file in (tmp_path / "town").glob("*.*"))
+    assert not any(code.encode() in content for code in others)
+    named = {code for text in run.readings["text"] for code in re.findall(r"\d{12}", text)}
+    assert not named & others
+    assert run.indicators["source_file"].notna().any()  # a township checks its own cells
+    assert run.manifest["counts"]["units"] == len(run.units)
+
+
+def test_equal_runs_give_equal_snapshots(small_run: Run, tmp_path: Path) -> None:
+    assert small_run.path is not None
+    for name in ("a", "b"):
+        write_snapshot(small_run.path, tmp_path / name, role=Role.READER)
+    for file in (tmp_path / "a").iterdir():
+        assert file.read_bytes() == (tmp_path / "b" / file.name).read_bytes()
+
+
+def test_what_cannot_be_cut_is_refused(small_run: Run, tmp_path: Path) -> None:
+    assert small_run.path is not None
+    with pytest.raises(DataError, match="管辖范围内没有村"):
+        write_snapshot(small_run.path, tmp_path / "none", role=Role.TOWNSHIP, scope=["12"])
+    write_snapshot(small_run.path, tmp_path / "leaders", role=Role.READER)
+    with pytest.raises(DataError, match="不能从快照再制作别的快照"):
+        write_snapshot(tmp_path / "leaders", tmp_path / "city", role=Role.CITY)
+    with pytest.raises(UsageError, match="已有内容"):
+        write_snapshot(small_run.path, tmp_path / "leaders", role=Role.READER)
+    before = json.loads((tmp_path / "leaders" / "manifest.json").read_text(encoding="utf-8"))["snapshot"]
+    again = write_snapshot(tmp_path / "leaders", tmp_path / "again", role=Role.READER, scope=[TOWN])
+    assert again["snapshot"]["run_sha256"] == before["run_sha256"]

@@ -135,7 +135,7 @@ class Certificate:
         if not column:
             failed = int((self.checks["status"] == GateStatus.FAIL.value).sum())
             unknown = int((self.checks["status"] == GateStatus.UNKNOWN.value).sum())
-            text = f"抽取{self.people}人（人选库共{self.total}人）复算，做了{len(self.checks)}项检查："
+            text = f"抽取{self.people}人（人才库共{self.total}人）复算，做了{len(self.checks)}项检查："
             if not failed and not unknown:
                 return text + "受保护信息无论怎样改动，得分、名次和理由都一字不变。"
             parts = [f"{failed}项没有通过"] if failed else []

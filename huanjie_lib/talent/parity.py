@@ -54,7 +54,7 @@ def label_of(attribute: str, value: object = None) -> str:
     Examples
     --------
     >>> label_of("sex"), label_of("sex", "2"), label_of("is_minority", "False"), label_of("age", "35岁以下")
-    ('性别', '女', '少数民族：否', '35岁以下')
+    ('性别', '女', '非少数民族', '35岁以下')
     """
     column = next(
         (
@@ -70,7 +70,7 @@ def label_of(attribute: str, value: object = None) -> str:
     if column is not None and column.words is not None:
         return column.words.lookup()[str(value)].label
     if column is not None and column.kind == "boolean":
-        return f"{column.label}：{'是' if str(value) == 'True' else '否'}"
+        return f"{'' if str(value) == 'True' else '非'}{column.label}"
     return str(value)
 
 
@@ -126,14 +126,13 @@ class Impact:
         if len(compared) < 2:
             text += "；人数太少，不能比较"
         for row in compared[compared["flagged"]].to_dict("records"):
-            text += (
-                f"；{label_of(attribute, row['value'])}的入选率只有最高一组的{row['ratio']:.0%}，不足五分之四"
-            )
+            ratio = math.floor(1000 * row["ratio"]) / 1000  # never rounded up to 80 %
+            text += f"；{label_of(attribute, row['value'])}的入选率只有最高一组的{ratio:.1%}，不足五分之四"
             if not math.isnan(row["low"] + row["high"]):
                 text += f"（可信范围{row['low']:.0%}至{row['high']:.0%}）"
             text += "，请查明原因"
         if len(compared) >= 2 and not compared["flagged"].any():
-            text += "；各组入选率相差不到五分之一"
+            text += "；各组入选率都不低于最高一组的五分之四"
         if self.unknown[attribute]:
             text += f"；{self.unknown[attribute]}人没有填报"
         return text + "。"
@@ -165,7 +164,7 @@ def impact_ratios(
     >>> impact.groups[["value", "rate", "ratio", "flagged"]].values.tolist()
     [['a', 0.4, 1.0, False], ['b', 0.25, 0.625, True]]
     >>> impact.explain("group")
-    'group：a120人中入选48人，b80人中入选20人；b的入选率只有最高一组的62%，不足五分之四（可信范围40%至97%），请查明原因。'
+    'group：a120人中入选48人，b80人中入选20人；b的入选率只有最高一组的62.5%，不足五分之四（可信范围40%至97%），请查明原因。'
     """
     if chosen.index.has_duplicates or protected.index.has_duplicates:
         raise ValueError("each person must stand once in chosen and in protected")
@@ -419,7 +418,7 @@ class RankedLists:
         parts = []
         for row in rows.to_dict("records"):
             part = (
-                f"{label_of(attribute, row['value'])}占人选库{row['share']:.0%}、占名单{row['listed']:.0%}，"
+                f"{label_of(attribute, row['value'])}占人才库{row['share']:.0%}、占名单{row['listed']:.0%}，"
                 f"{row['lists']}份名单中{row['failing']}份明显偏少"
             )
             part += f"（随机约{row['expected']:.0%}）" + ("，请查明原因" if row["flagged"] else "")
@@ -457,8 +456,8 @@ def audit_lists(
     >>> sex = pd.DataFrame({"sex": ["1"] * 30 + ["2"] * 30}, index=people)
     >>> for part in audit_lists(lists, sex, people).explain("sex").split("；"):
     ...     print(part)
-    性别：男占人选库50%、占名单100%，3份名单中0份明显偏少（随机约11%）
-    女占人选库50%、占名单0%，3份名单中3份明显偏少（随机约11%），请查明原因。
+    性别：男占人才库50%、占名单100%，3份名单中0份明显偏少（随机约11%）
+    女占人才库50%、占名单0%，3份名单中3份明显偏少（随机约11%），请查明原因。
     """
     ordered = lists.sort_values(["unit_code", "post", "rank"])
     keys = ordered.groupby(["unit_code", "post"], sort=True)

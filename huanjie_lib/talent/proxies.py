@@ -109,7 +109,7 @@ class ProxyAudit:
                 parts.append(f"“{called}”人数太少（{row['having']}人），不能判断")
                 continue
             part = (
-                f"用评分依据猜“{called}”，把握{row['auc']:.2f}（0.5等于瞎猜，1为全部猜对；"
+                f"用评分依据猜“{called}”，把握{row['auc']:.2f}（0.5相当于随机猜，1为全部猜对；"
                 f"可信范围{row['low']:.2f}至{row['high']:.2f}）"
             )
             if row["status"] == GateStatus.FAIL.value:

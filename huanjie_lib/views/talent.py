@@ -355,7 +355,8 @@ def verdicts(run: TalentRun, person_ref: str, unit_code: str = "") -> tuple[Verd
     rules = run.table("eligibility", person_ref=person_ref)
     place = rules["unit_code"].astype("object").where(rules["unit_code"].notna(), "")
     if unit_code:
-        rules, place = (part[place.isin(["", unit_code])] for part in (rules, place))
+        here = place.isin(["", unit_code])
+        rules, place = rules[here], place[here]
     names = run.table("units").set_index("unit_code")["unit_name"]
     where = [f"{names[code]}：" if code and not unit_code else "" for code in place]
     rules = rules.assign(
@@ -792,10 +793,10 @@ def _group(attribute: str, value: Any) -> str:
     Examples
     --------
     >>> _group("sex", "2"), _group("is_minority", True)
-    ('性别：女', '少数民族：是')
+    ('性别：女', '少数民族')
     """
     called = label_of(attribute, value)
-    return called if called.startswith(label_of(attribute)) else f"{label_of(attribute)}：{called}"
+    return called if label_of(attribute) in called else f"{label_of(attribute)}：{called}"
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:

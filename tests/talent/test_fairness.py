@@ -60,7 +60,7 @@ def test_a_scoring_that_reads_nothing_protected_passes() -> None:
     assert len(certificate.checks) == 2 + 6 * 3 - 1
     assert set(certificate.digests) == {"scores", "ranks", "reasons"}
     assert certificate.explain() == (
-        "抽取60人（人选库共60人）复算，做了19项检查：受保护信息无论怎样改动，得分、名次和理由都一字不变。"
+        "抽取60人（人才库共60人）复算，做了19项检查：受保护信息无论怎样改动，得分、名次和理由都一字不变。"
     )
     assert "取值对调：结果不变；随机打乱：结果不变；整列删除：结果不变" in certificate.explain(
         "people_protected.sex"

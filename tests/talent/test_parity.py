@@ -99,7 +99,14 @@ def test_nobody_chosen_has_no_ratio_and_none_of_one_group_is_flagged_without_int
     assert not none["flagged"].any()
     impact = impact_ratios(*counted(a=(5, 10), b=(0, 10)))
     assert impact.groups["flagged"].tolist() == [False, True]
-    assert "只有最高一组的0%，不足五分之四，请查明原因" in impact.explain("band")
+    assert "只有最高一组的0.0%，不足五分之四，请查明原因" in impact.explain("band")
+
+
+def test_what_is_below_four_fifths_is_not_told_as_eighty_percent() -> None:
+    below = impact_ratios(*counted(a=(1000, 1000), b=(7999, 10_000)))
+    assert "b的入选率只有最高一组的79.9%，不足五分之四" in below.explain("band")
+    least = impact_ratios(*counted(a=(10, 10), b=(8, 10)))
+    assert "各组入选率都不低于最高一组的五分之四" in least.explain("band")
 
 
 def test_people_stand_once_and_choice_is_known() -> None:
@@ -178,7 +185,7 @@ def test_lists_short_of_women_are_flagged_and_random_ones_are_not() -> None:
     assert rows["flagged"].to_dict() == {"1": False, "2": True}
     assert rows.loc["2", "share"] == pytest.approx(1 / 3)
     assert rows.loc["2", "failing"] > 15
-    assert "女占人选库33%" in audit.explain("sex")
+    assert "女占人才库33%" in audit.explain("sex")
     flags = [
         audit_lists(*drawn_lists(seed, women=1 / 3), list(protected.index)).groups["flagged"].any()
         for seed in range(40)
@@ -199,5 +206,6 @@ def test_lists_of_different_lengths_are_held_to_their_own_minimums() -> None:
 
 def test_labels_are_those_of_the_contracts() -> None:
     assert label_of("birth_year") == "出生年份"
-    assert label_of("is_minority", False) == "少数民族：否"
+    assert label_of("is_minority", False) == "非少数民族"
+    assert label_of("is_minority", "True") == "少数民族"
     assert parity.LEAST == 5

@@ -229,14 +229,14 @@ class TestProof:
         (row,) = found["changed"]
         assert row["label"] == "性别"
         assert set(row["found"]) == {"flip", "permute", "delete"}
-        assert [row["label"] for row in found["proxies"]] == ["性别：女", "少数民族：是"]
-        assert "女的入选率只有最高一组的60%" in found["sentences"][0]
+        assert [row["label"] for row in found["proxies"]] == ["性别：女", "少数民族"]
+        assert "女的入选率只有最高一组的60.0%" in found["sentences"][0]
 
     def test_yes_and_no_lie_as_text_and_are_told_apart(self, run: TalentRun) -> None:
         minority = run.table("impact").assign(attribute="is_minority", value=["True", "False"])
         found = talent.proof(replaced(run, impact=minority))
-        assert [row["label"] for row in found["impact"]] == ["少数民族：是", "少数民族：否"]
-        assert "少数民族：否30人中入选6人" in found["sentences"][0]
+        assert [row["label"] for row in found["impact"]] == ["少数民族", "非少数民族"]
+        assert "非少数民族30人中入选6人" in found["sentences"][0]
 
     def test_ages_are_called_so(self, run: TalentRun) -> None:
         ages = run.table("impact").assign(attribute="age", value=["35岁及以下", "36至45岁"])

@@ -20,6 +20,7 @@ from huanjie_lib.talent.cultivation import StepState
 from huanjie_lib.talent.fairness import CHANGES
 from huanjie_lib.talent.fit import ASPECTS
 from huanjie_lib.talent.parity import LEAST, Impact, label_of
+from huanjie_lib.talent.reach import ELECTED, FROM_ELSEWHERE
 from huanjie_lib.talent.shortlist import compare
 from huanjie_lib.views.words import count_text, date_text, present
 from huanjie_lib.vocabulary import (
@@ -32,6 +33,7 @@ from huanjie_lib.vocabulary import (
     PoliticalAffiliation,
     PortraitAspect,
     PostKind,
+    share_text,
 )
 
 __all__ = [
@@ -48,6 +50,7 @@ __all__ = [
     "comparison_sentence",
     "cultivated",
     "gap_sentence",
+    "grounds",
     "listed",
     "members",
     "person_facts",
@@ -80,6 +83,10 @@ _YES_NO: Final = {"True": True, "False": False}
 _TOLD: Final = 4
 _TOLD_FROM: Final = 0.05
 """Aspects that a comparison names, and the points of fit from which a difference is one."""
+_STRENGTHS: Final = 2
+"""Strengths that are told of whoever stands behind a post's own list."""
+_WELL_KNOWN: Final = 0.5
+"""Share of what a post asks for that evidence has to speak for, or it is told that it does not."""
 _POST_ORDER: Final = {post.value: place for place, post in enumerate(PostKind)}
 _STATE_ORDER: Final = {
     state.value: place
@@ -293,6 +300,66 @@ def listed(run: TalentRun, unit_code: str, post: str) -> list[dict[str, Any]]:
         {**row, "rank": int(rank[row["person_ref"]]) if row["person_ref"] in rank.index else None}
         for row in _records(frame[["person_ref", "fit"]])
     ]
+
+
+def grounds(run: TalentRun, pairs: pd.DataFrame) -> pd.DataFrame:
+    """Return what speaks for and against people whom a post's own list, cut to its length, does not tell of.
+
+    Thresholds are found for that list alone. Of whoever stands behind it, strengths are told: what the post
+    asks for and evidence puts above the middle of the unknown, by what it adds to the fit. Against them, that
+    they have no vote in the unit, and that little or no evidence speaks for what the post asks for.
+
+    Parameters
+    ----------
+    run
+        The run.
+    pairs
+        unit_code, post, person_ref.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``reasons`` and ``against``, in the order and under the index of the pairs; empty where nothing is.
+    """
+    pack = run.parameters.talent
+    missing = 50.0 if pack is None else pack.missing
+    at = pairs[["unit_code", "post", "person_ref"]].reset_index(drop=True).reset_index(names="pair")
+    asked_for = run.table("weights")
+    held = at.merge(asked_for[asked_for["weight"] > 0], on=["unit_code", "post"])
+    held = held.merge(run.table("portraits"), on=["person_ref", "aspect"])
+    known = (held["weight"] * held["known"]).groupby(held["pair"]).sum().reindex(at["pair"]).fillna(0.0)
+    held = held.assign(above=held["weight"] * (held["mean"] - missing))
+    strong = held[(held["known"] > 0) & (held["above"] > 0)]
+    strong = strong.sort_values("above", ascending=False, kind="stable").groupby("pair").head(_STRENGTHS)
+    labels = PortraitAspect.labels()
+    told = pd.Series(
+        [
+            f"{labels[a]}{points_text(mean)}分"
+            for a, mean in zip(strong["aspect"], strong["mean"], strict=True)
+        ],
+        index=strong.index,
+        dtype="str",
+    )
+    named = told.groupby(strong["pair"]).agg("、".join).reindex(at["pair"]).fillna("")
+    homes = at["person_ref"].map(run.table("people").set_index("person_ref")["unit_code"])
+    votes = ~at["post"].isin([kind.value for kind in ELECTED]) | (homes == at["unit_code"]).fillna(
+        value=False
+    )
+    against = [
+        "；".join(filter(None, ["" if vote else FROM_ELSEWHERE, _doubt(share)]))
+        for vote, share in zip(votes.tolist(), known.tolist(), strict=True)
+    ]
+    reasons = [f"本岗位看重的要素中较强的：{text}" if text else "" for text in named.tolist()]
+    return pd.DataFrame({"reasons": reasons, "against": against}, index=pairs.index, dtype="str")
+
+
+def _doubt(known: float) -> str:
+    """Return that little speaks for what a post asks for; empty where enough does."""
+    if known <= 0:
+        return "本岗位看重的要素都没有材料，适配分只是中间值，须先核实"
+    if known < _WELL_KNOWN:
+        return f"本岗位看重的要素只有{share_text(known)}有材料，须先核实"
+    return ""
 
 
 def portrait(run: TalentRun, person_ref: str) -> pd.DataFrame:

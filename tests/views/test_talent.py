@@ -61,6 +61,37 @@ class TestPosts:
         assert [(row["person_ref"], row["rank"]) for row in found] == [(ZHANG, 1), (OUYANG, 2), (ZHAO, None)]
         assert talent.listed(run, BRIDGE, "secretary") == []
 
+    def test_whoever_stands_behind_a_list_is_told_with_strengths_vote_and_evidence(
+        self, run: TalentRun
+    ) -> None:
+        pairs = pd.DataFrame(
+            [
+                (CLOUD, "director", ZHANG),
+                (CLOUD, "director", OUYANG),
+                (CLOUD, "director", ZHOU),
+                (BRIDGE, "secretary", ZHAO),
+            ],
+            columns=["unit_code", "post", "person_ref"],
+            index=[7, 5, 3, 1],
+        )
+        found = talent.grounds(run, pairs)
+        assert found.index.tolist() == [7, 5, 3, 1]
+        elsewhere = "不是本村（社区）人选，须先依法取得当地选民资格"
+        nothing = "本岗位看重的要素都没有材料，适配分只是中间值，须先核实"
+        assert found.values.tolist() == [
+            ["本岗位看重的要素中较强的：财务管理80.0分、产业发展60.0分", ""],
+            ["本岗位看重的要素中较强的：产业发展70.0分", elsewhere],
+            ["", f"{elsewhere}；{nothing}"],
+            ["", nothing],  # a secretary needs no vote in the unit
+        ]
+        weights = run.table("weights")
+        reputation = weights["aspect"] == "reputation"
+        doubled = weights.assign(weight=weights["weight"].where(~reputation, 1.6 * weights["weight"]))
+        halved = doubled.assign(weight=doubled["weight"].where(doubled["aspect"] != "finance", 0.0))
+        (told,) = talent.grounds(replaced(run, weights=halved), pairs.head(1))["against"]
+        assert told == "本岗位看重的要素只有45%有材料，须先核实"
+        assert talent.grounds(run, pairs.head(0)).empty
+
     def test_a_post_without_anybody_has_an_empty_list(self, run: TalentRun) -> None:
         assert talent.candidates(run, BRIDGE, "secretary") == ()
 

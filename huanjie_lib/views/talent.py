@@ -307,7 +307,8 @@ def grounds(run: TalentRun, pairs: pd.DataFrame) -> pd.DataFrame:
 
     Thresholds are found for that list alone. Of whoever stands behind it, strengths are told: what the post
     asks for and evidence puts above the middle of the unknown, by what it adds to the fit. Against them, that
-    they have no vote in the unit, and that little or no evidence speaks for what the post asks for.
+    they do not pass (whom somebody took all the same), that they have no vote in the unit, and that little or
+    no evidence speaks for what the post asks for.
 
     Parameters
     ----------
@@ -346,11 +347,22 @@ def grounds(run: TalentRun, pairs: pd.DataFrame) -> pd.DataFrame:
         value=False
     )
     against = [
-        "；".join(filter(None, ["" if vote else FROM_ELSEWHERE, _doubt(share)]))
-        for vote, share in zip(votes.tolist(), known.tolist(), strict=True)
+        "；".join(filter(None, [refusal, "" if vote else FROM_ELSEWHERE, _doubt(share)]))
+        for refusal, vote, share in zip(_refusals(run, at), votes.tolist(), known.tolist(), strict=True)
     ]
     reasons = [f"本岗位看重的要素中较强的：{text}" if text else "" for text in named.tolist()]
     return pd.DataFrame({"reasons": reasons, "against": against}, index=pairs.index, dtype="str")
+
+
+def _refusals(run: TalentRun, at: pd.DataFrame) -> list[str]:
+    """Return of people and posts whether the conditions are open or refuse; empty where all pass."""
+    rules = run.table("eligibility")
+    here = rules.loc[rules["unit_code"].notna(), list(at.columns[1:])].drop_duplicates().assign(kin=True)
+    status = at.merge(run.table("eligible").astype("str"), on=["person_ref", "post"], how="left")["status"]
+    kin = at.merge(here, on=list(at.columns[1:]), how="left")["kin"].notna()
+    labels = GateStatus.labels()
+    found = status.fillna(GateStatus.UNKNOWN.value).where(~kin, GateStatus.FAIL.value)
+    return ["" if one == GateStatus.PASS.value else f"资格{labels[one]}" for one in found]
 
 
 def _doubt(known: float) -> str:

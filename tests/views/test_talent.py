@@ -81,8 +81,8 @@ class TestPosts:
         assert found.values.tolist() == [
             ["本岗位看重的要素中较强的：财务管理80.0分、产业发展60.0分", ""],
             ["本岗位看重的要素中较强的：产业发展70.0分", elsewhere],
-            ["", f"{elsewhere}；{nothing}"],
-            ["", nothing],  # a secretary needs no vote in the unit
+            ["", f"资格待核实；{elsewhere}；{nothing}"],
+            ["", f"资格不通过；{nothing}"],  # a secretary needs no vote in the unit
         ]
         weights = run.table("weights")
         reputation = weights["aspect"] == "reputation"
@@ -151,6 +151,9 @@ class TestPeople:
         kept = rules[rules["person_ref"] != LI]
         one = kept.iloc[:1].assign(**kin)
         held = replaced(run, eligibility=pd.concat([kept, one], ignore_index=True))
+        posts = pd.DataFrame({"unit_code": [CLOUD, HOSTILE], "post": "supervision", "person_ref": LI})
+        told = talent.grounds(held, posts)["against"].str.split("；").str[0].tolist()
+        assert told == ["资格不通过", "不是本村（社区）人选，须先依法取得当地选民资格"]
 
         def supervision(unit: str) -> tuple[GateStatus, list[str]]:
             verdict = talent.verdicts(held, LI, unit)[-1]

@@ -274,11 +274,14 @@ def _roster(run: TalentRun, told: pd.DataFrame) -> pd.DataFrame:
     frame = frame.merge(ranked, on=_PERSON_AT, how="left")
     frame = frame.join(_fits(run, frame))
     there, known = frame["person_ref"].notna(), frame["rank"].notna()
+    grounds = talent.grounds(run, frame[there & ~known]).reindex(frame.index, fill_value="")
+    behind = frame[list(_FROM)].notna().any(axis=1).map({True: _BEHIND, False: ""})
+    why, against = behind + grounds["reasons"], grounds["against"]
     place = frame["rank"].map(lambda rank: f"第{int(rank)}名", na_action="ignore").astype("object")
     frame = frame.assign(
         place=place.where(known, _LONGER).where(there, None),
-        reasons=frame["reasons"].astype("object").where(known, _BEHIND).where(there, _NOBODY),
-        against=frame["counter_reasons"],
+        reasons=frame["reasons"].astype("object").where(known, why).where(there, _NOBODY),
+        against=frame["counter_reasons"].astype("object").where(known, against),
     )
     order = {"township_code": True, "unit_code": True, "order": True, "behind": True, "fit": False}
     by, ascending = [*order, "person_ref"], [*order.values(), True]

@@ -107,7 +107,10 @@ def test_whoever_stands_behind_the_shortlist_is_said_to(run: TalentRun) -> None:
     row = at(book(roster_workbook(other, role=Role.TALENT))["建议名册"], "上云村", "主任")[1]
     assert (row["代号末4位"], row["本岗位排名"]) == (OUYANG[-4:], "本岗位短名单以外")
     assert (row["适配分"], row["进入应列人选的可能性"]) == (pytest.approx(60.0), None)
-    assert row["推荐理由"] == "排在前面的人选列入了其他岗位的名单或班子。"
+    assert row["推荐理由"] == (
+        "排在前面的人选列入了其他岗位的名单或班子。本岗位看重的要素中较强的：产业发展70.0分"
+    )
+    assert row["需注意之处"] == "不是本村（社区）人选，须先依法取得当地选民资格"
 
 
 def test_posts_that_lack_people_say_why(run: TalentRun) -> None:

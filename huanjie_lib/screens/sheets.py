@@ -93,6 +93,7 @@ def sheet_of(
     nothing: str,
     note: str = "",
     total: int | None = None,
+    whole: str = "全部见导出的台账",
 ) -> Sheet:
     """Return the first rows of a frame as words; a missing value is a dash.
 
@@ -110,6 +111,8 @@ def sheet_of(
         What is said beside the heading, before the number of rows.
     total
         Number of rows where ``frame`` is only the first of them.
+    whole
+        Where all rows are found.
 
     Examples
     --------
@@ -122,7 +125,7 @@ def sheet_of(
     rows_in_all = len(frame) if total is None else total
     told = f"共 {count_text(rows_in_all)} 行"
     if rows_in_all > len(shown):
-        told += f"，先列需要办理的 {len(shown)} 行，全部见导出的台账"
+        told += f"，先列需要办理的 {len(shown)} 行，{whole}"
     figures = {
         column
         for column in form.labels

@@ -46,7 +46,13 @@ def quota_sheet(quota: pd.DataFrame) -> Sheet:
     short = count_text(int((quota["gap"] > 0).sum()))
     nothing = "没有符合筛选条件的村（社区）。"
     return sheet_of(
-        "quota", "各村（社区）后备人选", quota, Form(labels), nothing=nothing, note=f"不足的 {short} 个"
+        "quota",
+        "各村（社区）后备人选",
+        quota,
+        Form(labels),
+        nothing=nothing,
+        note=f"不足的 {short} 个",
+        whole="不足的全部见导出的培养计划",
     )
 
 
@@ -114,4 +120,5 @@ def steps_sheet(plans: pd.DataFrame, called: Callable[[list[str]], Mapping[str, 
         nothing="没有培养计划。",
         note=f"逾期 {late} 项",
         total=len(plans),
+        whole="全部见导出的培养计划",
     )

@@ -22,6 +22,7 @@ import polars as pl
 from huanjie_lib.contracts import SOURCE_COLUMNS, Column, Order, Reference, Table
 from huanjie_lib.intake import guard
 from huanjie_lib.intake.headings import metric_lookup
+from huanjie_lib.intake.merging import merged_advice
 from huanjie_lib.intake.report import Issue, IssueLevel, issue_frame, table_label
 from huanjie_lib.intake.values import Flaw, found_texts, parse, remedy
 from huanjie_lib.parameters import Metric
@@ -154,6 +155,7 @@ class _Work:
     dropped: npt.NDArray[np.bool_]
     issues: list[Issue]
     warnings: list[tuple[IssueLevel, pl.DataFrame]]
+    former: dict[int, str] = field(default_factory=dict)  # row → old code that was replaced
 
     def refuse(self, faults: pl.DataFrame) -> None:
         if faults.height:
@@ -492,6 +494,8 @@ def _recode(work: _Work) -> None:
     if not where.any():
         return
     changes = {code: work.context.recode[code] for code in old}
+    replaced = work.frame.filter(where).select("_id", "unit_code")
+    work.former = dict(replaced.iter_rows())
     work.frame = work.frame.with_columns(pl.col("unit_code").replace(changes))
     ids = work.frame["_id"].filter(where).to_numpy().astype(np.int64)
     text = "行：旧代码按已确认的区划代码对照换为新代码"
@@ -568,12 +572,7 @@ def _check_keys(work: _Work) -> None:
                 refused["_id"],
                 column,
                 refused.select(pl.concat_str(shown, separator="、").alias("f"))["f"],
-                pl.select(
-                    pl.format(
-                        "与{}重复而内容不同，核对后只保留一行",
-                        _places(work, refused["_other"], refused["_id"]),
-                    )
-                ).to_series(),
+                _advice(work, refused),
                 f"不重复的{'、'.join(work.table.column(k).label for k in key)}",
             )
         )
@@ -589,6 +588,23 @@ def _check_keys(work: _Work) -> None:
             "不重复的行",
         )
         work.warnings.append((IssueLevel.WARNING, faults))
+
+
+def _advice(work: _Work, refused: pl.DataFrame) -> pl.Series:
+    """Return what to do with rows of one key; of units that have merged, what may be added up."""
+    places = _places(work, refused["_other"], refused["_id"])
+    plain = pl.select(pl.format("与{}重复而内容不同，核对后只保留一行", places)).to_series()
+    if not work.former:
+        return plain
+    advice = plain.to_list()
+    metric = refused["metric"] if work.table.name == "facts" else None
+    for n, (own, other) in enumerate(refused.select("_id", "_other").iter_rows()):
+        codes = [work.former[row] for row in (own, other) if row in work.former]
+        if codes:
+            told = merged_advice(work.table, None if metric is None else work.context.metrics.get(metric[n]))
+            old = "、".join(dict.fromkeys(codes))
+            advice[n] = f"与{places[n]}同属一个单位（旧代码 {old} 已换为新代码），{told}"
+    return pl.Series(advice, dtype=pl.String)
 
 
 def _key_text(column: Column) -> pl.Expr:

@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
+from huanjie_lib.access.grants import GRANTS
 from huanjie_lib.casework.events import Action, Actor
 from huanjie_lib.errors import DataError, UsageError
 from huanjie_lib.parameters import load_parameters
@@ -157,6 +159,18 @@ def published(small_city: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     parameters = load_parameters()
     write_assessment(small_city, folder / "run", as_of=AS_OF, parameters=parameters, casework=casework)
     return folder / "run"
+
+
+def test_every_column_of_a_run_folder_has_readers(published: Path) -> None:
+    seen = set()
+    for file in sorted(published.rglob("*.parquet")):
+        place = file.parent.name if file.parent != published else "run"
+        if place == "intake" or file.parent.parent.name == "intake":
+            continue  # what was refused, for whoever keeps the data
+        grant = GRANTS[f"{place}/{file.stem}"]
+        assert list(grant.columns) == pq.read_schema(file).names, grant.table
+        seen.add(grant.table)
+    assert seen >= {name for name in GRANTS if name.startswith(("run/", "ledgers/", "restricted/"))}
 
 
 class TestPublishing:

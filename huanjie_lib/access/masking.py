@@ -1,13 +1,11 @@
 """What of a person each role sees: a pseudonym, a masked name, or, for a stated reason, the full one.
 
 Sealed identities are opened in memory for one purpose and by one role; nothing here writes a file or a log.
-An unmasking is returned together with its record, and the record, which holds no name and no number, goes to
-the access log before anything is shown.
+A full name is opened only against an entry of the access log, which stands there before anything is shown.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -16,10 +14,19 @@ from typing import Final
 import pandas as pd
 
 from huanjie_lib.access.keys import KeyRing
-from huanjie_lib.errors import Fault, UsageError
 from huanjie_lib.vocabulary import Role
 
-__all__ = ["MASKED_ROLES", "Unmasked", "Unmasking", "mask_id_number", "mask_name", "masked_names", "unmask"]
+__all__ = [
+    "MASKED_ROLES",
+    "SHORTEST_REASON",
+    "Logged",
+    "Unmasked",
+    "mask_id_number",
+    "mask_name",
+    "masked_names",
+    "opened_names",
+    "unmask",
+]
 
 MASKED_ROLES: Final = (Role.TALENT, Role.CITY)
 """Roles that see masked names and may unmask with a reason; all others see pseudonyms."""
@@ -36,35 +43,29 @@ _COMPOUND_SURNAME: Final = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Unmasking:
-    """Record that someone saw a person's name and number.
+class Logged:
+    """What the access log gave back: that an unmasking stands there, and whose it is.
 
     Parameters
     ----------
-    account, role
-        Who saw it.
     person_ref
-        Whose it is.
-    reason
-        Why, in the words of the one who asked.
-    seen_on
-        Date.
+        Whose name is to be seen.
+    number, hash
+        Place and hash of the entry.
     """
 
-    account: str
-    role: Role
     person_ref: str
-    reason: str
-    seen_on: dt.date
+    number: int
+    hash: str
 
 
 @dataclass(frozen=True, slots=True)
 class Unmasked:
-    """A person's name and number, with the record of whoever saw it; neither stands in the ``repr``."""
+    """A person's name and number; neither stands in the ``repr``."""
 
     name: str = field(repr=False)
     id_number: str = field(repr=False)
-    record: Unmasking
+    logged: Logged
 
 
 def mask_name(name: str) -> str:
@@ -143,33 +144,33 @@ def masked_names(
     return pd.Series(shown, index=refs, dtype="str", name="name")
 
 
-def unmask(
-    identities: pd.DataFrame,
-    keys: KeyRing,
-    person_ref: str,
-    *,
-    account: str,
-    role: Role,
-    reason: str,
-    seen_on: dt.date,
-) -> Unmasked:
-    """Open the identity of one person for a stated reason.
+def opened_names(identities: pd.DataFrame, keys: KeyRing) -> pd.Series[str]:
+    """Return every name by ``person_ref``, to hide them in what somebody has written; shown to nobody.
 
-    The caller appends ``Unmasked.record`` to the access log and shows the name only when that has succeeded.
+    Raises
+    ------
+    SealError
+        If an identity doesn't open under these keys.
+    """
+    pairs = zip(identities["person_ref"], identities["name_sealed"], strict=True)
+    return pd.Series({ref: keys.unseal(str(text), "name", ref) for ref, text in pairs}, dtype="str")
+
+
+def unmask(identities: pd.DataFrame, keys: KeyRing, logged: Logged) -> Unmasked:
+    """Open the identity of the one person that an entry of the access log is about.
+
+    Whether the account may, and for what reason, is checked when the entry is recorded
+    (:func:`huanjie_lib.store.access_log.record_access`); without an entry nothing is opened.
 
     Parameters
     ----------
     identities, keys
         The ``identities`` table and the keys under which it was sealed.
-    person_ref
-        The person.
-    account, role, reason, seen_on
-        Who asks, why, and when.
+    logged
+        What the log gave back.
 
     Raises
     ------
-    UsageError
-        If the role may not see names, or no reason or account is given.
     KeyError
         If there is no identity of this person.
     SealError
@@ -180,32 +181,18 @@ def unmask(
     >>> keys = KeyRing.from_seed(1)
     >>> table = pd.DataFrame({"person_ref": ["PA"], "name_sealed": [keys.seal("某某", "name", "PA")],
     ...                       "id_sealed": [keys.seal("990101199003072336", "id_number", "PA")]})
-    >>> seen = unmask(table, keys, "PA", account="zzb-01", role=Role.TALENT, reason="考察谈话通知本人",
-    ...               seen_on=dt.date(2026, 10, 31))
-    >>> seen.name, seen.record.reason
-    ('某某', '考察谈话通知本人')
-    >>> unmask(table, keys, "PA", account="zzb-01", role=Role.READER, reason="看看",
-    ...        seen_on=dt.date(2026, 10, 31))
+    >>> seen = unmask(table, keys, Logged("PA", 1, "ab" * 32))
+    >>> seen.name, "某某" in repr(seen)
+    ('某某', False)
+    >>> unmask(table, keys, Logged("PX", 2, "cd" * 32))
     Traceback (most recent call last):
         ...
-    huanjie_lib.errors.UsageError: 没有显示姓名（共 2 处问题）
-      1. 角色：发现“只读”；应为：人才、市换届办；处理办法：由有权的账号操作。
-      2. 事由：发现“2 个字”；应为：不少于 4 个字；处理办法：写明查看姓名的工作事由。
+    KeyError: 'PX'
     """
-    faults = []
-    if role not in MASKED_ROLES:
-        labels = "、".join(r.label for r in MASKED_ROLES)
-        faults.append(Fault("角色", role.label, labels, "由有权的账号操作"))
-    if len(reason.strip()) < SHORTEST_REASON:
-        found, allowed = f"{len(reason.strip())} 个字", f"不少于 {SHORTEST_REASON} 个字"
-        faults.append(Fault("事由", found, allowed, "写明查看姓名的工作事由"))
-    if not account.strip():
-        faults.append(Fault("账号", "（空）", "登录账号", "登录后再操作"))
-    if faults:
-        raise UsageError("没有显示姓名", faults)
-    row = identities.set_index("person_ref").loc[person_ref]
+    ref = logged.person_ref
+    row = identities.set_index("person_ref").loc[ref]
     return Unmasked(
-        name=keys.unseal(str(row["name_sealed"]), "name", person_ref),
-        id_number=keys.unseal(str(row["id_sealed"]), "id_number", person_ref),
-        record=Unmasking(account.strip(), role, person_ref, reason.strip(), seen_on),
+        name=keys.unseal(str(row["name_sealed"]), "name", ref),
+        id_number=keys.unseal(str(row["id_sealed"]), "id_number", ref),
+        logged=logged,
     )

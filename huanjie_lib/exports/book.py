@@ -18,6 +18,7 @@ import pandas as pd
 import xlsxwriter
 
 from huanjie_lib.errors import Fault, UsageError
+from huanjie_lib.views.stamp import Stamp
 from huanjie_lib.views.words import INTERNAL, count_text, date_text, ems
 from huanjie_lib.vocabulary import Level
 
@@ -61,6 +62,9 @@ _ROWS: Final = 1_048_576
 _CELL: Final = 32_767
 _EM: Final = 1.95  # characters of column width a Chinese character takes
 _HEAD: Final = "#dfe6f0"
+_SOFT: Final = "#5a6472"
+_HEADER: Final = 100
+"""Characters of a watermark in a header: with what stands before them, Excel allows 255."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,21 +82,27 @@ class Column:
 
 
 @contextmanager
-def new_book(out: io.BytesIO, *, title: str, as_of: dt.date, version: str) -> Iterator[Book]:
-    """Open a workbook that ends up in ``out``."""
+def new_book(
+    out: io.BytesIO, *, title: str, as_of: dt.date, version: str, stamp: Stamp | None = None
+) -> Iterator[Book]:
+    """Open a workbook that ends up in ``out``; with a stamp each sheet and page says who exported it."""
     options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     with xlsxwriter.Workbook(out, {**options, "in_memory": True}) as file:
-        stamp = dt.datetime.combine(as_of, dt.time())
-        file.set_properties({"title": title, "comments": version, "created": stamp})
-        yield Book(file, as_of=as_of, version=version)
+        created = dt.datetime.combine(as_of, dt.time())
+        about = version if stamp is None else f"{version}\n{stamp.text}"
+        file.set_properties({"title": title, "comments": about, "created": created})
+        yield Book(file, as_of=as_of, version=version, stamp=stamp)
 
 
 class Book:
     """A workbook being written: its formats, and sheets that look alike."""
 
-    def __init__(self, file: xlsxwriter.Workbook, *, as_of: dt.date, version: str) -> None:
+    def __init__(
+        self, file: xlsxwriter.Workbook, *, as_of: dt.date, version: str, stamp: Stamp | None = None
+    ) -> None:
         self._as_of = as_of
         self._version = version
+        self._stamp = stamp
         self._file = file
         self._formats: dict[tuple[tuple[str, Any], ...], Any] = {}
 
@@ -137,18 +147,22 @@ class Book:
         sheet.fit_to_pages(1, 0)
         sheet.hide_gridlines(2)
         version = self._version.replace("&", "&&")
+        if self._stamp is not None:
+            said = self._stamp.text[:_HEADER].replace("&", "&&")
+            sheet.set_header(f'&R&"{FONT}"&8{said}')
         sheet.set_footer(f'&L&"{FONT}"&8{INTERNAL}&C&8{version}&R&"{FONT}"&8第 &P 页，共 &N 页')
         return sheet
 
     def title(self, sheet: Any, name: str, note: str, as_of: dt.date | None = None) -> None:
         """Write the first line of a sheet; its date is the book's unless another is named."""
         sheet.set_row(0, 26)
-        sheet.write_string(
-            0,
-            0,
-            f"{name}（截至{date_text(as_of or self._as_of)}，{note}）",
-            self.format(bold=True, font_size=14),
-        )
+        told = f"{name}（截至{date_text(as_of or self._as_of)}，{note}）"
+        look = self.format(bold=True, font_size=14)
+        if self._stamp is None:
+            sheet.write_string(0, 0, told, look)
+        else:
+            small = self.format(font_size=9, font_color=_SOFT)
+            sheet.write_rich_string(0, 0, look, told, small, f"　{self._stamp.text}", look)
 
     def table(
         self,

@@ -1,8 +1,8 @@
 """The proposed roster (建议名册) as a workbook: who is proposed for each post, why, what was decided.
 
-It advises; people decide. Roles that may see names get them masked, all others the end of a pseudonym, and no
-file holds a full name, a full pseudonym, an ID number, or a person's sex, ethnicity or kin. What whoever
-decided wrote as the reason is free text and goes to the former roles alone.
+It advises; people decide. It is made for the roles that work with single people and for nobody else. Names
+stand in it masked, and no file holds a full name, a full pseudonym, an ID number, or a person's sex,
+ethnicity or kin.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import pandas as pd
 
 from huanjie_lib.access.keys import KeyRing
 from huanjie_lib.access.masking import MASKED_ROLES, masked_names
+from huanjie_lib.access.roles import require
 from huanjie_lib.exports.book import A3, A4, Book, Column, new_book
 from huanjie_lib.exports.pack import put_files
 from huanjie_lib.store.run_folder import file_digest
@@ -23,6 +24,7 @@ from huanjie_lib.store.talent_folder import TalentRun
 from huanjie_lib.talent.composition import SEATS
 from huanjie_lib.talent.cultivation import StepState
 from huanjie_lib.views import talent
+from huanjie_lib.views.stamp import Stamp
 from huanjie_lib.views.words import count_text, date_text, local_time, percent_text
 from huanjie_lib.vocabulary import (
     CultivationStep,
@@ -50,7 +52,6 @@ SHEETS: Final[tuple[tuple[str, str], ...]] = (
 _WORDS_WIDTHS: Final = (26, 62, 14, 14, 14, 14)
 _LONGER: Final = "本岗位短名单以外"
 _BEHIND: Final = "排在前面的人选列入了其他岗位的名单或班子。"
-_CLOSED: Final = "理由仅组织部门和市换届办可见"
 _TASKS_EACH: Final = 3
 """Most tasks of verification that are told of one person."""
 _PERSON_AT: Final = ["unit_code", "post", "person_ref"]
@@ -142,7 +143,7 @@ _STEPS: Final = (
 
 
 def names_for(run: TalentRun, keys: KeyRing | None, role: Role, refs: Iterable[str]) -> dict[str, str] | None:
-    """Return the masked names that a role sees, by pseudonym; ``None`` for one that sees none.
+    """Return the masked names that a role sees, by pseudonym; ``None`` where it sees none.
 
     Parameters
     ----------
@@ -151,7 +152,7 @@ def names_for(run: TalentRun, keys: KeyRing | None, role: Role, refs: Iterable[s
     keys
         Keys of the organisation's office; without them nobody is named.
     role
-        Role of whoever exports; outside :data:`~huanjie_lib.access.masking.MASKED_ROLES` nothing is opened.
+        Role of whoever exports.
     refs
         Whom to name; whoever has no identity in the folder is left out.
 
@@ -174,6 +175,7 @@ def write_roster(
     role: Role,
     keys: KeyRing | None = None,
     decisions: pd.DataFrame | None = None,
+    stamp: Stamp | None = None,
 ) -> Path:
     """Write the roster into a folder and return its path.
 
@@ -188,16 +190,19 @@ def write_roster(
     decisions
         Decisions so far, as :meth:`huanjie_lib.store.ledger.Ledger.decisions` tells them; ``None`` where none
         are recorded.
+    stamp
+        Who exports.
 
     Raises
     ------
     SealError
         If an identity does not open under these keys.
     UsageError
-        If the file cannot be written, or a sheet would have too many rows.
+        If the role may not see single people, the file cannot be written, or a sheet has too many rows.
     """
     name = f"建议名册_{run.as_of.isoformat()}.xlsx"
-    put_files(out, {name: roster_workbook(run, role=role, keys=keys, decisions=decisions)}, [])
+    made = roster_workbook(run, role=role, keys=keys, decisions=decisions, stamp=stamp)
+    put_files(out, {name: made}, [])
     return out / name
 
 
@@ -208,6 +213,7 @@ def roster_workbook(
     keys: KeyRing | None = None,
     called: Callable[[Iterable[str]], Mapping[str, str]] | None = None,
     decisions: pd.DataFrame | None = None,
+    stamp: Stamp | None = None,
 ) -> bytes:
     """Return the roster as an XLSX file; equal runs, decisions, roles and names give equal bytes.
 
@@ -219,8 +225,9 @@ def roster_workbook(
         Returns what the role may call people, by pseudonym, in place of the keys: for a screen, whose kernel
         has been handed masked names and no keys.
     """
+    require(role, "talent/lists", "talent")
     digest = "" if run.path is None else file_digest(run.path / "manifest.json")
-    told = _decided(decisions, digest, open_reasons=role in MASKED_ROLES)
+    told = _decided(decisions, digest)
     roster = _roster(run, told)
     people = set(roster["person_ref"].dropna())
     names = names_for(run, keys, role, people) if called is None else dict(called(people))
@@ -241,7 +248,7 @@ def roster_workbook(
     empty = {"缺人岗位": "没有缺人的岗位", "核实任务": "没有须先核实的材料", "培养建议": "没有培养安排"}
     out = io.BytesIO()
     title = f"建议名册（截至{date_text(run.as_of)}）"
-    with new_book(out, title=title, as_of=run.as_of, version=run.parameters.version) as book:
+    with new_book(out, title=title, as_of=run.as_of, version=run.parameters.version, stamp=stamp) as book:
         for name, (frame, columns) in frames.items():
             note = f"{notes.get(name, f'{count_text(len(frame))}项')}，{talent.ADVICE}"
             shown = [c for c in columns if c is not _NAME or names is not None]
@@ -299,7 +306,7 @@ def _fits(run: TalentRun, pairs: pd.DataFrame) -> pd.DataFrame:
     return summed.reindex(pairs.index)
 
 
-def _decided(decisions: pd.DataFrame | None, digest: str, *, open_reasons: bool) -> pd.DataFrame:
+def _decided(decisions: pd.DataFrame | None, digest: str) -> pd.DataFrame:
     """Return what was decided on each person for each post, the last first, in the column ``decided``."""
     columns = [*_PERSON_AT, "decided"]
     if decisions is None or decisions.empty:
@@ -309,7 +316,7 @@ def _decided(decisions: pd.DataFrame | None, digest: str, *, open_reasons: bool)
             row["unit_code"],
             row["post"],
             ref,
-            _sentence(row, digest, taken=ref == row["instead_ref"], open_reasons=open_reasons),
+            _sentence(row, digest, taken=ref == row["instead_ref"]),
         )
         for row in decisions.sort_values("number", ascending=False).to_dict("records")
         for ref in (row["person_ref"], row["instead_ref"])
@@ -319,12 +326,12 @@ def _decided(decisions: pd.DataFrame | None, digest: str, *, open_reasons: bool)
     return told.groupby(_PERSON_AT, as_index=False, sort=False).agg({"decided": "\n".join})
 
 
-def _sentence(row: Mapping[Any, Any], digest: str, *, taken: bool, open_reasons: bool) -> str:
+def _sentence(row: Mapping[Any, Any], digest: str, *, taken: bool) -> str:
     choice = DecisionChoice.lookup()[row["choice"]]
     what = "改选为本人" if taken else "改选他人" if choice is DecisionChoice.CHANGE else choice.label
     text = f"{what}（{row['office']} {row['account']}，{local_time(row['recorded_at'])}）"
     if row["reason"]:
-        text += f"：{row['reason'] if open_reasons else _CLOSED}"
+        text += f"：{row['reason']}"
     if digest and row["talent_run"] != digest:
         text += "（针对另一次匹配的结果）"
     return text

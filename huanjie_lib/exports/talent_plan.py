@@ -16,6 +16,7 @@ from huanjie_lib.exports.book import Column, new_book
 from huanjie_lib.store.talent_folder import TalentRun
 from huanjie_lib.talent.cultivation import StepState
 from huanjie_lib.views import talent
+from huanjie_lib.views.stamp import Stamp
 from huanjie_lib.views.words import count_text, date_text
 from huanjie_lib.vocabulary import CultivationStep, EvidenceKind, PortraitAspect
 
@@ -62,7 +63,11 @@ _QUOTA: Final = (
 
 
 def plan_workbook(
-    run: TalentRun, called: Callable[[Iterable[str]], Mapping[str, str]], *, covers: Callable[[str], bool]
+    run: TalentRun,
+    called: Callable[[Iterable[str]], Mapping[str, str]],
+    *,
+    covers: Callable[[str], bool],
+    stamp: Stamp | None = None,
 ) -> bytes:
     """Return the plan as an XLSX file; equal runs and names give equal bytes.
 
@@ -74,6 +79,8 @@ def plan_workbook(
         Returns what to call people, by pseudonym.
     covers
         Whether whoever exports may see a unit, by its code; people are seen with their home.
+    stamp
+        Who exports.
     """
     steps = talent.plans(run)
     tasks = talent.all_tasks(run).groupby("person_ref").head(TASKS_EACH)
@@ -95,7 +102,7 @@ def plan_workbook(
     )
     out = io.BytesIO()
     title = f"培养计划（截至{date_text(run.as_of)}）"
-    with new_book(out, title=title, as_of=run.as_of, version=run.parameters.version) as book:
+    with new_book(out, title=title, as_of=run.as_of, version=run.parameters.version, stamp=stamp) as book:
         for name, frame, columns in sheets:
             each = f"，每人列前{TASKS_EACH}项" if columns is _TASKS else ""
             note = f"共{count_text(len(frame))}行{each}，{talent.ADVICE}"

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from huanjie_lib.access.grants import RESTRICTED
 from huanjie_lib.casework.alerts import cause_key
 from huanjie_lib.casework.amendments import value_text
 from huanjie_lib.casework.cases import Case, allowed_events
@@ -69,7 +70,7 @@ _NOTHING: Final[Mapping[CaseState, str]] = {
     CaseState.CLOSED: "还没有销号的案件",
     CaseState.CANCELLED: "没有撤销的案件",
 }
-SEES_RESTRICTED: Final = frozenset({Role.SYSTEM, Role.CITY, Role.COUNTY})
+SEES_RESTRICTED: Final = RESTRICTED | {Role.SYSTEM}
 """Roles that see cases about signals, and ledgers by person, within their scope."""
 _URGENCY: Final = ("allowed", "unit_index")
 """Columns that tell which of the cases without a deadline come first."""

@@ -38,7 +38,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -136,6 +136,28 @@ class TalentRun:
             raise KeyError(name)
         filters = [(column, "==", value) for column, value in equal.items()] or None
         return pd.read_parquet(self.path / f"{name}.parquet", filters=filters)
+
+    def concerns(self, person_ref: str, covers: Callable[[str], bool]) -> bool:
+        """Tell whether a person is at home in an area, or on a list or committee for a post in it.
+
+        Parameters
+        ----------
+        person_ref
+            Pseudonym; a person the run does not know concerns no area.
+        covers
+            Whether a unit lies in the area, by its code.
+        """
+        people = self.table("people", person_ref=person_ref)
+        if people.empty:
+            return False
+        home = people["unit_code"].iloc[0]
+        if pd.notna(home) and covers(str(home)):
+            return True
+        return any(
+            covers(str(code))
+            for name in ("shortlists", "lists", "teams")
+            for code in self.table(name, person_ref=person_ref)["unit_code"]
+        )
 
     def identities(self) -> pd.DataFrame:
         """Read the sealed names and ID numbers: person_ref, name_sealed, id_sealed; empty where none are."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import io
 import json
@@ -13,10 +14,12 @@ import pandas as pd
 import pytest
 
 from huanjie_lib.access.keys import KeyRing, SealError
+from huanjie_lib.errors import UsageError
 from huanjie_lib.exports.roster import SHEETS, roster_workbook, write_roster
 from huanjie_lib.store.decisions import Decision
 from huanjie_lib.store.ledger import open_ledger
 from huanjie_lib.store.talent_folder import TalentRun
+from huanjie_lib.views.stamp import Stamp
 from huanjie_lib.vocabulary import Role
 from tests.offices import CITY
 from tests.talent_runs import (
@@ -151,19 +154,22 @@ def test_a_decision_says_who_when_and_why_on_both_people(run: TalentRun, decisio
     assert rows[-1] is taken
 
 
-@pytest.mark.parametrize("role", [role for role in Role if role not in (Role.TALENT, Role.CITY)])
-def test_other_roles_see_the_end_of_pseudonyms_and_no_free_text(
-    run: TalentRun, decisions: pd.DataFrame, role: Role
+OTHERS = [role for role in Role if role not in (Role.TALENT, Role.CITY, Role.SYSTEM)]
+
+
+@pytest.mark.parametrize("role", OTHERS)
+def test_other_roles_get_no_roster(
+    run: TalentRun, decisions: pd.DataFrame, tmp_path: Path, role: Role
 ) -> None:
-    content = roster_workbook(run, role=role, keys=KEYS, decisions=decisions)
-    said = words(content)
-    assert "姓名（掩码）" not in said
-    assert ZHANG[-4:] in said
-    assert not [text for text in said if "*" in text or "群众更认可" in text]
-    assert any("理由仅组织部门和市换届办可见" in text for text in said)
+    with pytest.raises(UsageError, match="没有查阅的权限") as caught:
+        write_roster(run, tmp_path, role=role, keys=KEYS, decisions=decisions)
+    assert "应为：市换届办、人才" in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("role", "keys"), [(Role.TALENT, None), *((role, KEYS) for role in Role)])
+@pytest.mark.parametrize(
+    ("role", "keys"), [(Role.TALENT, None), (Role.TALENT, KEYS), (Role.CITY, KEYS), (Role.SYSTEM, KEYS)]
+)
 def test_no_role_sees_a_whole_name_pseudonym_or_number(
     run: TalentRun, decisions: pd.DataFrame, role: Role, keys: KeyRing | None
 ) -> None:
@@ -172,6 +178,15 @@ def test_no_role_sees_a_whole_name_pseudonym_or_number(
     whole = [text for text in said for secret in (*NAMES, *NAMES.values(), *NUMBERS) if secret in text]
     assert whole == []
     assert ("张*三" in said) is (keys is not None and role in (Role.TALENT, Role.CITY))
+
+
+def test_every_sheet_says_who_exported_it(run: TalentRun) -> None:
+    stamp = Stamp("li", "市委组织部", Role.TALENT, "人才工作", dt.date(2026, 11, 2))
+    content = roster_workbook(run, role=Role.TALENT, keys=KEYS, stamp=stamp)
+    for sheet in openpyxl.load_workbook(io.BytesIO(content)):
+        assert sheet["A1"].value.endswith(f"　{stamp.text}")
+        assert stamp.text in sheet.oddHeader.right.text
+    assert content == roster_workbook(run, role=Role.TALENT, keys=KEYS, stamp=stamp)
 
 
 def test_equal_runs_give_equal_bytes_and_keys_change_names_alone(

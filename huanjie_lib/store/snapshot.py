@@ -17,10 +17,10 @@ import pandas as pd
 
 from huanjie_lib.errors import DataError, Fault, UsageError
 from huanjie_lib.parameters import Framework
-from huanjie_lib.store.run_folder import RUN_TABLES, file_digest, read_manifest, read_run, write_run
+from huanjie_lib.store.run_folder import RUN_TABLES, Run, file_digest, read_manifest, read_run, write_run
 from huanjie_lib.vocabulary import Role
 
-__all__ = ["SMALLEST", "blurred", "snapshot_role", "write_snapshot"]
+__all__ = ["SMALLEST", "blurred", "part_of", "snapshot_role", "write_snapshot"]
 
 SMALLEST: Final = 5
 """A number of persons below this is told as “fewer than” only."""
@@ -58,6 +58,38 @@ def snapshot_role(path: Path) -> Role | None:
     return None if told is None else Role.lookup()[told["role"]]
 
 
+def part_of(run: Run, scope: Sequence[str]) -> Run:
+    """Return the part of a run that is about some units; readings that name any other unit are left out.
+
+    Parameters
+    ----------
+    run
+        The run.
+    scope
+        Beginnings of the unit codes that are kept; all units when empty.
+
+    Raises
+    ------
+    DataError
+        If no unit is in the scope.
+    """
+    mine = tuple(scope) or ("",)
+    frames: dict[str, Any] = {
+        name: frame[frame["unit_code"].str.startswith(mine)].reset_index(drop=True)
+        for name in RUN_TABLES
+        if "unit_code" in (frame := getattr(run, name))
+    }
+    if frames["units"].empty:
+        fault = Fault(
+            "管辖范围", "、".join(scope), "评估中有的区划代码前几位", "核对账号表中的 scope 或 --scope"
+        )
+        raise DataError("管辖范围内没有村（社区）", [fault])
+    units, readings = set(frames["units"]["unit_code"]), frames["readings"]
+    told = readings["text"].map(lambda text: set(_UNIT.findall(text)) <= units)
+    frames["readings"] = readings[told.astype("bool")].reset_index(drop=True)
+    return replace(run, **frames)
+
+
 def write_snapshot(source: Path, out: Path, *, role: Role, scope: Sequence[str] = ()) -> dict[str, Any]:
     """Write the part of a run that a role may see, and return its manifest.
 
@@ -88,13 +120,8 @@ def write_snapshot(source: Path, out: Path, *, role: Role, scope: Sequence[str] 
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         fault = Fault(str(out), "已有内容", "新的或空的文件夹", "换一个文件夹")
         raise UsageError("快照没有写出", [fault])
-    run = read_run(source)
-    frames: dict[str, Any] = {name: _in_scope(getattr(run, name), scope) for name in RUN_TABLES}
-    if frames["units"].empty:
-        found = "、".join(scope)
-        fault = Fault("管辖范围", found, "评估中有的区划代码前几位", "核对账号表中的 scope 或 --scope")
-        raise DataError("管辖范围内没有村（社区）", [fault])
-    frames["readings"] = _about(frames["readings"], set(frames["units"]["unit_code"]))
+    run = part_of(read_run(source), scope)
+    frames: dict[str, Any] = {name: getattr(run, name) for name in RUN_TABLES}
     if role is Role.READER:
         frames = _suppressed(frames, run.parameters.framework)
     boundaries = None
@@ -116,19 +143,6 @@ def write_snapshot(source: Path, out: Path, *, role: Role, scope: Sequence[str] 
         intake={},
         snapshot=told,
     )
-
-
-def _in_scope(frame: pd.DataFrame, scope: Sequence[str]) -> pd.DataFrame:
-    """Return the rows of units in the scope; a table that is not about units is for everybody."""
-    if not scope or "unit_code" not in frame:
-        return frame
-    return frame[frame["unit_code"].str.startswith(tuple(scope))].reset_index(drop=True)
-
-
-def _about(readings: pd.DataFrame, units: set[str]) -> pd.DataFrame:
-    """Return the readings that name no unit but these."""
-    named = readings["text"].map(lambda text: set(_UNIT.findall(text)) <= units)
-    return readings[named.astype("bool")].reset_index(drop=True)
 
 
 def _suppressed(frames: dict[str, Any], framework: Framework) -> dict[str, Any]:

@@ -276,8 +276,8 @@ class UnitProfile:
     readings: tuple[Reading, ...]
 
 
-def overview(run: Run) -> Overview:
-    """Return what the head of the overview says."""
+def overview(run: Run, *, since: str = "上期") -> Overview:
+    """Return what the head of the overview says; ``since`` is what it calls the snapshot compared with."""
     counts = trend(run)
     now = counts.iloc[-1]
     then = counts.iloc[-2] if len(counts) > 1 else None
@@ -321,7 +321,7 @@ def overview(run: Run) -> Overview:
             for row in run.freshness.to_dict("records")
         ),
     )
-    return dataclasses.replace(result, picture=_picture(run, result, counts))
+    return dataclasses.replace(result, picture=_picture(run, result, counts, since))
 
 
 def unit_profile(run: Run, unit_code: str) -> UnitProfile:
@@ -452,11 +452,11 @@ def _losses(run: Run) -> tuple[Loss, ...]:
     return tuple(sorted(losses, key=lambda loss: -round(loss.points, 9)))
 
 
-def _picture(run: Run, view: Overview, counts: pd.DataFrame) -> tuple[str, ...]:
+def _picture(run: Run, view: Overview, counts: pd.DataFrame, since: str) -> tuple[str, ...]:
     """Return the five sentences: state, change, admission, causes, townships."""
     return (
         _state(view),
-        _movement(run, view, counts),
+        _movement(run, view, counts, since),
         _admitted(run, view),
         _causes(run),
         _townships(run),
@@ -475,7 +475,7 @@ def _state(view: Overview) -> str:
     return text + "。"
 
 
-def _movement(run: Run, view: Overview, counts: pd.DataFrame) -> str:
+def _movement(run: Run, view: Overview, counts: pd.DataFrame, since: str) -> str:
     if view.previous_as_of is None:
         return "没有更早一期的评估，暂不能比较变化。"
     moved = "、".join(f"{c.level.label}{_change(c.change)}" for c in view.levels)
@@ -485,7 +485,7 @@ def _movement(run: Run, view: Overview, counts: pd.DataFrame) -> str:
     out = int(((now != Level.RED.value) & (then == Level.RED.value)).sum())
     means = counts["mean_index"].iloc[-2:].tolist()
     return (
-        f"与上期（{date_text(view.previous_as_of)}）相比，{moved}；新转为红色{count_text(into)}个、脱离红色{count_text(out)}个，"
+        f"与{since}（{date_text(view.previous_as_of)}）相比，{moved}；新转为红色{count_text(into)}个、脱离红色{count_text(out)}个，"
         f"平均选情指数由{number_text(means[0])}变为{number_text(means[1])}。"
     )
 
@@ -532,12 +532,25 @@ def _townships(run: Run) -> str:
     league = league[league["rank"].notna()]
     if league.empty:
         return "没有镇街取得选情指数。"
+    if len(league) == 1:
+        return _units_within(run, league["township_name"].iloc[0])
     named = [
         f"{row['township_name']}（平均{number_text(row['mean_index'])}，红色{row['red']}个）"
         for row in league.head(_PICTURED).to_dict("records")
     ]
     clear = int((league["red"] == 0).sum())
     return f"{len(league)}个镇街中，平均指数最低的是{'、'.join(named)}；没有红色村（社区）的镇街有{clear}个。"
+
+
+def _units_within(run: Run, township: str) -> str:
+    """Return the units of the only township that stand lowest."""
+    units = working_list(run)
+    units = units[units["level"] != Level.UNKNOWN.value].nsmallest(_PICTURED, "index", keep="first")
+    named = [
+        f"{row['unit_name']}（{number_text(row['index'])}，{Level.labels()[row['level']]}）"
+        for row in units.to_dict("records")
+    ]
+    return f"{township}指数最低的村（社区）是{'、'.join(named)}。"
 
 
 def _change(change: int | None) -> str:

@@ -1,0 +1,99 @@
+"""A whole meeting of a small city: run, ledgers, cases, the last meeting's run and a backtest; made once."""
+
+from __future__ import annotations
+
+import datetime as dt
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from huanjie_lib.casework.alerts import opening_actions
+from huanjie_lib.casework.events import Action, Actor
+from huanjie_lib.parameters import load_parameters
+from huanjie_lib.pipeline import RiskResult, run_risk
+from huanjie_lib.risk.backtest import Scorecard, backtest
+from huanjie_lib.sample import City, make_city
+from huanjie_lib.store.ledger import open_ledger
+from huanjie_lib.store.run_folder import Run
+from huanjie_lib.views.meeting import Backtest, Meeting, meeting_of
+from huanjie_lib.vocabulary import CaseEvent, Role
+from huanjie_lib.workbench import as_run
+
+LAST = dt.date(2026, 9, 30)
+OFFICE = Actor("chen", "市换届办", Role.CITY)
+
+
+@cache
+def city() -> City:
+    """Return a city of 60 units with three snapshots."""
+    return make_city(units=60, snapshots=3)
+
+
+@cache
+def result() -> RiskResult:
+    """Return the run of the city."""
+    return run_risk(city().tables, load_parameters(), as_of=city().as_of)
+
+
+@cache
+def last_run() -> Run:
+    """Return the run of the meeting before."""
+    return as_run(run_risk(city().tables, load_parameters(), as_of=LAST))
+
+
+@cache
+def card() -> Scorecard:
+    """Return a backtest of made-up terms."""
+    rng = np.random.default_rng(2)
+    names = [f"{c}县{t}镇{n:02d}村" for c in "甲乙丙丁戊己" for t in "东西" for n in range(30)]
+    before = pd.DataFrame({"u": names, "t": 2018, "x": rng.random(360)})
+    after = pd.DataFrame({"u": names, "t": 2021, "y": rng.random(360) < 0.6 * before["x"]})
+    models = ["equal_weights", "logistic"]
+    return backtest(before, after, unit="u", term="t", outcome="y", test_term=2021, models=models, draws=20)
+
+
+@cache
+def casework() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return cases of some alerts of the run, those from leads among them, and their events; ten dispatched."""
+    with tempfile.TemporaryDirectory() as folder:
+        ledger = open_ledger(Path(folder) / "store", create=True)
+        system = Actor("pipeline", "系统", Role.SYSTEM)
+        found, alerts = result(), result().ledgers.alerts.frame
+        some = alerts[alerts["restricted"] | (alerts.index < 40)]
+        opened = opening_actions(some, ledger.cases(), [], run_id="0" * 64, as_of=found.as_of, actor=system)
+        for action in opened:
+            ledger.append(action)
+        told = {"owner": "竹桥街道", "due_on": "2026-11-13", "note": ""}
+        for number, action in enumerate(opened[:10]):
+            step = Action(f"d{number}", action.case_id, CaseEvent.DISPATCH, OFFICE, found.as_of, 1, told)
+            ledger.append(step)
+        cases, events = ledger.cases(), ledger.events()
+        ledger.close()
+    return cases, events
+
+
+@cache
+def whole_meeting(township: str = "") -> Meeting:
+    """Return a meeting that lacks nothing."""
+    cases, events = casework()
+    return meeting_of(
+        as_run(result()),
+        ledgers=result().ledgers.frames,
+        cases=cases,
+        events=events,
+        head=(len(events), "f" * 64),
+        earlier=last_run(),
+        backtest=Backtest.of(card()),
+        township=township,
+    )
+
+
+@cache
+def bare_meeting() -> Meeting:
+    """Return a meeting of a run alone, the first of its kind."""
+    run = as_run(result())
+    first = run.history[pd.to_datetime(run.history["as_of"]) >= pd.Timestamp(run.as_of)]
+    return meeting_of(Run(**{**run.__dict__, "history": first}))

@@ -7,7 +7,8 @@ a form: a row is named by file, sheet and row, since a name may stand in any col
 The same ID number twice is the same person. Of several rows the one updated last stands, of equally new ones
 the one read last; the others are reported with the place of the one that stands. The same number under two
 names is an error in one of them, and none is taken. A person who is in the register already is replaced by a
-newer row, as a whole, and keeps to the older one otherwise.
+newer row, as a whole, and keeps to the older one otherwise. Nobody is registered before coming of age, from
+when one may be elected (村民委员会组织法 art. 13, text of 2018): no later step reads an age.
 
 Without keys forms are checked in the same way, under keys drawn for the occasion, and nothing is loaded.
 """
@@ -40,6 +41,7 @@ ALREADY_HELD: Final = "人才库中的记录更新"
 REPLACED: Final = "登记表中的记录更新"
 
 _NO_ACTION: Final = "无需处理；如读取有误，请更正原表"
+_OF_AGE: Final = 18
 _SAMPLE_PLACE: Final = "99"
 _NUMBERLIKE = re.compile(r"[0-9](?:\.[0-9]+)?E\+?[0-9]+|[0-9]{15,}\.[0-9]+", re.IGNORECASE)
 _DIGIT = re.compile(r"[0-9０-９]")
@@ -197,6 +199,7 @@ def _read(work: _Work, sheet: int) -> list[_Person]:
         cells = {column: values[position] for column, values in typed.items()}
         if number is not None:
             _compare_sex(work, sheet, row, cells, number)
+            _compare_age(work, sheet, row, cells, number)
         if number is None or name is None or (sheet, row) in work.faults:
             continue
         ref = work.keys.pseudonym("person", number.text)
@@ -329,6 +332,17 @@ def _compare_sex(work: _Work, sheet: int, row: int, cells: dict[str, object], nu
             "奇数为男，偶数为女",
             "核对性别和身份证号；已按填报的性别载入",
         )
+
+
+def _compare_age(work: _Work, sheet: int, row: int, cells: dict[str, object], number: IdNumber) -> None:
+    """Refuse whoever was not of age on the day of registration."""
+    if cells["registered_on"] is None:
+        return
+    born, day = number.birth_on, pd.Timestamp(str(cells["registered_on"]))
+    before_birthday = (day.month, day.day) < (born.month, born.day)
+    if day.year - born.year - before_birthday < _OF_AGE:
+        found, allowed = f"登记时未满{_OF_AGE}周岁，没有被选举权", f"登记时年满{_OF_AGE}周岁"
+        work.refuse(sheet, row, _ID, found, allowed, "核对身份证号和入库日期")
 
 
 # ---------------------------------------------------------------- the same person

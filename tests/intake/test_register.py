@@ -200,6 +200,24 @@ def test_a_sex_that_does_not_fit_the_number_is_told_and_kept(folder: Any, lines:
     assert intake.tables["people_protected"]["sex"].tolist() == ["2"]
 
 
+@pytest.mark.parametrize(
+    ("birth", "day", "held"),
+    [
+        ("20080502", "2026-05-01", False),
+        ("20080501", "2026-05-01", True),
+        ("20080229", "2026-02-28", False),
+        ("20080229", "2026-03-01", True),
+        ("20140307", "2026-05-01", False),
+    ],
+)
+def test_nobody_is_registered_before_coming_of_age(folder: Any, birth: str, day: str, held: bool) -> None:
+    file(folder, row(id_number=number(7, birth), registered_on=day))
+    intake = folder.read(KEYS)
+    found = "登记时未满18周岁，没有被选举权"
+    assert errors(intake) == ([] if held else [(2, "身份证号", found)])
+    assert len(intake.tables.get("people", ())) == held
+
+
 def test_columns_that_are_not_held_are_left_out_unread(folder: Any, lines: Lines) -> None:
     heads = [*HEADINGS, "联系电话", "民族", "宗教信仰", "家庭住址", "特长"]
     cells = [*row(), "13900000000", "某族", "某教", "某路1号", "会修水电"]

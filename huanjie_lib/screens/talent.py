@@ -26,14 +26,14 @@ from huanjie_lib.screens.page import Screen, StateModel, actor_of, from_environm
 from huanjie_lib.screens.panel import STYLE, Panel, TaskPanel, render
 from huanjie_lib.screens.serve import ACTOR_VARIABLE, NAMES_VARIABLE, STORE_VARIABLE, TALENT_VARIABLE
 from huanjie_lib.screens.sheets import Sheet
-from huanjie_lib.screens.talent_names import Names
+from huanjie_lib.screens.talent_names import FILES, XLSX, Names
 from huanjie_lib.screens.talent_sheets import quota_sheet, steps_sheet, structure_sheet
 from huanjie_lib.store.decisions import DECIDERS
 from huanjie_lib.store.ledger import Ledger, open_ledger
 from huanjie_lib.store.talent_folder import TalentRun, read_talent
 from huanjie_lib.talent.cultivation import StepState
 from huanjie_lib.views import talent, talent_charts
-from huanjie_lib.views.words import count_text, date_text, local_time, number_text, present
+from huanjie_lib.views.words import count_text, date_text, local_time, number_text
 from huanjie_lib.vocabulary import DecisionChoice, PostKind, UnitKind, share_text
 
 __all__ = ["TalentDesk", "TalentModel", "TalentView", "open_talent"]
@@ -56,6 +56,8 @@ TOLD: Final = 6
 STYLES: Final = tuple(STYLE.with_name(name) for name in ("overview.css", "casework.css", "talent.css"))
 REMEDY: Final = "用 huanjie serve --app talent 打开，写明 --talent、--account、--office、--role"
 NO_STORE: Final = "启动服务时没有给出台账，不能登记决定。"
+NO_LOG: Final = "启动服务时没有给出台账，不能查看原文：查看须先记入查阅日志。"
+NO_KEY: Final = "启动服务时没有给出密钥，不能查看原文。"
 NOT_DECIDING: Final = "本账号只能查看，不能登记决定。"
 WORDS: Final = {
     "advice": talent.ADVICE,
@@ -66,7 +68,6 @@ WORDS: Final = {
     "share": share_text,
     "short": talent.short_ref,
 }
-XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 logger = logging.getLogger(__name__)
 
@@ -133,6 +134,11 @@ class TalentModel(StateModel):
         self.townships = dict(zip(self.units["township_code"], self.units["township_name"], strict=True))
         self.look()
         super().__init__()
+
+    @property
+    def logged(self) -> bool:
+        """Whether there is a ledger, whose access log tells what was handed out."""
+        return self._ledger is not None
 
     def look(self) -> bool:
         """Look whether decisions have been recorded since; return whether there were."""
@@ -241,33 +247,30 @@ class TalentModel(StateModel):
 
     def sees(self, person_ref: str) -> bool:
         """Return whether the account may see a person: at home in its scope, or listed for a post in it."""
-        people = self.run.table("people", person_ref=person_ref)
-        if people.empty or not self.actor.scope:
-            return len(people) > 0
-        home = people["unit_code"].iloc[0]
-        if present(home) and self.actor.covers(str(home)):
-            return True
-        return any(
-            self.actor.covers(code)
-            for name in ("shortlists", "lists", "teams")
-            for code in self.run.table(name, person_ref=person_ref)["unit_code"]
-        )
+        if not self.actor.scope:
+            return not self.run.table("people", person_ref=person_ref).empty
+        return self.run.concerns(person_ref, self.actor.covers)
 
     def task(self) -> dict[str, Any]:
-        """Return what may be decided, as the page draws it; empty where no person is open for a post."""
+        """Return what may be done about the person who is open, as the page draws it; else nothing."""
         post, person = self.post(), self.person
-        if self.tab != "posts" or post is None or not person:
+        if not person:
             return {}
+        may_name = self._ledger is not None and self.names.masked
+        nothing = NO_LOG if self._ledger is None else NO_KEY
+        looking = {"person": person, "name": {"may": may_name, "nothing": "" if may_name else nothing}}
+        if self.tab != "posts" or post is None:
+            return looking
         shortlist = self.candidates()
         refs = [candidate.person_ref for candidate in shortlist]
         refs += [row["person_ref"] for row in self.listed() if row["rank"] is None]
         called = self.names.of([*refs, person])
         may = self._ledger is not None and self.actor.role in DECIDERS
         return {
+            **looking,
             "run": self.digest,
             "unit_code": post["unit_code"],
             "post": post["post"],
-            "person": person,
             "about": f"{post['unit_name']}{PostKind.labels()[post['post']]}：{called[person]}",
             "advised": person in refs,
             "others": [
@@ -466,8 +469,8 @@ class TalentView:
             "close": lambda _: model.set_state({"person": ""} if model.person else {"marked": ()}),
             "look": lambda _: self.refresh(),
             "written": lambda _: self.refresh(),
-            "plan": lambda _: self._save("培养计划", model.workbook),
-            "roster": lambda _: self._save("建议名册", model.roster),
+            "plan": lambda _: self._save("plan", model.workbook),
+            "roster": lambda _: self._save("roster", model.roster),
         }
         with guarded(self._person if model.person else self._work):
             try:
@@ -483,8 +486,13 @@ class TalentView:
             self._draw_work(None)
             self._draw_drawer(None)
 
-    def _save(self, title: str, make: Callable[[], bytes]) -> None:
-        self._desk.save(f"{title}-{self.model.run.as_of:%Y%m%d}.xlsx", XLSX, make())
+    def _save(self, file: str, make: Callable[[], bytes]) -> None:
+        """Hand a file to the browser; where there is a ledger the server makes it, and logs that it did."""
+        name = f"{FILES[file]}-{self.model.run.as_of:%Y%m%d}.xlsx"
+        if self.model.logged:
+            self._desk.send({"file": file, "name": name, "media_type": XLSX})
+        else:
+            self._desk.save(name, XLSX, make())
 
     # ------------------------------------------------------------ drawing
 

@@ -1,35 +1,86 @@
-"""The door from a talent page to the writer: ``/talent/decide``.
+"""The door from a talent page: ``/talent/decide``, ``/talent/name`` and ``/talent/file``, and its log.
 
 What a page says of itself is not believed: whether a decision departs from the advice is told by the server,
-which looks into the lists of the talent run that it was started with.
+which looks into the lists of the talent run that it was started with. The server alone holds the key. What
+somebody is about to see of people stands in the access log before it is answered: each opening of the page,
+each name, each file. Where the log cannot be written, nothing is shown.
 """
 
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import hashlib
 import json
-from collections.abc import AsyncIterator
+import secrets
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Final
 
-from tornado.web import RequestHandler, authenticated
+import pandas as pd
+from tornado.web import HTTPError, RequestHandler, authenticated
 
+from huanjie_lib.access.hiding import without_names
+from huanjie_lib.access.keys import KeyRing
+from huanjie_lib.access.masking import Logged, masked_names, opened_names, unmask
+from huanjie_lib.access.roles import require
+from huanjie_lib.casework.events import Actor
 from huanjie_lib.errors import Fault, TransitionError
 from huanjie_lib.screens.casework_door import Door
-from huanjie_lib.screens.writer_link import WriterLink
+from huanjie_lib.screens.gate import viewer_of
+from huanjie_lib.screens.talent_names import FILES, XLSX
+from huanjie_lib.screens.writer_link import Answer, WriterLink
+from huanjie_lib.store.access_log import AccessEntry
 from huanjie_lib.store.decisions import Decision
+from huanjie_lib.store.ledger import open_ledger
 from huanjie_lib.store.talent_folder import TalentRun, read_talent
 from huanjie_lib.store.writer import MOST_ACTION_BYTES, check_length, too_big
-from huanjie_lib.vocabulary import DecisionChoice
+from huanjie_lib.views.stamp import Stamp
+from huanjie_lib.vocabulary import AccessAction, DecisionChoice
 
-__all__ = ["door_handlers", "judged"]
+__all__ = ["Subject", "door_handlers", "judged", "logged_page"]
 
+PURPOSE: Final = "人才工作"
 _REMEDY: Final = "刷新页面后重试"
+_BEIJING: Final = dt.timezone(dt.timedelta(hours=8))
 
 
-def door_handlers(link: WriterLink, talent: Path) -> list[tuple[str, type[RequestHandler], dict[str, Any]]]:
-    """Return the address of the door with its handler and what that needs.
+@dataclass(frozen=True)
+class Subject:
+    """Whom the page is about, and the key that the server alone holds.
+
+    Parameters
+    ----------
+    run
+        The talent run.
+    digest
+        SHA-256 of its manifest.
+    keys
+        Keys of its sealed names; ``None`` where nobody may be named.
+    """
+
+    run: TalentRun
+    digest: str
+    keys: KeyRing | None
+
+    @classmethod
+    def read(cls, talent: Path, key: Path | None) -> Subject:
+        """Open a talent folder and its key file."""
+        digest = hashlib.sha256((talent / "manifest.json").read_bytes()).hexdigest()
+        return cls(read_talent(talent), digest, None if key is None else KeyRing.read(key))
+
+    @cached_property
+    def identities(self) -> pd.DataFrame:
+        """The sealed names and numbers."""
+        return self.run.identities()
+
+
+def door_handlers(
+    link: WriterLink, talent: Path, key: Path | None = None
+) -> list[tuple[str, type[RequestHandler], dict[str, Any]]]:
+    """Return the addresses of the door, each with its handler and what that needs.
 
     Parameters
     ----------
@@ -37,10 +88,57 @@ def door_handlers(link: WriterLink, talent: Path) -> list[tuple[str, type[Reques
         The line to the writer.
     talent
         Folder of the talent run whose proposals are decided on.
+    key
+        Key file of its sealed names; without it nobody is named.
     """
-    run = read_talent(talent)
+    options = {"link": link, "subject": Subject.read(talent, key)}
+    return [
+        (r"/talent/decide", DecideDoor, options),
+        (r"/talent/name", NameDoor, options),
+        (r"/talent/file", SavedDoor, options),
+    ]
+
+
+def logged_page(page: type[RequestHandler], link: WriterLink, talent: Path) -> type[RequestHandler]:
+    """Return the page of the screen, which is drawn only once its opening stands in the access log."""
     digest = hashlib.sha256((talent / "manifest.json").read_bytes()).hexdigest()
-    return [(r"/talent/decide", DecideDoor, {"link": link, "run": run, "digest": digest})]
+
+    class LoggedPage(page):  # type: ignore[misc, valid-type]
+        """The page, after its entry."""
+
+        @authenticated
+        async def get(self, *arguments: str) -> None:
+            """Record that the page is opened, then draw it."""
+            entry = AccessEntry(
+                entry_id=secrets.token_hex(16),
+                action=AccessAction.OPEN,
+                purpose="talent",
+                subject="人才匹配",
+                digest=digest,
+            )
+            actor = viewer_of(self).actor or link.actor
+            assert actor is not None
+            answer = await _note(link, entry, actor)
+            if answer.status != 200:
+                raise HTTPError(503, answer.body["title"])
+            await super().get(*arguments)
+
+    return LoggedPage
+
+
+async def _note(link: WriterLink, entry: AccessEntry, actor: Actor) -> Answer:
+    """Have the writer record an entry."""
+    return await _told(link, "/access", "access", entry.model_dump_json(), actor)
+
+
+async def _told(link: WriterLink, path: str, purpose: Any, text: str, actor: Actor) -> Answer:
+    body = text.encode()
+    headers = {"Content-Type": "application/json", "Content-Length": str(len(body))}
+    return await link.ask("POST", path, purpose, actor=actor, headers=headers, body=_once(body))
+
+
+async def _once(text: bytes) -> AsyncIterator[bytes]:
+    yield text
 
 
 def judged(body: bytes, run: TalentRun, digest: str) -> Decision:
@@ -76,34 +174,176 @@ def judged(body: bytes, run: TalentRun, digest: str) -> Decision:
     return decision.model_copy(update={"departs": departs})
 
 
-class DecideDoor(Door):
-    """``POST /talent/decide``."""
+def _members(body: bytes, *names: str) -> list[str]:
+    """Return the texts that a page has sent under names, and refuse anything else.
 
-    def initialize(self, link: WriterLink, run: TalentRun, digest: str) -> None:  # type: ignore[override]
-        """Take the line to the writer and the run."""
+    Raises
+    ------
+    TransitionError
+    """
+    try:
+        told = json.loads(body)
+    except ValueError:
+        told = None
+    if not isinstance(told, dict) or set(told) != set(names):
+        raise TransitionError("请求不能识别", [Fault("请求", "内容不对", "界面填写的内容", _REMEDY)])
+    if not all(isinstance(told[name], str) for name in names):
+        raise TransitionError("请求不能识别", [Fault("请求", "内容不对", "文字", _REMEDY)])
+    return [told[name] for name in names]
+
+
+def asked_name(body: bytes, subject: Subject, actor: Actor) -> AccessEntry:
+    """Return the entry of the access log for a name that a page asks for.
+
+    The reason is kept without any name of the run: the log holds none.
+
+    Raises
+    ------
+    TransitionError
+        If the request is none, nobody can be named here, or the person is not for this account.
+    """
+    entry_id, person_ref, reason = _members(body, "entry_id", "person_ref", "reason")
+    title = "没有查看原文"
+    if subject.keys is None:
+        fault = Fault("姓名", "启动服务时没有给出密钥", "有密钥的服务", "请管理员用 --key 重新启动")
+        raise TransitionError(title, [fault])
+    seen = subject.run.concerns(person_ref, actor.covers)
+    if not seen or person_ref not in set(subject.identities["person_ref"]):
+        raise TransitionError(title, [Fault("人员", "没有姓名，或不归本账号管辖", "名册中的人员", _REMEDY)])
+    told = {
+        "entry_id": entry_id,
+        "action": AccessAction.UNMASK.value,
+        "purpose": "identity",
+        "subject": person_ref,
+        "detail": "姓名",
+        "digest": subject.digest,
+        "reason": without_names(reason.strip(), opened_names(subject.identities, subject.keys)),
+    }
+    return AccessEntry.from_json(json.dumps(told))
+
+
+def made_file(what: str, subject: Subject, actor: Actor, decisions: Callable[[], pd.DataFrame]) -> bytes:
+    """Return a file that a page asks for: what the account may see, under masked names.
+
+    Raises
+    ------
+    TransitionError
+        If there is no such file, or it is about more than the account's area.
+    UsageError
+        If the role may not see single people.
+    """
+    require(actor.role, "talent/people", "talent")
+    stamp = Stamp(actor.account, actor.office, actor.role, PURPOSE, dt.datetime.now(_BEIJING).date())
+    called = None
+    if subject.keys is not None:
+        called = partial(_masked, subject, subject.keys, actor)
+    if what == "plan":
+        from huanjie_lib.exports.talent_plan import plan_workbook  # wanted now and then
+
+        named = called or (lambda refs: {ref: ref for ref in refs})
+        return plan_workbook(subject.run, named, covers=actor.covers, stamp=stamp)
+    if what != "roster":
+        raise TransitionError("没有导出", [Fault("文件", "没有这种文件", "、".join(FILES.values()), _REMEDY)])
+    if actor.scope:
+        fault = Fault("管辖范围", "只管部分地区", "管全市的账号", "由管全市的账号导出")
+        raise TransitionError("没有导出建议名册", [fault])
+    from huanjie_lib.exports.roster import roster_workbook
+
+    return roster_workbook(subject.run, role=actor.role, called=called, decisions=decisions(), stamp=stamp)
+
+
+def _masked(subject: Subject, keys: KeyRing, actor: Actor, refs: Any) -> dict[str, str]:
+    wanted = list(refs)
+    shown = masked_names(subject.identities, keys, role=actor.role, wanted=wanted)
+    return {str(ref): name for ref, name in shown.items()}
+
+
+class TalentDoor(Door):
+    """What the addresses of the door share."""
+
+    def initialize(self, link: WriterLink, subject: Subject) -> None:  # type: ignore[override]
+        """Take the line to the writer and whom the page is about."""
         super().initialize(link)
-        self.run, self.digest = run, digest
+        self.subject = subject
 
     async def prepare(self) -> None:  # type: ignore[override]
-        """Refuse what is too long to be a decision."""
+        """Refuse what is too long."""
         await super().prepare()
         if not self._finished:
             check_length(self.request.headers.get("Content-Length"), MOST_ACTION_BYTES)
 
-    @authenticated
-    async def post(self) -> None:
-        """Answer as the writer does."""
+    async def asked(self, work: Callable[..., Any], *arguments: Any) -> Any:
+        """Return what a function makes of the body of the request, in a thread of its own."""
         body = self.request.body
         if len(body) > MOST_ACTION_BYTES:
             raise too_big(MOST_ACTION_BYTES)
-        loop = asyncio.get_running_loop()
-        decision = await loop.run_in_executor(None, judged, body, self.run, self.digest)
-        text = decision.model_dump_json().encode()
-        headers = {"Content-Type": "application/json", "Content-Length": str(len(text))}
-        answer = await self.link.ask("POST", "/decide", "decide", headers=headers, body=_once(text))
+        return await asyncio.get_running_loop().run_in_executor(None, work, body, *arguments)
+
+    def answer(self, answer: Answer) -> None:
+        """Answer as the writer did."""
         self.set_status(answer.status)
         self.finish(answer.body)
 
 
-async def _once(text: bytes) -> AsyncIterator[bytes]:
-    yield text
+class DecideDoor(TalentDoor):
+    """``POST /talent/decide``."""
+
+    @authenticated
+    async def post(self) -> None:
+        """Record a decision and answer as the writer does."""
+        decision = await self.asked(judged, self.subject.run, self.subject.digest)
+        self.answer(await _told(self.link, "/decide", "decide", decision.model_dump_json(), self.actor))
+
+
+class NameDoor(TalentDoor):
+    """``POST /talent/name``: the name of one person, to the one who asks, once the log has it."""
+
+    @authenticated
+    async def post(self) -> None:
+        """Record who asks for whose name and why, then answer with the name."""
+        entry = await self.asked(asked_name, self.subject, self.actor)
+        answer = await _note(self.link, entry, self.actor)
+        if answer.status != 200:
+            self.answer(answer)
+            return
+        row = answer.body["entry"]
+        self.finish({"ok": True, "name": await self.asked(self._name, entry.subject, row)})
+
+    def _name(self, _: bytes, person_ref: str, row: dict[str, Any]) -> str:
+        assert self.subject.keys is not None
+        logged = Logged(person_ref, row["number"], row["hash"])
+        return unmask(self.subject.identities, self.subject.keys, logged).name
+
+
+class SavedDoor(TalentDoor):
+    """``POST /talent/file``: a file, once the log has its digest."""
+
+    @authenticated
+    async def post(self) -> None:
+        """Make a file, record it, and hand it out."""
+        what, entry_id, content = await self.asked(self._make)
+        entry = AccessEntry(
+            entry_id=entry_id,
+            action=AccessAction.EXPORT,
+            purpose="talent",
+            subject=f"{FILES[what]}_{self.subject.run.as_of.isoformat()}.xlsx",
+            digest=hashlib.sha256(content).hexdigest(),
+            items=1,
+        )
+        answer = await _note(self.link, entry, self.actor)
+        if answer.status != 200:
+            self.answer(answer)
+            return
+        self.set_header("Content-Type", XLSX)
+        self.set_header("Content-Disposition", "attachment")
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.finish(content)
+
+    def _make(self, body: bytes) -> tuple[str, str, bytes]:
+        what, entry_id = _members(body, "what", "entry_id")
+        return what, entry_id, made_file(what, self.subject, self.actor, self._decisions)
+
+    def _decisions(self) -> pd.DataFrame:
+        address = self.link.place.reader
+        with open_ledger(address if "://" in address else Path(address), read_only=True) as ledger:
+            return ledger.decisions()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 import pandas as pd
 
@@ -17,7 +18,11 @@ from huanjie_lib.access.masking import masked_names
 from huanjie_lib.store.talent_folder import TalentRun
 from huanjie_lib.vocabulary import Role
 
-__all__ = ["Names", "write_names"]
+__all__ = ["FILES", "XLSX", "Names", "write_names"]
+
+FILES: Final = {"roster": "建议名册", "plan": "培养计划"}
+"""Files of people that may be saved, with their titles."""
+XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 def write_names(run: TalentRun, key: Path, out: Path, *, role: Role) -> None:

@@ -41,7 +41,7 @@ def test_who_reads_what(table: str, readers: set[str]) -> None:
 
 def test_a_table_is_read_for_its_purpose_alone_and_references_for_any() -> None:
     assert require(Role.TALENT, "talent/people", "talent").table == "talent/people"
-    with pytest.raises(UsageError, match="用于选情研判.*只用于人才工作"):
+    with pytest.raises(UsageError, match=r"用于选情研判.*只用于人才工作"):
         require(Role.TALENT, "talent/people", "risk")
     assert may_read(Role.TOWNSHIP, "tables/units", "casework")
 

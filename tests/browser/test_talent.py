@@ -7,6 +7,7 @@ ledger. Neither a name nor an ID number leaves the server, and no pseudonym stan
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -260,6 +261,41 @@ def test_a_decision_is_recorded_once_with_its_reason(watch: Watch, office: Offic
     assert told.values.tolist() == [
         ["accept", first.person_ref, "", "", 0, "li", "talent"],
         ["change", first.person_ref, second.person_ref, "本人另有任用", 1, "li", "talent"],
+    ]
+
+
+def test_a_name_is_shown_for_a_reason_that_stands_in_the_log_first(watch: Watch, office: Office) -> None:
+    post = office.busiest()
+    first = talent.candidates(office.run, post["unit_code"], post["post"])[0].person_ref
+    name = office.names[first]
+    with opened(watch, office) as room:
+        room.choose(post)
+        room.part(".hj-shortlist .hj-link").first.click()
+        room.drawer.get_by_role("button", name="查看原文").click()
+        show = room.drawer.get_by_role("button", name="显示姓名")
+        expect(show).to_be_disabled()
+        expect(room.drawer.locator("#hj-look-blockers")).to_contain_text("请写明事由")
+        room.drawer.get_by_label("查看事由").fill(f"电话通知{name}参加考察")
+        show.click()
+        expect(room.drawer.locator(".hj-full-name")).to_have_text(name)
+        room.drawer.get_by_role("button", name="隐藏").click()
+        expect(room.drawer.locator(".hj-full-name")).to_have_count(0)
+        room.page.keyboard.press("Escape")
+        expect(room.drawer).to_be_hidden()
+        with room.page.expect_download() as download:
+            room.page.get_by_role("button", name="导出建议名册").click()
+        saved = hashlib.sha256(download.value.path().read_bytes()).hexdigest()
+    with open_ledger(office.store, read_only=True) as ledger:
+        log = ledger.access_log()
+        assert ledger.verify() == []
+    (seen,) = log[log["action"] == "unmask"].to_dict("records")
+    assert (seen["subject"], seen["account"], seen["role"]) == (first, "li", "talent")
+    assert seen["reason"] == "电话通知（姓名已隐藏）参加考察"
+    assert saved in set(log.loc[log["action"] == "export", "digest"])
+    assert (log["action"] == "open").sum() >= 1
+    whole = log.to_csv()
+    assert not [
+        known for known in (*office.names.values(), *office.numbers) if len(known) > 2 and known in whole
     ]
 
 

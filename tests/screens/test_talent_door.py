@@ -1,18 +1,26 @@
-"""What a page says of a decision is not believed: the server looks into the run that it was started with."""
+"""What a page says is not believed: the server looks into the run that it was started with.
+
+No name and no file is given before the access log has it, and none where the log cannot be written.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
+import io
 import json
 from typing import Any
 
+import openpyxl
 import pandas as pd
 import pytest
 
-from huanjie_lib.errors import TransitionError
+from huanjie_lib.casework.events import Actor
+from huanjie_lib.errors import TransitionError, UsageError
 from huanjie_lib.parameters import load_parameters
-from huanjie_lib.screens.talent_door import judged
+from huanjie_lib.screens.talent_door import Subject, asked_name, judged, made_file
 from huanjie_lib.store.talent_folder import TalentRun
+from huanjie_lib.vocabulary import Role
+from tests.talent_runs import CLOUD, KEYS, NAMES, OUYANG, ZHANG, ZHOU, talent_folder
 
 UNIT, DIGEST = "990101101201", "ab" * 32
 
@@ -66,3 +74,85 @@ def test_what_the_run_does_not_know_is_refused(sent: bytes, told: str) -> None:
     with pytest.raises(TransitionError, match=told) as caught:
         judged(sent, talent_run(), DIGEST)
     assert "P9" not in str(caught.value)
+
+
+# ---------------------------------------------------------------- names and files
+
+OFFICE = Actor("li", "市委组织部", Role.TALENT)
+
+
+@pytest.fixture(scope="module")
+def subject(tmp_path_factory: pytest.TempPathFactory) -> Subject:
+    folder = tmp_path_factory.mktemp("door")
+    KEYS.write(folder / "key.json")
+    talent_folder(folder / "t")
+    return Subject.read(folder / "t", folder / "key.json")
+
+
+def asked(**other: Any) -> bytes:
+    return json.dumps({"entry_id": "e1", "person_ref": ZHANG, "reason": "通知本人参加考察"} | other).encode()
+
+
+def test_what_goes_into_the_log_is_who_and_why_and_no_name(subject: Subject) -> None:
+    reason = f" 通知{NAMES[ZHANG]}和{NAMES[OUYANG]}谈话 "
+    entry = asked_name(asked(reason=reason), subject, OFFICE)
+    assert (entry.action.value, entry.purpose, entry.subject) == ("unmask", "identity", ZHANG)
+    assert entry.reason == "通知（姓名已隐藏）和（姓名已隐藏）谈话"
+    assert entry.digest == subject.digest
+    assert entry.faults() == []
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"[]",
+        b"\xff",
+        b"{}",
+        asked(more="x"),
+        asked(reason=1),
+        asked(person_ref=None),
+        asked(entry_id="张三 1"),
+    ],
+)
+def test_what_is_no_request_for_a_name_is_refused(subject: Subject, sent: bytes) -> None:
+    with pytest.raises(TransitionError, match="不能识别") as caught:
+        asked_name(sent, subject, OFFICE)
+    assert "张三" not in str(caught.value)
+
+
+def test_nobody_is_named_without_a_key_or_outside_the_area(subject: Subject) -> None:
+    with pytest.raises(TransitionError, match="没有给出密钥"):
+        asked_name(asked(), Subject(subject.run, subject.digest, None), OFFICE)
+    with pytest.raises(TransitionError, match="不归本账号管辖"):
+        asked_name(asked(person_ref="PX"), subject, OFFICE)
+    homes = subject.run.table("people").set_index("person_ref")["unit_code"]
+    elsewhere = Actor("w", "组织部", Role.TALENT, ("999999",))
+    with pytest.raises(TransitionError, match="不归本账号管辖"):
+        asked_name(asked(), subject, elsewhere)
+    at_home = Actor("w", "组织部", Role.TALENT, (str(homes[ZHOU]),))
+    assert asked_name(asked(person_ref=ZHOU), subject, at_home).subject == ZHOU
+
+
+def nothing_decided() -> pd.DataFrame:
+    return pd.DataFrame(columns=["number"])
+
+
+def test_files_are_stamped_with_the_account_and_name_people_masked(subject: Subject) -> None:
+    for what in ("roster", "plan"):
+        content = made_file(what, subject, OFFICE, nothing_decided)
+        book = openpyxl.load_workbook(io.BytesIO(content))
+        told = "\n".join(str(c.value) for sheet in book for row in sheet.rows for c in row)
+        assert "市委组织部 li（人才）" in told
+        assert "李*" in told
+        assert not [name for name in NAMES.values() if name in told]
+
+
+def test_files_are_for_those_who_may_see_people_and_the_roster_for_the_whole_city(subject: Subject) -> None:
+    with pytest.raises(UsageError, match="没有查阅的权限"):
+        made_file("plan", subject, Actor("d", "东岭县换届办", Role.COUNTY), nothing_decided)
+    some = Actor("w", "组织部", Role.TALENT, (CLOUD,))
+    with pytest.raises(TransitionError, match="只管部分地区"):
+        made_file("roster", subject, some, nothing_decided)
+    with pytest.raises(TransitionError, match="没有这种文件"):
+        made_file("people", subject, OFFICE, nothing_decided)

@@ -2,6 +2,7 @@
 
 const PAUSES = [800, 2500]; // ms before the second and the third attempt
 const AGAIN = new Set(['busy', 'network']); // answers after which the same may be asked again
+const JSON_TYPE = { 'Content-Type': 'application/json' };
 const UNSTATED = 'application/octet-stream';
 
 export const NO_NETWORK = {
@@ -21,6 +22,18 @@ export async function decide(decision) {
     return record('talent/decide', decision);
 }
 
+// Asks for the name of one person, for a reason; the server answers once the access log has it.
+export async function nameOf(asked) {
+    return record('talent/name', asked);
+}
+
+// Asks for a file that the server makes; { ok: true, bytes } or a reply that says why not.
+export async function fileOf(asked) {
+    const response = await ask('talent/file', JSON.stringify(asked), JSON_TYPE);
+    if (response?.ok) return { ok: true, bytes: await response.arrayBuffer() };
+    return (response && (await replyOf(response))) ?? { ...NO_NETWORK, title: '网络不通，文件没有取到，请稍后再试。' };
+}
+
 // Takes a file to the evidence folder, which knows it by its digest.
 export async function upload(file) {
     const headers = { 'X-File-Name': encodeURIComponent(file.name), 'Content-Type': file.type || UNSTATED };
@@ -29,7 +42,7 @@ export async function upload(file) {
 
 function record(path, told) {
     const body = JSON.stringify(told);
-    return persist(() => send(path, body, { 'Content-Type': 'application/json' }));
+    return persist(() => send(path, body, JSON_TYPE));
 }
 
 async function persist(attempt) {
@@ -44,9 +57,13 @@ async function persist(attempt) {
 
 // The server's reply, or null where it is not known whether the request arrived.
 async function send(path, body, headers) {
-    let response;
+    const response = await ask(path, body, headers);
+    return response && replyOf(response);
+}
+
+async function ask(path, body, headers) {
     try {
-        response = await fetch(base() + path, {
+        return await fetch(base() + path, {
             method: 'POST',
             credentials: 'same-origin',
             cache: 'no-store',
@@ -56,6 +73,9 @@ async function send(path, body, headers) {
     } catch {
         return null;
     }
+}
+
+async function replyOf(response) {
     let reply;
     try {
         reply = await response.json();

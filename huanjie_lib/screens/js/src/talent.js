@@ -3,33 +3,41 @@
 // The kernel tells what there is to decide and has no right to record it: a decision goes from here to the server,
 // which knows who is logged in and whether it departs from the advice. What was typed stays until it has been taken.
 // People stand here under the names that the account may see and go out under their pseudonyms, in the body alone.
+// A full name is asked of the server for a reason and shown here for a minute; the kernel never learns it.
 
 import { h, redraw } from './dom.js';
 import { faultOf } from './form.js';
-import { decide, uuid } from './post.js';
+import { decide, fileOf, nameOf, uuid } from './post.js';
 import { save } from './save.js';
 
 const LOOK_AGAIN = 20000; // ms between two looks for what others have decided
 const KNOWN = new Set(['refused', 'clash']); // answers after which nothing of a decision has been recorded
 const STALE = { title: '别人刚刚对这个岗位登记了决定，请核对后再提交。', lines: ['填写的内容都还在，上面是现在的情况。'] };
 const LONGEST = 2000;
+const SHOWN = 60000; // ms that a full name stays on the page
+const SHORTEST_REASON = 4;
+const LONGEST_REASON = 200;
 
 class Desk {
     constructor(model, root) {
         this.model = model;
         this.box = root.appendChild(h('div', { className: 'hj-panel-body', role: 'region', 'aria-label': '决定' }));
         this.drafts = new Map(); // by post and person
+        this.look = null; // what is asked about the name of the person who is open
         this.task = {};
         this.done = '';
         this.note = null;
 
         this.handlers = {
             'change:task': () => this.take(),
-            'msg:custom': (content, buffers) => content?.save && save(content, buffers[0]),
+            'msg:custom': (content, buffers) => {
+                if (content?.save) save(content, buffers[0]);
+                else if (content?.file) this.fetch(content);
+            },
         };
         for (const [event, handler] of Object.entries(this.handlers)) model.on(event, handler);
-        this.look = () => document.visibilityState === 'visible' && this.tell('look');
-        this.looking = setInterval(this.look, LOOK_AGAIN);
+        const again = () => document.visibilityState === 'visible' && this.tell('look');
+        this.looking = setInterval(again, LOOK_AGAIN);
         this.escape = ({ key }) => key === 'Escape' && this.tell('close');
         document.addEventListener('keydown', this.escape);
         this.take();
@@ -46,6 +54,8 @@ class Desk {
         if (keyOf(before) !== keyOf(this.task)) {
             this.done = '';
             this.note = null;
+            this.fault = null;
+            if (before.person !== this.task.person) this.hide();
         } else if (this.task.expected > before.expected && !this.awaited && this.draft.touched) {
             this.note = STALE;
         }
@@ -79,12 +89,116 @@ class Desk {
 
     draw() {
         const { task } = this;
-        if (!task.person) return redraw(this.box, []);
-        const parts = [h('h2', {}, '组织决定', h('small', {}, task.about))];
-        if (this.done) parts.push(h('p', { className: 'hj-done', role: 'status' }, this.done));
-        if (this.note) parts.push(faultOf(this.note));
-        parts.push(task.may ? this.form() : h('p', { className: 'hj-lead' }, task.nothing));
+        const parts = [];
+        if (this.fault) parts.push(faultOf(this.fault));
+        if (task.person) parts.push(this.name());
+        if (task.choices) {
+            parts.push(h('h2', {}, '组织决定', h('small', {}, task.about)));
+            if (this.done) parts.push(h('p', { className: 'hj-done', role: 'status' }, this.done));
+            if (this.note) parts.push(faultOf(this.note));
+            parts.push(task.may ? this.form() : h('p', { className: 'hj-lead' }, task.nothing));
+        }
         redraw(this.box, parts);
+    }
+
+    // The name itself: who asks says why, and is told that it is recorded.
+    name() {
+        const { may, nothing } = this.task.name;
+        const label = { className: 'hj-look', 'aria-label': '查看原文' };
+        if (!may) return h('p', { ...label, className: 'hj-look hj-lead' }, nothing);
+        const look = this.look;
+        if (!look) {
+            const open = h('button', { type: 'button', className: 'hj-more-button', 'data-key': 'look' }, '查看原文');
+            open.addEventListener('click', () => {
+                this.look = { reason: '', sent: null };
+                this.draw();
+                this.box.querySelector('#hj-look-reason').focus();
+            });
+            return h('section', label, open, h('small', {}, '显示完整姓名；须写明事由，并记入查阅日志'));
+        }
+        const close = h('button', { type: 'button', className: 'hj-more-button', 'data-key': 'look-hide' }, look.name ? '隐藏' : '取消');
+        close.addEventListener('click', () => {
+            this.hide();
+            this.draw();
+        });
+        if (look.name) {
+            const told = h('p', { role: 'status' }, '姓名：', h('strong', { className: 'hj-full-name' }, look.name));
+            return h('section', label, told, close, h('small', {}, '已记入查阅日志，一分钟后自动隐藏'));
+        }
+        const reason = h('input', {
+            type: 'text',
+            id: 'hj-look-reason',
+            'data-key': 'look-reason',
+            maxLength: LONGEST_REASON,
+            autocomplete: 'off',
+            value: look.reason,
+            disabled: Boolean(look.busy),
+            placeholder: '如：电话通知本人参加考察；不要写姓名和号码',
+        });
+        const show = h('button', { type: 'submit', className: 'hj-confirm', 'data-key': 'look-show' });
+        const waiting = h('ul', { className: 'hj-blockers', id: 'hj-look-blockers' });
+        const refresh = () => {
+            const short = look.reason.trim().length < SHORTEST_REASON;
+            show.disabled = Boolean(look.busy) || short;
+            show.textContent = look.busy ? '正在登记……' : look.sent ? '重试' : '显示姓名';
+            waiting.replaceChildren(...(short ? [h('li', {}, `请写明事由，不少于 ${SHORTEST_REASON} 个字。`)] : []));
+        };
+        reason.addEventListener('input', () => {
+            look.reason = reason.value;
+            refresh();
+        });
+        const form = h(
+            'form',
+            { className: 'hj-form', noValidate: true },
+            h('div', { className: 'hj-form-fields' }, field('查看事由', reason, true)),
+            look.fault ? faultOf(look.fault) : null,
+            h('div', { className: 'hj-form-foot' }, show, close, waiting),
+        );
+        form.addEventListener('submit', (event) => {
+            event.preventDefault();
+            if (!show.disabled) this.ask();
+        });
+        refresh();
+        return h('section', label, form);
+    }
+
+    async ask() {
+        const look = this.look;
+        const wanted = { person_ref: this.task.person, reason: look.reason.trim() };
+        const { entry_id: sent, ...before } = look.sent ?? {};
+        const same = sent && JSON.stringify(before) === JSON.stringify(wanted);
+        look.sent = { entry_id: same ? sent : uuid(), ...wanted };
+        look.busy = true;
+        look.fault = null;
+        this.draw();
+
+        const reply = await nameOf(look.sent);
+        if (this.look !== look) return; // another person is open, or nobody
+        look.busy = false;
+        if (reply.ok) {
+            look.name = reply.name;
+            this.hiding = setTimeout(() => {
+                this.hide();
+                this.draw();
+            }, SHOWN);
+        } else {
+            if (KNOWN.has(reply.code)) look.sent = null;
+            look.fault = reply;
+        }
+        this.draw();
+    }
+
+    hide() {
+        clearTimeout(this.hiding);
+        this.look = null;
+    }
+
+    // A file that the server makes and hands out once the access log has it.
+    async fetch({ file, name, media_type: type }) {
+        const reply = await fileOf({ what: file, entry_id: uuid() });
+        this.fault = reply.ok ? null : reply;
+        if (reply.ok) save({ save: name, media_type: type }, reply.bytes);
+        this.draw();
     }
 
     form() {
@@ -207,6 +321,7 @@ class Desk {
 
     remove() {
         clearInterval(this.looking);
+        this.hide();
         document.removeEventListener('keydown', this.escape);
         for (const [event, handler] of Object.entries(this.handlers)) this.model.off(event, handler);
         this.box.remove();
@@ -217,8 +332,8 @@ function keyOf({ unit_code: unit, post, person }) {
     return `${unit}/${post}/${person}`;
 }
 
-function field(label, control) {
-    const wide = control.tagName === 'TEXTAREA' ? 'hj-field hj-field-wide' : 'hj-field';
+function field(label, control, broad = control.tagName === 'TEXTAREA') {
+    const wide = broad ? 'hj-field hj-field-wide' : 'hj-field';
     return h('div', { className: wide }, h('label', { htmlFor: control.id }, label), control);
 }
 

@@ -15,17 +15,25 @@ from huanjie_lib.contracts import Table
 from huanjie_lib.errors import DataError, Fault
 from huanjie_lib.intake.checks import Batch
 from huanjie_lib.intake.guard import personal_heading
-from huanjie_lib.intake.headings import Heading, Names, normalise
+from huanjie_lib.intake.headings import IGNORED, Heading, Names, normalise
 from huanjie_lib.intake.report import InputFile, Issue, IssueLevel
 from huanjie_lib.intake.sheets import BLANK_ROW, personal_column, unknown_columns
 from huanjie_lib.intake.values import BLANKS
 from huanjie_lib.intake.workbook import decode, separator
 
-__all__ = ["TABLE_SUFFIXES", "digest", "has_geometry", "read_table"]
+__all__ = ["TABLE_SUFFIXES", "check_kind", "digest", "has_geometry", "read_table"]
 
 TABLE_SUFFIXES: Final = (".parquet", ".csv", ".gpkg", ".geojson", ".json", ".topojson", ".shp")
 """Files that may hold a table."""
 
+_FIRST_BYTES: Final = {
+    ".parquet": b"PAR1",
+    ".gpkg": b"SQLite format 3\0",
+    ".shp": b"\x00\x00\x27\x0a",
+    ".geojson": b"{",
+    ".json": b"{",
+    ".topojson": b"{",
+}
 _GEOMETRY = frozenset({"geometry", "geom", "bbox"})
 
 
@@ -33,6 +41,37 @@ def digest(path: Path, file: str) -> InputFile:
     """Return a file's name, SHA-256 and size."""
     with path.open("rb") as stream:
         return InputFile(file, hashlib.file_digest(stream, "sha256").hexdigest(), path.stat().st_size)
+
+
+def check_kind(path: Path, file: str) -> None:
+    """Refuse a file that is not what its name says; a library that goes by content would open anything.
+
+    A map library reads, for one, descriptions of layers that lie elsewhere, on the network too.
+
+    Raises
+    ------
+    DataError
+        If the first bytes are not those of the format.
+    """
+    expected = _FIRST_BYTES.get(path.suffix.lower())
+    if expected is None:
+        return
+    with path.open("rb") as stream:
+        head = stream.read(64)
+    if expected == b"{":
+        head = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if not head.startswith(expected):
+        raise DataError(
+            "文件不能读取",
+            [
+                Fault(
+                    file,
+                    f"内容不是 {path.suffix} 文件",
+                    "、".join(TABLE_SUFFIXES),
+                    "用导出它的程序重新导出后再试",
+                )
+            ],
+        )
 
 
 def has_geometry(path: Path) -> bool:
@@ -167,7 +206,7 @@ def _bind(
         heading = names.match(text)
         if heading is not None:
             found[position] = heading
-        elif normalise(text) in _GEOMETRY or not normalise(text):
+        elif normalise(text) in _GEOMETRY | IGNORED or not normalise(text):
             continue
         elif (kind := personal_heading(normalise(text))) is not None:
             issues.append(personal_column(kind, file, "", contract))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,8 +17,8 @@ from huanjie_lib.access.keys import KeyRing
 from huanjie_lib.contracts import TABLES, Table
 from huanjie_lib.errors import DataError, Fault, UsageError
 from huanjie_lib.intake.checks import Batch, Checked, Context, check, to_pandas
-from huanjie_lib.intake.files import TABLE_SUFFIXES, digest, has_geometry, read_table
-from huanjie_lib.intake.headings import known_units, table_names
+from huanjie_lib.intake.files import TABLE_SUFFIXES, check_kind, digest, has_geometry, read_table
+from huanjie_lib.intake.headings import Names, known_units, table_names
 from huanjie_lib.intake.judgments import JUDGMENTS_FILE
 from huanjie_lib.intake.mapping import Mappings, Survey, office_of, read_mappings
 from huanjie_lib.intake.register import settle
@@ -35,8 +36,9 @@ from huanjie_lib.intake.report import (
     report_frame,
     table_label,
 )
-from huanjie_lib.intake.sheets import SheetReader
-from huanjie_lib.intake.workbook import Grid, read_csv_grid, read_workbook
+from huanjie_lib.intake.sandbox import CrashError, Job, Sandbox
+from huanjie_lib.intake.sheets import Reading, SheetReader
+from huanjie_lib.intake.workbook import Book, Grid, read_csv_grid, read_workbook
 from huanjie_lib.parameters import ParameterSet
 
 if TYPE_CHECKING:
@@ -50,7 +52,7 @@ _SOURCES: Final = "sources.yaml"
 _SOURCE_KEYS = ("title", "as_of", "boundaries", "returns", "generator", "seed", "units", "licence", "note")
 _BOUNDARY_KEYS = ("file", "crs", "layer", "code_column", "name_column")
 _RETURN_KEYS = ("folder", "as_of")
-_RETURN_SUFFIXES = (".xlsx", ".csv")
+_RETURN_SUFFIXES = (".xlsx", ".xlsm", ".xls", ".csv")
 _SILENT_SUFFIXES = (".md", ".txt", ".dbf", ".shx", ".prj", ".cpg", ".qpj", ".sbn", ".sbx")
 _FAULTS_LISTED = 20
 
@@ -72,6 +74,7 @@ class _Reader:
     parameters: ParameterSet
     progress: Progress
     keys: KeyRing | None
+    sandbox: Sandbox
     issues: list[Issue] = field(default_factory=list)
     parts: list[pl.DataFrame] = field(default_factory=list)
     batches: dict[str, list[Batch]] = field(default_factory=dict)
@@ -125,24 +128,31 @@ def read_folder(
     Notes
     -----
     Files are read in the order of their names, tables before returns. Rows with equal keys are treated as
-    :func:`huanjie_lib.intake.checks.check` says, so a return never overwrites a table.
+    :func:`huanjie_lib.intake.checks.check` says, so a return never overwrites a table. Each file is read in a
+    child process (:mod:`huanjie_lib.intake.sandbox`); one that stops it is refused, and the others are read.
     """
-    reader = _opened(data, parameters, keys=keys, progress=progress)
+    with Sandbox() as sandbox:
+        reader = _opened(data, parameters, sandbox, keys=keys, progress=progress)
+        return _read(reader)
+
+
+def _read(reader: _Reader) -> Intake:
     sources = _read_sources(reader)
     tables, returns = _list_files(reader, sources)
     steps = len(tables) + len(returns) + len(TABLES) + 1
-    for step, (path, contract) in enumerate(tables):
-        reader.progress(f"读取 {reader.name(path)}", step, steps)
-        _read_table_file(reader, path, contract)
+    reader.sandbox.start()
+    _read_tables(reader, tables, steps)
     mappings = _read_mappings(reader, sources, returns)
-    sheets = SheetReader(parameters.framework, as_of=sources.as_of, mappings=mappings)
-    for step, path in enumerate(returns, start=len(tables)):
-        reader.progress(f"读取 {reader.name(path)}", step, steps)
-        _read_return(reader, path, sheets)
+    sheets = SheetReader(reader.parameters.framework, as_of=sources.as_of, mappings=mappings)
+    for path, book in _books(reader, returns, len(tables), steps):
+        reader.inputs.append(digest(path, reader.name(path)))
+        if book is not None:
+            _read_return(reader, path, book, sheets)
     _require_units(reader)
+    maps = _open_maps(reader, sources)  # in the worker, while the tables are checked here
     frames, context = _check_all(reader, step=len(tables) + len(returns), steps=steps)
     reader.progress("读取边界", steps - 1, steps)
-    boundaries = _read_maps(reader, sources, frames["units"], context)
+    boundaries = _read_maps(reader, maps, frames["units"], context)
     reader.progress("读取完成", steps, steps)
     return Intake(
         tables=frames,
@@ -171,29 +181,34 @@ def survey_returns(
     UsageError, DataError
         As :func:`read_folder`.
     """
-    reader = _opened(data, parameters, progress=progress)
-    sources = _read_sources(reader)
-    _, returns = _list_files(reader, sources)
-    mappings = _read_mappings(reader, sources, returns)
-    sheets = SheetReader(parameters.framework, as_of=sources.as_of, mappings=mappings)
-    found: list[Survey] = []
-    for step, path in enumerate(returns):
-        reader.progress(f"读取 {reader.name(path)}", step, len(returns))
-        for grid in _grids(reader, path) or ():
-            survey = sheets.survey(grid, name=_sheet_name(grid, path))
-            found += [] if survey is None else [survey]
-    return found, mappings, sources.returns
+    with Sandbox() as sandbox:
+        reader = _opened(data, parameters, sandbox, progress=progress)
+        sources = _read_sources(reader)
+        _, returns = _list_files(reader, sources)
+        mappings = _read_mappings(reader, sources, returns)
+        sheets = SheetReader(parameters.framework, as_of=sources.as_of, mappings=mappings)
+        found: list[Survey] = []
+        for path, book in _books(reader, returns, 0, len(returns)):
+            for grid in book.grids if book is not None else ():
+                survey = sheets.survey(grid, name=_sheet_name(grid, path))
+                found += [] if survey is None else [survey]
+        return found, mappings, sources.returns
 
 
 def _opened(
-    data: Path, parameters: ParameterSet, *, keys: KeyRing | None = None, progress: Progress | None = None
+    data: Path,
+    parameters: ParameterSet,
+    sandbox: Sandbox,
+    *,
+    keys: KeyRing | None = None,
+    progress: Progress | None = None,
 ) -> _Reader:
     if not data.is_dir():
         raise UsageError(
             "没有这个数据文件夹",
             [Fault("数据文件夹", str(data), "已有的文件夹", "检查路径；可用 huanjie init 生成示例数据")],
         )
-    return _Reader(data, parameters, progress or _no_progress, keys)
+    return _Reader(data, parameters, progress or _no_progress, keys, sandbox)
 
 
 def _read_mappings(reader: _Reader, sources: _Sources, returns: list[Path]) -> Mappings:
@@ -359,32 +374,79 @@ def _refused(reader: _Reader, error: DataError, table: str = "") -> None:
     ]
 
 
-def _read_table_file(reader: _Reader, path: Path, contract: Table) -> None:
-    file = reader.name(path)
-    reader.inputs.append(digest(path, file))
-    names = table_names(contract, known_units(reader.parameters.framework.metrics))
-    try:
-        batch, issues = read_table(path, file, contract, names)
-    except DataError as error:
-        _refused(reader, error, contract.name)
-        return
-    reader.issues += issues
-    reader.add(batch)
-    if contract.name == "units" and has_geometry(path):
-        reader.maps.append(path)
+def _read_tables(reader: _Reader, tables: Sequence[tuple[Path, Table]], steps: int) -> None:
+    units = known_units(reader.parameters.framework.metrics)
+    answers = reader.sandbox.each(
+        Job(
+            reader.name(path),
+            partial(_load_table, path, reader.name(path), contract, table_names(contract, units)),
+        )
+        for path, contract in tables
+    )
+    for step, (path, contract) in enumerate(tables):
+        file = reader.name(path)
+        reader.progress(f"读取 {file}", step, steps)
+        reader.inputs.append(digest(path, file))
+        answer = next(answers)
+        if isinstance(answer, DataError):
+            _refused(reader, answer, contract.name)
+            continue
+        batch, issues, has_map = answer
+        reader.issues += issues
+        reader.add(replace(batch, table=contract))
+        if contract.name == "units" and has_map:
+            reader.maps.append(path)
 
 
-def _read_return(reader: _Reader, path: Path, sheets: SheetReader) -> None:
+def _load_table(path: Path, file: str, contract: Table, names: Names) -> tuple[Batch, list[Issue], bool]:
+    """Read a table file, and whether it holds boundaries too; runs in the worker."""
+    check_kind(path, file)
+    batch, issues = read_table(path, file, contract, names)
+    return batch, issues, has_geometry(path)
+
+
+def _books(
+    reader: _Reader, returns: Sequence[Path], first: int, steps: int
+) -> Iterator[tuple[Path, Book | None]]:
+    """Read the returns in their order; ``None`` and lines of the report where one is refused."""
+    files = [reader.name(path) for path in returns]
+    answers = reader.sandbox.each(
+        Job(file, partial(_load_return, path, file)) for path, file in zip(returns, files, strict=True)
+    )
+    for step, (path, file) in enumerate(zip(returns, files, strict=True), start=first):
+        reader.progress(f"读取 {file}", step, steps)
+        answer = next(answers)
+        if isinstance(answer, DataError):
+            _refused(reader, answer)
+            yield path, None
+        else:
+            yield path, answer
+
+
+def _load_return(path: Path, file: str) -> Book:
+    """Read a return; runs in the worker."""
+    return Book((read_csv_grid(path, file),)) if path.suffix.lower() == ".csv" else read_workbook(path, file)
+
+
+def _read_return(reader: _Reader, path: Path, book: Book, sheets: SheetReader) -> None:
     file = reader.name(path)
-    reader.inputs.append(digest(path, file))
-    grids = _grids(reader, path)
-    if grids is None:
-        return
-    readings = [sheets.read(grid, name=_sheet_name(grid, path)) for grid in grids]
-    for reading in readings:
+    if book.carried:
+        reader.issues.append(
+            Issue(
+                IssueLevel.WARNING,
+                found=f"工作簿里有{'、'.join(book.carried)}：没有打开也没有运行，只读取了单元格",
+                allowed="只含单元格的工作簿",
+                remedy="向填报人问清来由；确认无用的删除后另存为 .xlsx",
+                file=file,
+            )
+        )
+    readings = [sheets.read(grid, name=_sheet_name(grid, path)) for grid in book.grids]
+    for grid, reading in zip(book.grids, readings, strict=True):
         reader.issues += reading.issues
         for batch in reading.batches:
             reader.add(batch)
+        if reading.passed_by:
+            reader.counts.append(_passed_by(grid, reading))
     if not any(reading.batches for reading in readings):
         reader.issues.append(
             Issue(
@@ -397,14 +459,21 @@ def _read_return(reader: _Reader, path: Path, sheets: SheetReader) -> None:
         )
 
 
-def _grids(reader: _Reader, path: Path) -> list[Grid] | None:
-    """Return the sheets of a return, or ``None`` and lines of the report where it is refused."""
-    file = reader.name(path)
-    try:
-        return [read_csv_grid(path, file)] if path.suffix.lower() == ".csv" else read_workbook(path, file)
-    except DataError as error:
-        _refused(reader, error)
-        return None
+def _passed_by(grid: Grid, reading: Reading) -> dict[str, str | int]:
+    """Account for the rows of a sheet that belong to no table."""
+    rows = sum(reading.passed_by.values())
+    reason = "；".join(f"{why} {count}" for why, count in reading.passed_by.items())
+    return {
+        "file": grid.file,
+        "sheet": grid.sheet,
+        "table": "",
+        "unit": "行",
+        "read": rows,
+        "loaded": 0,
+        "quarantined": 0,
+        "dropped": rows,
+        "reason": reason,
+    }
 
 
 def _sheet_name(grid: Grid, path: Path) -> str:
@@ -544,33 +613,57 @@ def _counts(counts: list[dict[str, str | int]]) -> pd.DataFrame:
 # ---------------------------------------------------------------- boundaries
 
 
-def _read_maps(
-    reader: _Reader, sources: _Sources, units: pd.DataFrame, context: Context
-) -> gpd.GeoDataFrame | None:
-    """Read the boundaries of loaded units; each feature is accounted for."""
-    options = dict(sources.boundaries)
+def _open_maps(reader: _Reader, sources: _Sources) -> Iterator[Any]:
+    """Begin to read the boundary files."""
+    options: dict[str, str | None] = {"crs": None, **sources.boundaries}
     file = options.pop("file", None)
     if file is not None:
         if not (reader.data / file).is_file():
             raise _sources_error(
                 "boundaries.file", file, "数据文件夹中的边界文件", "改正文件名，或放入该文件"
             )
-        own = reader.data / file
-        reader.maps = [own]
+        reader.maps = [reader.data / file]
+    names = [reader.name(path) for path in reader.maps]
+    return reader.sandbox.each(
+        [Job(n, partial(_load_map, path, n, options)) for path, n in zip(reader.maps, names, strict=True)]
+    )
+
+
+def _load_map(path: Path, file: str, options: Mapping[str, Any]) -> tuple[gpd.GeoDataFrame, list[Issue]]:
+    """Read a boundary file; runs in the worker."""
+    check_kind(path, file)
+    from huanjie_lib.intake.boundaries import (
+        read_boundaries,
+    )  # costs a second; folders without maps don't pay
+
+    return read_boundaries(path, file=file, **options)
+
+
+def _read_maps(
+    reader: _Reader, answers: Iterator[Any], units: pd.DataFrame, context: Context
+) -> gpd.GeoDataFrame | None:
+    """Take in the boundaries of loaded units; each feature is accounted for."""
     if not reader.maps:
         return None
-    import geopandas as gpd  # reading maps costs a second that a folder without them need not pay
+    import geopandas as gpd  # as above
 
-    from huanjie_lib.intake.boundaries import CRS, read_boundaries
+    from huanjie_lib.intake.boundaries import CRS
 
     parts = []
-    for path in reader.maps:
+    for path, answer in zip(reader.maps, answers, strict=True):
         name = reader.name(path)
         if all(i.path != name for i in reader.inputs):
             reader.inputs.append(digest(path, name))
-        frame, issues = read_boundaries(path, crs=options.get("crs"), file=name, **_map_options(options))
+        if isinstance(answer, CrashError):
+            _refused(reader, answer, BOUNDARIES)
+            continue
+        if isinstance(answer, DataError):
+            raise answer
+        frame, issues = answer
         reader.issues += issues
         parts.append(frame.assign(file=name, row=range(1, len(frame) + 1)))
+    if not parts:
+        return None
     whole = gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), crs=CRS)
     whole["unit_code"] = whole["unit_code"].replace(dict(context.recode))
     good = _account_for_maps(reader, whole, set(units["unit_code"]))
@@ -587,10 +680,6 @@ def _read_maps(
             )
         )
     return good
-
-
-def _map_options(options: Mapping[str, str]) -> dict[str, str]:
-    return {key: value for key, value in options.items() if key != "crs"}
 
 
 def _account_for_maps(reader: _Reader, whole: gpd.GeoDataFrame, units: set[str]) -> gpd.GeoDataFrame:

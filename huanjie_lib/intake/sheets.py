@@ -11,7 +11,7 @@ import datetime as dt
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -19,6 +19,7 @@ import polars as pl
 
 from huanjie_lib.access.register_form import FORM_WORDS, REGISTER_FORM
 from huanjie_lib.contracts import TABLES, Column, Table, table
+from huanjie_lib.intake.blocks import parts_of
 from huanjie_lib.intake.checks import Batch
 from huanjie_lib.intake.guard import personal_heading
 from huanjie_lib.intake.headings import (
@@ -43,7 +44,11 @@ _TELLING: Final = 3
 _METRIC: Final = "metric:"
 _NOT_RETURNED: Final = frozenset({"identities", "cases", "case_events", "runs", "access_log"})
 _NO_DATA: Final = frozenset({"填表说明", "填报说明"})
-_TOTALS = ("合计", "总计", "小计", "共计", "总和", "累计")
+_TOTALS = re.compile(
+    r"(?:[全本][村社镇乡街区县市页]?|[镇乡街道县区市]{1,2})?(?P<word>合计|总计|小计|共计|总和|累计)数?(?:\(.{0,12}\))?:?"
+)
+_OF_PARTS: Final = "小计"
+_NOT_SUMMED: Final = frozenset({"%", "‰", "比例", "分", "岁"})
 _SIGNING = (
     "填表人",
     "填报人",
@@ -68,14 +73,17 @@ REPEATED_HEADING: Final = "重复的表头"
 UNFILLED_ROW: Final = "只有序号或名称的行"
 CONTINUED_PROJECT: Final = "同一项目的续行"
 BLANK_CELL: Final = "空白单元格"
+UNKNOWN_TABLE: Final = "认不出的表"
+INSTRUCTIONS: Final = "填表说明"
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What one sheet gave: rows for one or two tables, and what was found on the way."""
+    """What one sheet gave: rows of tables, what was found on the way, and rows of no table by reason."""
 
     batches: tuple[Batch, ...] = ()
     issues: tuple[Issue, ...] = ()
+    passed_by: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -160,6 +168,7 @@ class SheetReader:
         self._units = known_units(framework.metrics)
         self._unit_names = table_names(TABLES["units"], self._units)
         self._targets = self._make_targets(framework)
+        self._known: dict[str, bool] = {}
 
     def _make_targets(self, framework: Framework) -> tuple[_Target, ...]:
         facts, projects, items = table("facts"), table("audit_projects"), table("audit_items")
@@ -231,9 +240,25 @@ class SheetReader:
             Sheet name, or the file name of a CSV file, by which the sheet may be recognised.
         """
         if normalise(name) in _NO_DATA:
-            return Reading()
-        named, mapping = self._said(grid, name)
-        if not any(cell_text(c).strip() for row in grid.rows for c in row):
+            return Reading(passed_by=_filled(grid, INSTRUCTIONS))
+        parts = parts_of(grid, self._is_heading, self._is_key)
+        readings = [self._read(part, name, number) for number, part in enumerate(parts)]
+        if len(parts) == 1:
+            return readings[0]
+        issues = [i for reading in readings for i in reading.issues]
+        issues.append(_several(grid, len(parts)))
+        passed_by: Counter[str] = Counter()
+        for reading in readings:
+            passed_by.update(reading.passed_by)
+        return Reading(tuple(b for r in readings for b in r.batches), tuple(issues), passed_by)
+
+    def _read(self, grid: Grid, name: str, number: int) -> Reading:
+        """Read one table; ``number`` counts those of the sheet from 0."""
+        title = next((t for row in grid.rows[grid.top :] for c in row if (t := cell_text(c).strip())), "")
+        named, mapping = self._said(grid, name) if number == 0 else ((), None)
+        if number:
+            named = self._named(title)
+        if not title:
             return self._empty(grid, named)
         header = self._header(grid, named, mapping)
         if header is None:
@@ -259,6 +284,19 @@ class SheetReader:
 
     # ------------------------------------------------------------ recognising
 
+    def _is_heading(self, text: str) -> bool:
+        """Whether a text is a heading of some table."""
+        known = self._known.get(text)
+        if known is None:
+            known = normalise(text) in IGNORED or self._is_unit_name(text)
+            known = known or any(t.names.match(text) is not None for t in self._targets)
+            self._known[text] = known
+        return known
+
+    def _is_key(self, text: str) -> bool:
+        heading = self._unit_names.match(text)
+        return heading is not None and heading.name == "unit_code"
+
     def _said(self, grid: Grid, name: str) -> tuple[tuple[_Target, ...], SheetMapping | None]:
         """Return what a sheet is by its mapping, else by its name, and the mapping."""
         mapping = self._mappings.of(grid.file, name)
@@ -281,7 +319,7 @@ class SheetReader:
         found = [
             header
             for target in named or self._targets
-            for top in range(min(_HEADER_ROWS, len(grid.rows)))
+            for top in range(grid.top, min(grid.top + _HEADER_ROWS, len(grid.rows)))
             for depth in (1, 2)
             if top + depth <= len(grid.rows)
             and (header := self._match(grid, target, top, depth, mapping)) is not None
@@ -393,12 +431,22 @@ class SheetReader:
             file=grid.file,
             sheet=grid.sheet,
         )
-        return Reading(issues=(line,))
+        return Reading(issues=(line,), passed_by=_filled(grid, UNKNOWN_TABLE))
 
     def _hidden(self, grid: Grid, target: _Target) -> list[Issue]:
         found = ["工作表被隐藏，仍已读取"] if grid.hidden else []
         found += [f"有 {grid.hidden_rows} 行被隐藏，仍已读取"] if grid.hidden_rows else []
-        return [
+        formulas = [
+            _line(
+                grid,
+                target,
+                IssueLevel.NOTE,
+                found=f"{grid.formulas} 个单元格是公式：读取的是上次保存时的结果",
+                allowed="数值",
+                remedy="无需处理；公式引用了别的文件的，核对结果是否最新",
+            )
+        ]
+        return formulas[: grid.formulas] + [
             _line(
                 grid,
                 target,
@@ -569,8 +617,8 @@ class _Sheet:
                 continue
             self.dropped[reason] += 1
             if reason == TOTALS_ROW:
-                word = next(w for t in self._texts[row] if (w := normalise(t)) in _TOTALS)
-                self.totals.append((row, since_subtotal if word == "小计" else 0, word))
+                word = next(m["word"] for t in self._texts[row] if (m := _TOTALS.fullmatch(normalise(t))))
+                self.totals.append((row, since_subtotal if word == _OF_PARTS else 0, word))
                 since_subtotal = len(self.data)
 
     def text(self, row: int, column: int) -> str:
@@ -588,7 +636,7 @@ class _Sheet:
         leading = [normalise(t) for _, t in cells[:3]]
         code = "" if self._code is None else self._texts[row][self._code]
         if not any(c.isdigit() for c in code):
-            if any(t in _TOTALS for t in leading):
+            if any(_TOTALS.fullmatch(t) for t in leading):
                 return TOTALS_ROW
             if leading[0].startswith((*_SIGNING, *_REMARKS)):
                 return SIGNING_ROW
@@ -606,6 +654,7 @@ class _Sheet:
             c
             for c, h in self.header.found.items()
             if self.target.columns[h.name].kind in {"integer", "number"}
+            and self.target.columns[h.name].unit not in _NOT_SUMMED
         ]
         if not self.totals or not numeric:
             return []
@@ -617,6 +666,8 @@ class _Sheet:
         issues = []
         for number, (row, start, word) in enumerate(self.totals):
             stop = sum(r < row for r in self.data)
+            if stop == 0 and word != _OF_PARTS:  # a total above the rows that it covers
+                stop = len(self.data)
             for position, column in enumerate(numeric):
                 stated = float(values[position, len(self.data) + number])
                 if np.isnan(stated) or flawed[position, start:stop].any():
@@ -859,6 +910,23 @@ def _tolerance(written: str, total: float) -> float:
     """Return how far a total may lie from the sum: half of its last decimal place."""
     decimals = len(written.strip().rpartition(".")[2]) if "." in written else 0
     return (0.5 * 10.0**-decimals if decimals else 1e-6) + 1e-9 * abs(total)
+
+
+def _filled(grid: Grid, reason: str) -> dict[str, int]:
+    """Return how many rows of a sheet hold anything."""
+    count = sum(any(cell_text(c).strip() for c in row) for row in grid.rows)
+    return {reason: count} if count else {}
+
+
+def _several(grid: Grid, count: int) -> Issue:
+    return Issue(
+        IssueLevel.NOTE,
+        found=f"一个工作表里有 {count} 个表，已分别读取",
+        allowed="每个工作表一个表",
+        remedy="无需处理；下次报送请每个表放一个工作表",
+        file=grid.file,
+        sheet=grid.sheet,
+    )
 
 
 def _whole_sheet(grid: Grid, contract: Table, issue: Issue) -> Batch:

@@ -1,9 +1,14 @@
 """Workbooks and CSV files as grids of cells, after a look at whether they are safe to open.
 
-A workbook is a ZIP of XML. Before anything is unpacked its entries are measured, and before the cells are
-read each sheet is streamed once for its true extent: a few bytes can unpack to gigabytes, and one stray cell
-in the last row and column would make a reader lay out seventeen thousand million cells. The same pass finds
-what values alone don't tell: hidden rows, formulas without a result, and error values.
+An .xlsx workbook is a ZIP of XML. Before anything is unpacked its entries are measured, and before the cells
+are read each sheet is streamed once for its true extent: a few bytes can unpack to gigabytes, and one stray
+cell in the last row and column would make a reader lay out seventeen thousand million cells. The same pass
+finds what values alone don't tell: hidden rows, formulas without a result, error values, and cells that show
+a percentage. An old .xls workbook is looked through in the same way by :mod:`huanjie_lib.intake.xls`. What a
+file is, is told by its first bytes and not by its name.
+
+Whatever else a workbook carries (macros, links to other files, embedded objects) is never opened or run; the
+report says that it was there.
 """
 
 from __future__ import annotations
@@ -12,6 +17,7 @@ import csv
 import datetime as dt
 import io
 import posixpath
+import re
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,8 +29,10 @@ from xml.parsers import expat
 import python_calamine as calamine
 
 from huanjie_lib.errors import DataError, Fault
+from huanjie_lib.intake.xls import SIGNATURE, XlsError, scan_xls
 
 __all__ = [
+    "Book",
     "Cell",
     "Grid",
     "cell_text",
@@ -49,6 +57,19 @@ _DAMAGE = (zipfile.BadZipFile, expat.ExpatError, KeyError, ValueError, OSError, 
 _RATIO_MATTERS_FROM = 2**20
 _ERROR_TEXT = "#公式未计算"
 _FIELD_LIMIT = 2**20
+_PROLOGUE = 4096
+_PERCENT_FORMATS = frozenset({9, 10})
+_CARRIED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern), label)
+    for pattern, label in (
+        (r"vbaproject[^/]*\.bin$", "宏（VBA）"),
+        (r"^xl/macrosheets/.", "宏表"),
+        (r"^xl/externallinks/[^/]+\.xml$", "外部链接"),
+        (r"^xl/(?:connections\.xml$|querytables/.)", "外部数据连接"),
+        (r"^xl/(?:embeddings|activex)/.", "嵌入的对象或控件"),
+    )
+)
+_HTML = re.compile(rb"^(?:\xef\xbb\xbf)?\s*<(?:!doctype|html|table|meta|head|\?xml)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -67,6 +88,10 @@ class Grid:
         Whether the sheet itself is hidden.
     hidden_rows
         Number of hidden rows.
+    formulas
+        Number of cells that hold a formula; their value is the result that was saved.
+    top
+        Row in which to begin looking for headings.
     """
 
     file: str
@@ -75,11 +100,29 @@ class Grid:
     anchors: Mapping[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
     hidden: bool = False
     hidden_rows: int = 0
+    formulas: int = 0
+    top: int = 0
 
     def at(self, row: int, column: int) -> Cell:
         """Return a cell; a cell covered by a merged range has the value of its first cell."""
         first_row, first_column = self.anchors.get((row, column), (row, column))
         return self.rows[first_row][first_column]
+
+
+@dataclass(frozen=True)
+class Book:
+    """A workbook.
+
+    Parameters
+    ----------
+    grids
+        Its sheets.
+    carried
+        What it carries besides cells, in Chinese: macros, links to other files, and the like.
+    """
+
+    grids: tuple[Grid, ...]
+    carried: tuple[str, ...] = ()
 
 
 def cell_text(cell: Cell) -> str:
@@ -167,7 +210,10 @@ def read_csv_grid(path: Path, file: str) -> Grid:
         If the file is too large, is not text, or is no CSV.
     """
     _check_size(path, file)
-    records = csv_records(decode(path.read_bytes(), file), file)
+    content = path.read_bytes()
+    if content.startswith((b"PK\x03\x04", SIGNATURE)):
+        raise _refusal(file, "工作簿，扩展名却是 .csv", "把扩展名改回 .xlsx 或 .xls 后重报", "CSV 文本")
+    records = csv_records(decode(content, file), file)
     width = max(map(len, records), default=0)
     _check_extent(len(records), width, file)
     return Grid(file, "", [[*record, *[""] * (width - len(record))] for record in records])
@@ -178,16 +224,18 @@ def read_csv_grid(path: Path, file: str) -> Grid:
 
 @dataclass
 class _Scan:
-    """What one pass over a sheet's XML finds."""
+    """What one pass over a sheet finds; cells are (row, column) from 0."""
 
     rows: int = 0
     columns: int = 0
     hidden_rows: int = 0
+    formulas: int = 0
     texts: dict[tuple[int, int], str] = field(default_factory=dict)
+    percents: set[tuple[int, int]] = field(default_factory=set)
 
 
-def read_workbook(path: Path, file: str) -> list[Grid]:
-    """Return the sheets of an XLSX workbook.
+def read_workbook(path: Path, file: str) -> Book:
+    """Return an .xlsx, .xlsm or .xls workbook.
 
     Parameters
     ----------
@@ -199,32 +247,87 @@ def read_workbook(path: Path, file: str) -> list[Grid]:
     Raises
     ------
     DataError
-        If the file is no XLSX workbook, is encrypted or damaged, or is larger than the limits of this
-        module.
+        If the file is no workbook, is encrypted or damaged, or is larger than the limits of this module.
+
+    Notes
+    -----
+    A number that the sheet shows as a percentage is given as the text that is shown (``85%``), since the
+    number behind it (0.85) does not tell which scale was meant. Dates counted from 1904 are refused.
     """
     _check_size(path, file)
-    if path.read_bytes()[:4] == b"\xd0\xcf\x11\xe0":
-        raise _refusal(file, "加密的工作簿或旧版 .xls", "去掉密码，或另存为 .xlsx 后重报")
+    content = path.read_bytes()
+    if content.startswith(SIGNATURE):
+        scans, carried = _scan_xls(content, file)
+    elif content.startswith(b"PK"):
+        scans, carried = _scan_xlsx(content, file)
+    elif _HTML.match(content):
+        raise _refusal(file, "网页或 XML，不是工作簿", "用 Excel 或 WPS 打开后另存为 .xlsx 再重报")
+    else:
+        raise _refusal(file, "文件损坏或不是工作簿", "用 Excel 打开后另存为 .xlsx 再重报")
     try:
-        with zipfile.ZipFile(path) as archive:
+        with calamine.CalamineWorkbook.from_filelike(io.BytesIO(content)) as book:
+            metas = book.sheets_metadata
+            if len(scans) != len(metas):
+                raise _refusal(file, "工作表目录前后不符", "用 Excel 打开后另存为 .xlsx 再重报")
+            grids = tuple(
+                _grid(book.get_sheet_by_index(number), meta, scan, file)
+                for number, (meta, scan) in enumerate(zip(metas, scans, strict=True))
+                if meta.typ == calamine.SheetTypeEnum.WorkSheet and scan is not None
+            )
+    except (calamine.CalamineError, UnicodeDecodeError) as error:
+        raise _refusal(file, "工作簿不能读取", "用 Excel 打开后另存为 .xlsx 再重报") from error
+    return Book(grids, carried)
+
+
+def _scan_xls(content: bytes, file: str) -> tuple[list[_Scan | None], tuple[str, ...]]:
+    """Look through an .xls workbook."""
+    try:
+        facts = scan_xls(content)
+    except XlsError as error:
+        raise _refusal(file, "文件损坏或不是 .xls 工作簿", "用 Excel 打开后另存为 .xlsx 再重报") from error
+    if facts.encrypted:
+        raise _refusal(file, "加密的工作簿", "去掉密码后重报")
+    if facts.from_1904:
+        raise _from_1904(file)
+    scans: list[_Scan | None] = []
+    for number, sheet in enumerate(facts.sheets, start=1):
+        _check_extent(sheet.rows, sheet.columns, f"{file} 第 {number} 个工作表")
+        scans.append(
+            _Scan(sheet.rows, sheet.columns, sheet.hidden_rows, sheet.formulas, sheet.errors, sheet.percents)
+        )
+    carried = [label for there, label in ((facts.macros, "宏（VBA）"), (facts.links, "外部链接")) if there]
+    return scans, tuple(carried)
+
+
+def _scan_xlsx(content: bytes, file: str) -> tuple[list[_Scan | None], tuple[str, ...]]:
+    """Look through an .xlsx workbook: its entries, then each sheet; ``None`` for what has no cells."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
             _check_entries(archive, file)
             parts = _sheet_parts(archive, file)
-            scans = {name: _scan_sheet(archive, part, file, name) for name, part in parts.items()}
+            percents = _percent_styles(archive)
+            scans = [
+                _scan_sheet(archive, part, file, name, percents) if part is not None else None
+                for name, part in parts
+            ]
+            names = [name.lower() for name in archive.namelist()]
     except _DAMAGE as error:
         raise _refusal(file, "文件损坏或不是 .xlsx 工作簿", "用 Excel 打开后另存为 .xlsx 再重报") from error
-    try:
-        with calamine.CalamineWorkbook.from_path(path) as book:
-            return [
-                _grid(book.get_sheet_by_name(meta.name), meta, scans[meta.name], file)
-                for meta in book.sheets_metadata
-                if meta.typ == calamine.SheetTypeEnum.WorkSheet and meta.name in scans
-            ]
-    except calamine.CalamineError as error:
-        raise _refusal(file, "工作簿不能读取", "用 Excel 打开后另存为 .xlsx 再重报") from error
+    carried = [label for pattern, label in _CARRIED if any(pattern.search(name) for name in names)]
+    return scans, tuple(carried)
 
 
-def _refusal(file: str, found: str, remedy: str, allowed: str = "未加密的 .xlsx 工作簿") -> DataError:
+def _refusal(file: str, found: str, remedy: str, allowed: str = "未加密的 .xlsx 或 .xls 工作簿") -> DataError:
     return DataError("工作簿不能读取", [Fault(file, found, allowed, remedy)])
+
+
+def _from_1904(file: str) -> DataError:
+    return _refusal(
+        file,
+        "使用 1904 日期系统",
+        "在 Excel 选项中取消“使用 1904 日期系统”，核对日期后保存",
+        "使用 1900 日期系统的工作簿",
+    )
 
 
 def _check_size(path: Path, file: str) -> None:
@@ -260,6 +363,16 @@ def _check_entries(archive: zipfile.ZipFile, file: str) -> None:
             "用 Excel 新建工作簿，只粘贴需要报送的数据",
             f"解压后不超过 {MAX_UNPACKED_BYTES // 2**20} MB 的普通工作簿",
         )
+    # Two readers may take two entries of one name for the sheet, so that only one would have been looked at.
+    names = [e.filename.lower().replace("\\", "/") for e in entries]
+    if len(set(names)) < len(names) or any(n.startswith("/") or ".." in n.split("/") for n in names):
+        raise zipfile.BadZipFile("names of entries")
+    for entry in entries:
+        if entry.filename.lower().endswith((".xml", ".rels")):
+            with archive.open(entry) as stream:
+                head = stream.read(_PROLOGUE).replace(b"\0", b"").lower()
+            if b"<!doctype" in head or b"<!entity" in head:
+                raise zipfile.BadZipFile("document type in workbook")
 
 
 def _parser(start: Callable[[str, dict[str, str]], None]) -> expat.XMLParserType:
@@ -280,22 +393,17 @@ def _local(name: str) -> str:
     return name.rpartition(":")[2]
 
 
-def _sheet_parts(archive: zipfile.ZipFile, file: str) -> dict[str, str]:
-    """Return the archive entry of each worksheet by sheet name, in order."""
+def _sheet_parts(archive: zipfile.ZipFile, file: str) -> list[tuple[str, str | None]]:
+    """Return name and archive entry of each sheet, in order; no entry for what is no sheet of cells."""
     sheets: list[tuple[str, str]] = []
     targets: dict[str, str] = {}
 
     def on_workbook(name: str, attributes: dict[str, str]) -> None:
         if _local(name) == "sheet":
-            key = next(v for k, v in attributes.items() if k.endswith(":id"))
+            key = next((v for k, v in attributes.items() if k.endswith(":id")), "")
             sheets.append((attributes["name"], key))
         elif _local(name) == "workbookPr" and attributes.get("date1904") in {"1", "true"}:
-            raise _refusal(
-                file,
-                "使用 1904 日期系统",
-                "在 Excel 选项中取消“使用 1904 日期系统”，核对日期后保存",
-                "使用 1900 日期系统的工作簿",
-            )
+            raise _from_1904(file)
 
     def on_relations(name: str, attributes: dict[str, str]) -> None:
         if _local(name) == "Relationship" and attributes.get("Type", "").endswith("/worksheet"):
@@ -304,13 +412,36 @@ def _sheet_parts(archive: zipfile.ZipFile, file: str) -> dict[str, str]:
     for part, handler in (("xl/workbook.xml", on_workbook), ("xl/_rels/workbook.xml.rels", on_relations)):
         with archive.open(part) as stream:
             _parser(handler).ParseFile(stream)
-    return {
-        name: posixpath.normpath(posixpath.join("xl", targets[key])).lstrip("/")
-        if not targets[key].startswith("/")
-        else targets[key].lstrip("/")
-        for name, key in sheets
-        if key in targets
-    }
+    return [(name, _entry(targets[key]) if key in targets else None) for name, key in sheets]
+
+
+def _entry(target: str) -> str:
+    """Return the archive entry that a relationship of the workbook points to."""
+    whole = target if target.startswith("/") else posixpath.join("xl", target)
+    return posixpath.normpath(whole).lstrip("/")
+
+
+def _percent_styles(archive: zipfile.ZipFile) -> frozenset[str]:
+    """Return the cell styles that show a number as a percentage."""
+    if "xl/styles.xml" not in archive.namelist():
+        return frozenset()
+    codes = set(map(str, _PERCENT_FORMATS))
+    cells: list[str] = []
+    inside = False
+
+    def on_start(name: str, attributes: dict[str, str]) -> None:
+        nonlocal inside
+        name = _local(name)
+        if name == "numFmt" and "%" in attributes.get("formatCode", ""):
+            codes.add(attributes.get("numFmtId", ""))
+        elif name == "xf" and inside:
+            cells.append(attributes.get("numFmtId", ""))
+        elif name in {"cellXfs", "cellStyles", "dxfs"}:
+            inside = name == "cellXfs"
+
+    with archive.open("xl/styles.xml") as stream:
+        _parser(on_start).ParseFile(stream)
+    return frozenset(str(number) for number, code in enumerate(cells) if code in codes)
 
 
 @cache
@@ -324,8 +455,10 @@ def _column(letters: str) -> int:
     return number - 1
 
 
-def _scan_sheet(archive: zipfile.ZipFile, part: str, file: str, sheet: str) -> _Scan:
-    """Find the extent of a sheet, its hidden rows, and cells whose formula has no usable result."""
+def _scan_sheet(
+    archive: zipfile.ZipFile, part: str, file: str, sheet: str, percents: frozenset[str]
+) -> _Scan:
+    """Find the extent of a sheet and what its values don't tell; ``percents`` are styles of percentages."""
     scan = _Scan()
     row, column = -1, -1
     kind, suspect, value = "", False, ""
@@ -352,12 +485,17 @@ def _scan_sheet(archive: zipfile.ZipFile, part: str, file: str, sheet: str) -> _
                 row, column = int(reference[len(letters) :]) - 1, _column(letters)
             else:
                 column += 1
+            if row < 0:
+                raise zipfile.BadZipFile("cell reference before the first row")
             scan.rows, scan.columns = max(scan.rows, row + 1), max(scan.columns, column + 1)
             kind, value = attributes.get("t", ""), ""
             suspect = kind == "e"
+            if kind in {"", "n"} and attributes.get("s") in percents:
+                scan.percents.add((row, column))
             parser.CharacterDataHandler = None
         elif name == "f":
             suspect = True
+            scan.formulas += 1
         elif name == "v" and suspect:
             parser.CharacterDataHandler = on_text
         elif name == "row":
@@ -381,6 +519,10 @@ def _grid(sheet: calamine.CalamineSheet, meta: calamine.SheetMetadata, scan: _Sc
     height, width = max(scan.rows, len(rows)), max([scan.columns, *map(len, rows)])
     rows = [[*row, *[None] * (width - len(row))] for row in rows]
     rows += [[None] * width for _ in range(height - len(rows))]
+    for row, column in scan.percents:
+        value = rows[row][column]
+        if isinstance(value, float | int) and not isinstance(value, bool):
+            rows[row][column] = f"{value * 100:.12g}%"
     for (row, column), text in scan.texts.items():
         rows[row][column] = text
     return Grid(
@@ -390,6 +532,7 @@ def _grid(sheet: calamine.CalamineSheet, meta: calamine.SheetMetadata, scan: _Sc
         anchors=_anchors(sheet.merged_cell_ranges or [], height, width),
         hidden=meta.visible != calamine.SheetVisibleEnum.Visible,
         hidden_rows=scan.hidden_rows,
+        formulas=scan.formulas,
     )
 
 

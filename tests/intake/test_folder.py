@@ -217,7 +217,11 @@ def test_no_facts_is_an_error_but_no_end(folder: Any, lines: Lines) -> None:
 
 def test_a_table_that_cannot_be_read_is_an_error_but_no_end(folder: Any, lines: Lines) -> None:
     (folder.path / "tables" / "leads.parquet").write_bytes(b"no")
-    (error,) = lines(folder.read(), "error", file="tables/leads.parquet")
+    (folder.path / "tables" / "talks.parquet").write_bytes(b"PAR1" + b"x" * 40 + b"PAR1")
+    intake = folder.read()
+    (error,) = lines(intake, "error", file="tables/leads.parquet")
+    assert "内容不是 .parquet 文件" in error
+    (error,) = lines(intake, "error", file="tables/talks.parquet")
     assert "损坏或不合规的文件" in error
 
 
@@ -237,12 +241,12 @@ def test_files_that_belong_nowhere_are_named(folder: Any) -> None:
     (folder.path / "tables" / ".hidden.csv").write_text("x")
     (folder.path / "returns").mkdir()
     (folder.path / "returns" / "~$open.xlsx").write_bytes(b"lock")
-    (folder.path / "returns" / "old.xls").write_bytes(b"x")
+    (folder.path / "returns" / "old.et").write_bytes(b"x")
     intake = folder.read()
     told = intake.issues[intake.issues["severity"] == "warning"].set_index("file")
-    assert sorted(told.index) == ["facts.csv", "returns/old.xls", "tables/fact.csv"]
+    assert sorted(told.index) == ["facts.csv", "returns/old.et", "tables/fact.csv"]
     assert "facts" in told.loc["tables/fact.csv", "allowed"]
-    assert ".xlsx" in told.loc["returns/old.xls", "remedy"]
+    assert ".xlsx" in told.loc["returns/old.et", "remedy"]
 
 
 def test_a_return_that_gives_nothing_is_an_error(folder: Any, lines: Lines) -> None:

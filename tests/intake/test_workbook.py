@@ -51,7 +51,7 @@ def refusal(path: Path) -> str:
 
 
 def test_cells_merges_and_hidden_rows(book: Path) -> None:
-    grid, hidden, empty = read_workbook(book, "returns/book.xlsx")
+    grid, hidden, empty = read_workbook(book, "returns/book.xlsx").grids
     assert (grid.file, grid.sheet, grid.hidden, grid.hidden_rows) == (
         "returns/book.xlsx",
         "基本情况",
@@ -80,7 +80,7 @@ def test_a_formula_shows_its_result_or_that_it_has_none(tmp_path: Path) -> None:
         sheet.write_formula("A3", "=1/0", value="#DIV/0!")
         sheet.write_formula("B1", '="a"&"b"', value="ab")
         sheet.write("B3", 7)
-    (grid,) = read_workbook(path, "f.xlsx")
+    (grid,) = read_workbook(path, "f.xlsx").grids
     assert [[cell_text(c) for c in row] for row in grid.rows] == [
         ["2", "ab"],
         ["#公式未计算", ""],
@@ -92,7 +92,7 @@ def test_a_formula_never_calculated_is_not_an_empty_cell(book: Path) -> None:
     made = openpyxl.load_workbook(book)
     made["基本情况"]["C5"] = "=SUM(C2:C2)"
     made.save(book)
-    grid = read_workbook(book, "book.xlsx")[0]
+    grid = read_workbook(book, "book.xlsx").grids[0]
     assert grid.rows[4][2] == "#公式未计算"
 
 
@@ -114,9 +114,11 @@ def test_numbers_as_text(number: float | None, text: str) -> None:
 def test_what_is_no_workbook(tmp_path: Path) -> None:
     path = tmp_path / "a.xlsx"
     path.write_bytes(b"not a workbook")
-    assert "文件损坏或不是 .xlsx 工作簿" in refusal(path)
-    path.write_bytes(b"\xd0\xcf\x11\xe0" + b"\0" * 600)
-    assert "加密的工作簿或旧版 .xls" in refusal(path)
+    assert "文件损坏或不是工作簿" in refusal(path)
+    path.write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600)
+    assert "文件损坏或不是 .xls 工作簿" in refusal(path)
+    path.write_bytes(b"<html><table><tr><td>1</td></tr></table></html>")
+    assert "网页或 XML，不是工作簿" in refusal(path)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("readme.txt", "nothing")
     assert "文件损坏或不是 .xlsx 工作簿" in refusal(path)
@@ -148,7 +150,7 @@ def test_a_sheet_that_only_claims_to_be_large_is_read(book: Path) -> None:
 
     other = rewritten(book, claim)
     assert b"XFD1048576" in zipfile.ZipFile(other).read("xl/worksheets/sheet1.xml")
-    assert len(read_workbook(other, "a.xlsx")[0].rows) == 5
+    assert len(read_workbook(other, "a.xlsx").grids[0].rows) == 5
 
 
 def test_a_bomb_is_refused_before_it_is_unpacked(book: Path) -> None:

@@ -138,9 +138,15 @@ def init(out: Path, seed: int, units: int, key: Path | None) -> None:
         click.echo(f"示例密钥已写入 {key}，只有本人可读；它由随机种子推出，不能用于真实数据")
 
 
-@cli.command(help="检查报送数据（--data，有错误时退出码为 3）或案件台账（--ledger，有问题时退出码为 6）。")
+@cli.command(
+    help="检查报送数据（--data，有错误时退出码为 3）、案件台账（--ledger）或其备份（--backup），"
+    "后两者有问题时退出码为 6。"
+)
 @click.option("--data", type=_FOLDER, default=None, help="数据文件夹。")
 @click.option("--ledger", "store", default=None, help=f"案件台账：{_STORES}。")
+@click.option(
+    "--backup", "backup_file", type=_FILE, default=None, help="huanjie backup 写出的文件；只核对，不恢复。"
+)
 @click.option(
     "--head", type=_FILE, default=None, help="另存的链头文件；核对台账没有被截断。不填用台账旁最近的一份。"
 )
@@ -152,6 +158,7 @@ def init(out: Path, seed: int, units: int, key: Path | None) -> None:
 def check(
     data: Path | None,
     store: str | None,
+    backup_file: Path | None,
     head: Path | None,
     out: Path | None,
     evidence: Path | None,
@@ -159,12 +166,16 @@ def check(
     pack: Path | None,
     region: str,
 ) -> None:
-    """Check a data folder or a ledger and tell every fault."""
-    if (data is None) == (store is None):
-        found = "都没有给出" if data is None else "两个都给出"
-        fault = Fault("--data 和 --ledger", found, "二者之一", "检查数据用 --data，检查台账用 --ledger")
+    """Check a data folder, a ledger or a backup of one and tell every fault."""
+    given = 3 - [data, store, backup_file].count(None)
+    if given != 1:
+        found = "都没有给出" if not given else "两个都给出" if given == 2 else "三个都给出"
+        remedy = "检查数据用 --data，检查台账用 --ledger，检查备份用 --backup"
+        fault = Fault("--data、--ledger 和 --backup", found, "其中之一", remedy)
         raise UsageError("没有说明检查什么", [fault])
-    if store is not None:
+    if backup_file is not None:
+        _check_backup(backup_file, head)
+    elif store is not None:
         _check_ledger(store, head, evidence)
     else:
         _check_data(cast("Path", data), out, key, pack, region)
@@ -190,6 +201,16 @@ def _check_ledger(store: str, head: Path | None, evidence: Path | None) -> None:
     )
     if found.faults:
         raise SystemExit(LedgerError.exit_code)
+
+
+def _check_backup(file: Path, head: Path | None) -> None:
+    from huanjie_lib.store.backup import check_backup
+    from huanjie_lib.store.heads import read_head
+
+    kept = None if head is None else read_head(head)
+    with tempfile.TemporaryDirectory(prefix="huanjie-") as work:
+        made = check_backup(file, Path(work) / "backup", head=kept)
+    click.echo(f"备份完好：{made}")
 
 
 def _check_data(data: Path, out: Path | None, key: Path | None, pack: Path | None, region: str) -> None:
@@ -360,7 +381,41 @@ def publish(run_folder: Path, store: str, account: str, evidence: Path | None) -
     click.echo(publish_run(run_folder, store, account=account, evidence=evidence).summary())
 
 
-@cli.group(help="案件台账：新建、升级、另存链头。")
+@cli.command(
+    help="备份案件台账：一个时刻的数据库、佐证材料和每日链头写成一个文件，并核对；备份时可以照常登记。不含密钥。"
+)
+@_STORE
+@click.option("--out", type=_FILE, required=True, help="写入备份的新文件，如 台账-2026-11-30.zip。")
+@_EVIDENCE
+def backup(store: str, out: Path, evidence: Path | None) -> None:
+    """Back up a ledger while others may write to it."""
+    from huanjie_lib.store.backup import write_backup
+
+    made = write_backup(store, out, evidence=evidence, code_version=__version__)
+    click.echo(f"备份已写出并核对：{made}")
+
+
+@cli.command(help="从备份恢复案件台账到新的位置；先核对全部内容，不覆盖任何已有内容。")
+@click.option("--from", "file", type=_FILE, required=True, help="huanjie backup 写出的文件。")
+@click.option("--store", required=True, help="新的台账：还不存在的文件夹，或空的 PostgreSQL 数据库的地址。")
+@click.option("--evidence", type=_FOLDER, default=None, help="恢复到 PostgreSQL 时，存放佐证材料的新文件夹。")
+@click.option(
+    "--head", type=_FILE, default=None, help="存在别处的链头文件；核对备份没有缺失，也没有被整个换掉。"
+)
+def restore(file: Path, store: str, evidence: Path | None, head: Path | None) -> None:
+    """Restore a backup into a new place."""
+    from huanjie_lib.store import schema
+    from huanjie_lib.store.backup import restore as restore_backup
+    from huanjie_lib.store.heads import read_head
+
+    kept = None if head is None else read_head(head)
+    made = restore_backup(file, store, evidence=evidence, head=kept)
+    click.echo(f"已恢复并核对：{made}")
+    if made.revision != schema.REVISION:
+        click.echo(f"台账为旧版程序所写，使用前先运行 huanjie store upgrade --store {store} --backup 新文件")
+
+
+@cli.group(help="案件台账：新建、升级、复制到别处、另存链头。")
 def store() -> None:
     """Make, upgrade and guard the ledger."""
 
@@ -375,15 +430,37 @@ def store_init(store: str) -> None:
         click.echo(f"台账已建好：{ledger.where}，{ledger.head().sequence} 个事件")
 
 
-@store.command("upgrade", help="把旧版程序的案件台账升级到当前版本；升级前请先备份。")
+@store.command("upgrade", help="把旧版程序的案件台账升级到当前版本；升级前写出备份，不能降级。")
 @_STORE
-def store_upgrade(store: str) -> None:
-    """Bring a ledger to the newest revision."""
-    from huanjie_lib.store.ledger import open_ledger, upgrade_ledger
+@click.option(
+    "--backup", "backup_file", type=_FILE, default=None, help="升级前写出备份的新文件；须升级时必填。"
+)
+@_EVIDENCE
+def store_upgrade(store: str, backup_file: Path | None, evidence: Path | None) -> None:
+    """Back a ledger up and bring it to the newest revision."""
+    from huanjie_lib.store.backup import upgrade
+    from huanjie_lib.store.ledger import open_ledger
 
-    upgrade_ledger(store)
+    made = upgrade(store, backup_file, evidence=evidence, code_version=__version__)
+    if made is not None:
+        click.echo(f"升级前的备份已写出并核对：{made}")
     with open_ledger(store, read_only=True) as ledger:
         click.echo(f"台账为当前版本：{ledger.where}，{ledger.head().sequence} 个事件")
+
+
+@store.command("copy", help="把案件台账逐行复制到另一处空的台账，如迁移到 PostgreSQL；复制前先停止登记。")
+@click.option("--from", "source", required=True, help=f"原台账：{_STORES}。")
+@click.option("--to", "target", required=True, help=f"新台账，须为空：{_STORES}。")
+@_EVIDENCE
+def store_copy(source: str, target: str, evidence: Path | None) -> None:
+    """Copy a ledger into an empty place, all chains as they stand."""
+    from huanjie_lib.store.copying import copy_ledger
+
+    head = copy_ledger(source, target, evidence=evidence)
+    click.echo(
+        f"已复制并逐行核对：{head.sequence} 个事件、{head.runs} 次发布、{head.decisions} 项决定，"
+        f"链头 {head.hash}；佐证材料仍在原处。今后只用新台账，原台账改名留存"
+    )
 
 
 @store.command("head", help="另存链头，供以后核对台账没有被截断；请存到另一台机器或交他人保管。")
@@ -397,7 +474,7 @@ def store_head(store: str, out: Path) -> None:
     click.echo(f"链头已写入 {path}；以后用 huanjie check --ledger {store} --head {path} 核对")
 
 
-@cli.group(help="人才库：新建密钥、写出空白登记表。")
+@cli.group(help="人才库：新建密钥、更换密钥、写出空白登记表。")
 def register() -> None:
     """Make what the register of the reserve needs."""
 
@@ -412,6 +489,29 @@ def register_keys(out: Path) -> None:
 
     keys = KeyRing.create(out)
     click.echo(f"密钥已写入 {out}，只有本人可读，编号 {keys.fingerprint}；请离线备份并限制知悉范围")
+
+
+@register.command(
+    "rotate",
+    help="更换密钥：另写一个数据文件夹，人员代号和封存的姓名全部改用新密钥，逐表核对；原数据和旧密钥不动。",
+)
+@click.option("--data", type=_FOLDER, required=True, help="现用的数据文件夹。")
+@click.option("--key", type=_FILE, required=True, help="现用的密钥文件。")
+@click.option("--new-key", type=_FILE, required=True, help="写入新密钥的新文件。")
+@click.option("--out", type=_FOLDER, required=True, help="写入新数据的新文件夹。")
+@_PACK
+@_REGION
+def register_rotate(data: Path, key: Path, new_key: Path, out: Path, pack: Path | None, region: str) -> None:
+    """Draw new keys and write the data folder anew under them."""
+    from huanjie_lib.parameters import load_parameters
+    from huanjie_lib.workbench import rotate_keys
+
+    progress = _Progress()
+    parameters = load_parameters(pack, region=region)
+    done = rotate_keys(data, out, key=key, new_key=new_key, parameters=parameters, progress=progress)
+    progress.close()
+    click.echo(f"{done.summary()}。新数据在 {out}，新密钥在 {new_key}，请离线备份")
+    click.echo("接着用新数据和新密钥重新运行 huanjie match；旧密钥封存到旧数据和旧备份销毁为止")
 
 
 @register.command("template", help="写出空白的人才登记表（XLSX），供镇街填报。")

@@ -11,6 +11,11 @@ nothing else.
 
 Whoever holds the key file can open every sealed field. It lies apart from the data and no kernel of a screen
 that shows no names is given it.
+
+New keys do not forget: a pseudonym of a later generation is the keyed hash, under the new key, of the
+pseudonym before it. So whatever goes by an old pseudonym, with or without an ID number at hand, gets its new
+one; a person who registers again is the same person; and whoever holds the new keys recognises an old
+pseudonym in the append-only ledger. Whoever holds the old keys alone can make none of the new ones.
 """
 
 from __future__ import annotations
@@ -21,9 +26,11 @@ import hashlib
 import hmac
 import json
 import os
+import re
 import secrets
 import unicodedata
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Literal
 
@@ -32,10 +39,14 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from huanjie_lib.errors import DataError, Fault, UsageError
 
-__all__ = ["KEY_FORMAT", "KeyRing", "PseudonymKind", "SealError", "SealedField"]
+__all__ = ["KEY_FORMAT", "PSEUDONYM", "KeyRing", "PseudonymKind", "SealError", "SealedField"]
 
 KEY_FORMAT: Final = "huanjie-keys/1"
 """Format of a key file."""
+ROTATED_FORMAT: Final = "huanjie-keys/2"
+"""Format of a key file with former keys, which programs before it must not read."""
+PSEUDONYM: Final = "[PRHM][A-Z2-7]{16}"
+"""Regular expression of a pseudonym that this module makes."""
 
 PseudonymKind = Literal["person", "rater", "household", "mentor"]
 """What a pseudonym stands for; equal texts of two kinds have unrelated pseudonyms."""
@@ -66,6 +77,8 @@ class KeyRing:
     is_sample
         Whether the keys are those of a synthetic city, which everyone can derive from its seed. Real people
         are never registered under them.
+    former
+        Pseudonym keys of earlier generations, the oldest first.
 
     Raises
     ------
@@ -87,9 +100,12 @@ class KeyRing:
     pseudonym_key: bytes = field(repr=False)
     sealing_key: bytes = field(repr=False)
     is_sample: bool = False
+    former: tuple[bytes, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         """Refuse keys of a wrong length."""
+        if any(len(key) != _PSEUDONYM_KEY_BYTES for key in self.former):
+            raise ValueError(f"a former pseudonym key has not {_PSEUDONYM_KEY_BYTES} bytes")
         lengths = (len(self.pseudonym_key), len(self.sealing_key))
         if lengths != (_PSEUDONYM_KEY_BYTES, _SEALING_KEY_BYTES):
             raise ValueError(f"keys have {lengths} bytes, not {(_PSEUDONYM_KEY_BYTES, _SEALING_KEY_BYTES)}")
@@ -135,6 +151,11 @@ class KeyRing:
             derived("pseudonym", _PSEUDONYM_KEY_BYTES), derived("sealing", _SEALING_KEY_BYTES), is_sample=True
         )
 
+    def rotated(self) -> KeyRing:
+        """Draw new keys that make the next generation of these keys' pseudonyms."""
+        drawn = KeyRing.ephemeral()
+        return replace(drawn, is_sample=self.is_sample, former=(*self.former, self.pseudonym_key))
+
     def write(self, path: Path) -> None:
         """Write the keys to a new file that only its owner can read.
 
@@ -143,12 +164,14 @@ class KeyRing:
         UsageError
             If the file is there already, or its folder can't be written to.
         """
-        content = {
-            "format": KEY_FORMAT,
+        content: dict[str, object] = {
+            "format": ROTATED_FORMAT if self.former else KEY_FORMAT,
             "sample": self.is_sample,
             "pseudonym": base64.b64encode(self.pseudonym_key).decode(),
             "sealing": base64.b64encode(self.sealing_key).decode(),
         }
+        if self.former:
+            content["former"] = [base64.b64encode(key).decode() for key in self.former]
         try:
             handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError as error:
@@ -183,10 +206,12 @@ class KeyRing:
             raise UsageError("密钥文件别人也能读，没有使用", [fault])
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
-            if content["format"] != KEY_FORMAT:
+            earlier = content["former"] if content["format"] == ROTATED_FORMAT else []
+            if content["format"] not in {KEY_FORMAT, ROTATED_FORMAT}:
                 raise ValueError(content["format"])
-            secret = [base64.b64decode(content[name], validate=True) for name in ("pseudonym", "sealing")]
-            return cls(secret[0], secret[1], is_sample=bool(content["sample"]))
+            texts = (content["pseudonym"], content["sealing"], *earlier)
+            pseudonym, sealing, *former = (base64.b64decode(text, validate=True) for text in texts)
+            return cls(pseudonym, sealing, is_sample=bool(content["sample"]), former=tuple(former))
         except (ValueError, KeyError, TypeError, binascii.Error) as error:
             allowed = f"{KEY_FORMAT} 格式的密钥文件"
             fault = Fault(f"密钥文件 {path}", "读不懂的内容", allowed, "换用备份的密钥文件")
@@ -217,8 +242,54 @@ class KeyRing:
         plain = unicodedata.normalize("NFKC", text).strip().upper()
         if not plain:
             raise ValueError("a blank text has no pseudonym")
-        digest = hmac.new(self.pseudonym_key, f"{kind}\x1f{plain}".encode(), hashlib.sha256).digest()
-        return _PREFIX[kind] + base64.b32encode(digest[:_PSEUDONYM_BYTES]).decode()
+        first, *later = (*self.former, self.pseudonym_key)
+        return _moved_on(_keyed(first, _PREFIX[kind], f"{kind}\x1f{plain}"), later)
+
+    def successor(self, ref: str) -> str:
+        """Return the pseudonym under these keys of whoever had one under the keys before them.
+
+        Raises
+        ------
+        ValueError
+            If it is no pseudonym that such keys make.
+
+        Examples
+        --------
+        >>> old = KeyRing(bytes(range(32)), bytes(range(64)))
+        >>> new = old.rotated()
+        >>> new.successor(old.pseudonym("rater", "7")) == new.pseudonym("rater", "7")
+        True
+        """
+        return _moved_on(ref, [self.pseudonym_key])
+
+    def recognised(self, refs: Iterable[str], known: Collection[str]) -> dict[str, str]:
+        """Return, of references that are not known, those of earlier generations with the known one.
+
+        Parameters
+        ----------
+        refs
+            Pseudonyms of any generation, and anything else, as an append-only log holds them.
+        known
+            Pseudonyms under these keys.
+
+        Examples
+        --------
+        >>> old = KeyRing(bytes(range(32)), bytes(range(64)))
+        >>> new = old.rotated().rotated()
+        >>> then, now = (keys.pseudonym("person", "1") for keys in (old, new))
+        >>> new.recognised([then, now, "x"], {now}) == {then: now}
+        True
+        """
+        steps = (*self.former[1:], self.pseudonym_key) if self.former else ()
+        found = {}
+        for ref in set(refs) - set(known):
+            if re.fullmatch(PSEUDONYM, ref):
+                for start in reversed(range(len(steps))):
+                    later = _moved_on(ref, steps[start:])
+                    if later in known:
+                        found[ref] = later
+                        break
+        return found
 
     # ------------------------------------------------------------ sealing
 
@@ -246,3 +317,18 @@ class KeyRing:
                 "核对密钥文件是否与数据配套；数据是否被改动或错行",
             )
             raise SealError("身份信息打不开", [fault]) from error
+
+
+def _keyed(key: bytes, prefix: str, text: str) -> str:
+    """Return a keyed hash as a letter and 16 characters of base 32."""
+    digest = hmac.new(key, text.encode(), hashlib.sha256).digest()
+    return prefix + base64.b32encode(digest[:_PSEUDONYM_BYTES]).decode()
+
+
+def _moved_on(ref: str, keys: Iterable[bytes]) -> str:
+    """Return the pseudonym that a pseudonym becomes, one generation for each key."""
+    if not re.fullmatch(PSEUDONYM, ref):
+        raise ValueError("this is no pseudonym")
+    for key in keys:
+        ref = _keyed(key, ref[0], f"successor\x1f{ref}")
+    return ref

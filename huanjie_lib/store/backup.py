@@ -47,10 +47,10 @@ from huanjie_lib.store.copying import (
 from huanjie_lib.store.engine import SqliteStore, Store, connect, os_error
 from huanjie_lib.store.evidence import EvidenceFolder, flush_folder, made_private
 from huanjie_lib.store.heads import newest_head, read_head
-from huanjie_lib.store.ledger import utc_now
+from huanjie_lib.store.ledger import upgrade_ledger, utc_now
 from huanjie_lib.store.verification import verify
 
-__all__ = ["BACKUP_FORMAT", "Backup", "check_backup", "restore", "write_backup"]
+__all__ = ["BACKUP_FORMAT", "Backup", "check_backup", "restore", "upgrade", "write_backup"]
 
 BACKUP_FORMAT: Final = "huanjie-backup/1"
 """Format of a backup."""
@@ -209,6 +209,42 @@ def write_backup(
         draft.replace(out)
         flush_folder(out.absolute().parent)
     return _read(out)
+
+
+def upgrade(
+    url: str | Path, backup: Path | None, *, evidence: Path | None = None, code_version: str
+) -> Backup | None:
+    """Back up a ledger of an older revision and bring it to the newest; return the backup.
+
+    A ledger of the newest revision is left as it is, and ``None`` returned. None is ever brought back to an
+    older revision: restore the backup for that.
+
+    Parameters
+    ----------
+    url
+        Path or address of the ledger, with an account that may change the tables.
+    backup
+        File to write first, which must not be there.
+    evidence, code_version
+        As :func:`write_backup`.
+
+    Raises
+    ------
+    UsageError
+        If the ledger needs an upgrade and no file for the backup is named.
+    LedgerError
+        If there is no ledger, a newer program has changed it, or it cannot be backed up; it stays as it is.
+    """
+    with closing(connect(url, read_only=True)) as store, store.reading() as connection:
+        schema.check_known(connection)
+        if schema.standing(connection) == schema.REVISION:
+            return None
+    if backup is None:
+        remedy = "补充 --backup，如 --backup 升级前.zip"
+        raise UsageError("没有升级台账", [Fault("--backup", "没有给出", "升级前写出备份的新文件", remedy)])
+    made = write_backup(url, backup, evidence=evidence, code_version=code_version)
+    upgrade_ledger(url)
+    return made
 
 
 def _heads_kept(store: Store, evidence: Path | None) -> list[Path]:

@@ -284,9 +284,9 @@ def _wrong_revision(found: str) -> LedgerVersionError:
         return LedgerVersionError(
             "不能打开案件台账", [Fault("案件台账", "还没有建表", "已建好的台账", remedy)]
         )
-    remedy = (
-        "运行 huanjie store upgrade --store …" if found in _known() else "台账由更新的程序写过，请升级本程序"
-    )
+    older = found in _known()
+    upgrade_it = "运行 huanjie store upgrade --store … --backup …"
+    remedy = upgrade_it if older else "台账由更新的程序写过，请升级本程序"
     return LedgerVersionError(
         "不能打开案件台账", [Fault("案件台账 表结构", f"版本 {found}", f"版本 {REVISION}", remedy)]
     )

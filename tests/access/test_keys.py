@@ -142,3 +142,49 @@ def test_no_message_or_repr_holds_a_key(tmp_path: Path) -> None:
         written["sealing"],
     ):
         assert secret[:12] not in shown
+
+
+def test_new_keys_make_the_next_generation_of_every_pseudonym() -> None:
+    second = KEYS.rotated()
+    third = second.rotated()
+    for kind in ("person", "rater", "household", "mentor"):
+        refs = [keys.pseudonym(kind, "1") for keys in (KEYS, second, third)]  # type: ignore[arg-type]
+        assert len(set(refs)) == 3
+        assert second.successor(refs[0]) == refs[1]
+        assert third.successor(refs[1]) == refs[2]
+    with pytest.raises(ValueError, match="no pseudonym"):
+        second.successor("p160c93e1f0")
+
+
+def test_old_keys_cannot_make_what_new_keys_make() -> None:
+    second, other = KEYS.rotated(), KEYS.rotated()
+    ref = KEYS.pseudonym("person", "1")
+    assert second.successor(ref) != other.successor(ref)
+    assert second.sealing_key != KEYS.sealing_key
+    with pytest.raises(SealError):
+        KEYS.unseal(second.seal("某某", "name", ref), "name", ref)
+
+
+def test_pseudonyms_of_any_generation_are_recognised_and_nothing_else() -> None:
+    second = KEYS.rotated()
+    third = second.rotated()
+    now = {third.pseudonym("person", text): text for text in "ab"}
+    earlier = {keys.pseudonym("person", text): text for keys in (KEYS, second) for text in "ab"}
+    strangers = [KEYS.pseudonym("person", "c"), "P1", "p160c93e1f0", ""]
+    found = third.recognised([*earlier, *now, *strangers], now)
+    assert {ref: now[later] for ref, later in found.items()} == earlier
+    assert KEYS.recognised(earlier, now) == {}
+
+
+def test_rotated_keys_come_back_from_their_file_and_older_programs_refuse_it(tmp_path: Path) -> None:
+    keys = KeyRing.from_seed(1).rotated().rotated()
+    keys.write(tmp_path / "keys")
+    again = KeyRing.read(tmp_path / "keys")
+    assert again == keys
+    assert again.is_sample
+    assert len(again.former) == 2
+    assert json.loads((tmp_path / "keys").read_text())["format"] != KEY_FORMAT
+    KEYS.write(tmp_path / "first")
+    assert json.loads((tmp_path / "first").read_text())["format"] == KEY_FORMAT
+    with pytest.raises(ValueError, match="former"):
+        KeyRing(bytes(32), bytes(64), former=(bytes(3),))

@@ -11,6 +11,7 @@ import shutil
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ import sqlalchemy as sa
 from huanjie_lib.casework.events import Head
 from huanjie_lib.errors import HuanjieError, LedgerError, LedgerVersionError, UsageError
 from huanjie_lib.store import backup, schema
-from huanjie_lib.store.backup import check_backup, restore, write_backup
+from huanjie_lib.store.backup import check_backup, restore, upgrade, write_backup
 from huanjie_lib.store.copying import copy_tables
 from huanjie_lib.store.engine import SqliteStore, connect
 from huanjie_lib.store.heads import read_head
@@ -107,8 +108,14 @@ def test_the_folder_of_an_older_revision_comes_back_as_it_was_and_can_be_brought
         restore(done.path, new)
         with pytest.raises(LedgerVersionError, match="huanjie store upgrade"):
             open_ledger(new)
+        with pytest.raises(UsageError, match="补充 --backup"):
+            upgrade(new, None, code_version="0")
+        made = upgrade(new, tmp_path / f"again-{revision}.zip", code_version="0")
+        assert made is not None
+        assert made.revision == revision
+        assert upgrade(new, None, code_version="0") is None  # there is nothing to do
+        upgrade_ledger(old)
         for folder in (old, new):
-            upgrade_ledger(folder)
             with open_ledger(folder) as ledger:
                 assert ledger.verify(done.head) == []
         assert rows_of(new) == rows_of(old)
@@ -270,8 +277,9 @@ def test_a_backup_of_a_newer_program_is_left_alone(office: Path, tmp_path: Path)
     shutil.copytree(office, tmp_path / "newer")
     with closing(connect(tmp_path / "newer")) as store, store.writing() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(LedgerVersionError, match="请升级本程序"):
-        back_up(tmp_path / "newer", tmp_path / "a.zip")
+    for attempt in (back_up, partial(upgrade, code_version="0")):
+        with pytest.raises(LedgerVersionError, match="请升级本程序"):
+            attempt(tmp_path / "newer", tmp_path / "a.zip")
     file = Path(shutil.copy(back_up(office, tmp_path / "b.zip").path, tmp_path / "c.zip"))
 
     def newer(members: dict[str, bytes]) -> None:
@@ -282,6 +290,15 @@ def test_a_backup_of_a_newer_program_is_left_alone(office: Path, tmp_path: Path)
 
     rewritten(file, newer)
     refused(file, tmp_path, "请升级本程序")
+
+
+def test_a_ledger_that_does_not_check_is_not_upgraded(office: Path, tmp_path: Path) -> None:
+    older(office, tmp_path / "old", "0001")
+    shutil.rmtree(tmp_path / "old" / "evidence")
+    with pytest.raises(LedgerError, match="佐证材料"):
+        upgrade(tmp_path / "old", tmp_path / "a.zip", code_version="0")
+    with pytest.raises(LedgerVersionError):
+        open_ledger(tmp_path / "old")
 
 
 def test_nothing_is_overwritten(made: Path, office: Path, postgres_url: str, tmp_path: Path) -> None:

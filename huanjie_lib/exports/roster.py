@@ -230,7 +230,7 @@ def roster_workbook(
     told = _decided(decisions, digest)
     roster = _roster(run, told)
     people = set(roster["person_ref"].dropna())
-    names = names_for(run, keys, role, people) if called is None else dict(called(people))
+    names = names_for(run, keys, role, people) if called is None else _names(called(people))
     tasks, steps = _tasks(run, people), _steps(run, people)
     frames = {
         "建议名册": (_called(roster, names), _ROSTER),
@@ -398,6 +398,11 @@ def _steps(run: TalentRun, people: Iterable[str]) -> pd.DataFrame:
 
 def _at_home(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(township_name=frame["township_name"].fillna("其他地方")).reset_index(drop=True)
+
+
+def _names(called: Mapping[str, str]) -> dict[str, str]:
+    """Return names without those that are the pseudonym itself, for want of one."""
+    return {ref: name for ref, name in called.items() if name != ref}
 
 
 def _called(frame: pd.DataFrame, names: Mapping[str, str] | None) -> pd.DataFrame:

@@ -24,8 +24,9 @@ __all__ = ["plan_workbook"]
 
 TASKS_EACH: Final = 2
 """Things to verify that are told of each person."""
+_NAME: Final = Column("name", 12, "text", "姓名（掩码）")
 _WHO: Final = (
-    Column("name", 12, "text", "姓名（掩码）"),
+    _NAME,
     Column("code", 10, "text", "代号末4位"),
     Column("township_name", 14, "text", "镇街"),
     Column("unit_name", 18, "text", "村（社区）"),
@@ -76,7 +77,8 @@ def plan_workbook(
     run
         The talent run.
     called
-        Returns what to call people, by pseudonym.
+        Returns what to call people, by pseudonym. Whom it calls by the pseudonym itself has no name here;
+        where nobody has one, there is no column for it.
     covers
         Whether whoever exports may see a unit, by its code; people are seen with their home.
     stamp
@@ -86,7 +88,8 @@ def plan_workbook(
     tasks = talent.all_tasks(run).groupby("person_ref").head(TASKS_EACH)
     quota = talent.quota(run)
     steps, tasks, quota = (_seen(frame, covers) for frame in (steps, tasks, quota))
-    names = called({*steps["person_ref"], *tasks["person_ref"]})
+    people = {*steps["person_ref"], *tasks["person_ref"]}
+    names = {ref: name for ref, name in called(people).items() if name != ref}
     steps, tasks = (
         frame.assign(name=frame["person_ref"].map(names), code=frame["person_ref"].map(talent.short_ref))
         for frame in (steps, tasks)
@@ -106,7 +109,8 @@ def plan_workbook(
         for name, frame, columns in sheets:
             each = f"，每人列前{TASKS_EACH}项" if columns is _TASKS else ""
             note = f"共{count_text(len(frame))}行{each}，{talent.ADVICE}"
-            book.table(name, frame.reset_index(drop=True), columns, note)
+            shown = [column for column in columns if names or column is not _NAME]
+            book.table(name, frame.reset_index(drop=True), shown, note)
     return out.getvalue()
 
 

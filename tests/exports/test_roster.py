@@ -116,6 +116,15 @@ def test_whoever_stands_behind_the_shortlist_is_said_to(run: TalentRun) -> None:
     assert row["需注意之处"] == "不是本村（社区）人选，须先依法取得当地选民资格"
 
 
+def test_whoever_the_screen_has_no_name_for_stands_under_the_end_of_the_pseudonym(run: TalentRun) -> None:
+    content = roster_workbook(
+        run, role=Role.TALENT, called=lambda refs: {ref: ref for ref in refs} | {LI: "李*"}
+    )
+    whole = set(words(content))
+    assert "李*" in whole
+    assert not whole & set(NAMES)
+
+
 def test_posts_that_lack_people_say_why(run: TalentRun) -> None:
     rows = book(roster_workbook(run, role=Role.TALENT, keys=KEYS))["缺人岗位"]
     assert [(row["村（社区）"], row["还缺"]) for row in rows] == [("石桥村", 2), (HOSTILE_NAME, 1)]

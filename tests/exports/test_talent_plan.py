@@ -32,6 +32,19 @@ def test_equal_runs_give_equal_bytes_with_names_as_text() -> None:
     assert not {*NAMES, *NAMES.values()} & {str(value) for value in whole}
 
 
+def test_whoever_has_no_name_stands_under_the_end_of_the_pseudonym_alone() -> None:
+    for nobody, heading in ((set(NAMES), "代号末4位"), ({LI}, "姓名（掩码）")):
+
+        def some(refs: Iterable[str], nobody: set[str] = nobody) -> dict[str, str]:
+            return {ref: ref if ref in nobody else "某*" for ref in refs}
+
+        book = openpyxl.load_workbook(io.BytesIO(plan_workbook(talent_run(), some, covers=lambda _: True)))
+        assert book["培养计划"]["A2"].value == heading
+        whole = {str(cell.value) for sheet in book for row in sheet.rows for cell in row}
+        assert not whole & set(NAMES)
+        assert LI[-4:] in whole
+
+
 def test_only_people_at_home_in_the_scope_are_in_it() -> None:
     asked: set[str] = set()
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 import datetime as dt
 import io
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from huanjie_lib.access.register_form import FORM_WORDS, REGISTER_FORM
-from huanjie_lib.contracts import Column
-from huanjie_lib.exports.book import GRID, LINE, Book, new_book
+from huanjie_lib.exports.book import LINE, Book, new_book
+from huanjie_lib.exports.forms import entry_format, entry_rule, heading
 
 __all__ = ["register_template", "write_register_template"]
 
@@ -64,37 +64,13 @@ def _form(book: Book) -> None:
     sheet.set_column(0, 0, 6)
     first, end = _HEAD_ROW + 1, _HEAD_ROW + ROWS
     for place, column in enumerate(columns, start=1):
-        required = "*" if column.required else ""
-        sheet.write_string(_HEAD_ROW, place, f"{column.label}{required}", book.head())
-        style = {
-            "border": 1,
-            "border_color": GRID,
-            "num_format": "yyyy-mm-dd" if column.kind == "date" else "@",
-        }
-        sheet.set_column(place, place, _WIDTHS.get(column.name, 12), book.format(**style))
-        sheet.data_validation(first, place, end, place, _validation(column))
+        sheet.write_string(_HEAD_ROW, place, heading(column), book.head())
+        sheet.set_column(place, place, _WIDTHS.get(column.name, 12), entry_format(book, column))
+        length = {"id_number": 18, "unit_code": 12}.get(column.name)
+        sheet.data_validation(first, place, end, place, entry_rule(column, length=length))
     sheet.set_row(_HEAD_ROW, 2 * LINE)
     sheet.freeze_panes(first, 3)
     sheet.repeat_rows(_HEAD_ROW)
-
-
-def _validation(column: Column) -> dict[str, Any]:
-    """Return what a spreadsheet program lets a clerk enter, and what it says beforehand."""
-    told = {"input_title": column.label, "input_message": column.allowed()[:255], "ignore_blank": True}
-    refused = {"error_title": column.label, "error_message": f"应为：{column.allowed()}"[:255]}
-    if column.words is not None:
-        return {"validate": "list", "source": list(column.words.labels().values()), **told, **refused}
-    if column.kind == "boolean":
-        return {"validate": "list", "source": ["是", "否"], **told, **refused}
-    if column.kind == "date":
-        bounds = {"criteria": "between", "minimum": dt.date(1990, 1, 1), "maximum": dt.date(2100, 12, 31)}
-        return {"validate": "date", **bounds, **told, **refused}
-    length = {"id_number": 18, "unit_code": 12}.get(column.name)
-    if length is None:
-        return {"validate": "any", **told}
-    refused["error_message"] = f"应为：{length}位，文本格式"
-    told["input_message"] = f"{length}位，文本格式"
-    return {"validate": "length", "criteria": "==", "value": length, **told, **refused}
 
 
 def _instructions(book: Book) -> None:
@@ -109,8 +85,7 @@ def _instructions(book: Book) -> None:
     sheet.write_string(start, 0, "栏目", book.head())
     sheet.write_string(start, 1, "填写内容（*为必填）", book.head())
     for row, column in enumerate(REGISTER_FORM.columns, start=start + 1):
-        name = f"{column.label}{'*' if column.required else ''}"
         allowed = {"name": "户口簿或身份证上的姓名", "id_number": "18位身份证号，文本格式"}
-        sheet.write_string(row, 0, name, book.cell("text"))
+        sheet.write_string(row, 0, heading(column), book.cell("text"))
         sheet.write_string(row, 1, allowed.get(column.name, column.allowed()), text)
         sheet.set_row(row, 2 * LINE)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from huanjie_lib.contracts import Column, Table, table
+from huanjie_lib.contracts import RETURN_GROUPS, RETURN_SHEETS, Column, Table, table
 from huanjie_lib.parameters import Metric, load_parameters
 from huanjie_lib.sample.workbook import Cell, Grid, csv_bytes, workbook_bytes
 from huanjie_lib.vocabulary import CrosswalkKind, ReviewOpinion
@@ -52,25 +52,8 @@ PAPER_TABLES = (
 
 _BASIC = "基本情况"
 _AUDIT = "审计台账"
-_LEDGERS: Mapping[str, str] = {
-    "审计对象": "audit_subjects",
-    "审计公示": "audit_notices",
-    "审计问题": "audit_problems",
-    "矛盾纠纷": "disputes",
-    "矛盾摸排": "screenings",
-    "资格联审": "reviews",
-    "谈心谈话": "talks",
-    "选民登记核对": "roll_checks",
-}
+_LEDGERS: Mapping[str, str] = {sheet: names[0] for sheet, names in list(RETURN_SHEETS.items())[2:]}
 _WITH_TOTALS = (_BASIC, "选民登记核对")
-_GROUPS: Mapping[str, str] = {
-    "人口结构": "人口情况",
-    "党员分布": "党员情况",
-    "经济状况": "经济情况",
-    "信访数据": "信访情况",
-    "班子建设": "班子情况",
-    "人选储备": "人选储备",
-}
 _MONEY = ("collective_income", "collective_debt")
 _FULL_WIDTH = str.maketrans("0123456789", "０１２３４５６７８９")
 REASONS: Mapping[str, str] = {
@@ -274,7 +257,7 @@ def _basic(basic: pd.DataFrame, names: Mapping[str, str], metrics: Mapping[str, 
         [None, unit_name, unit_code, *metrics.values(), None],
         rows,
         key=("unit_code",),
-        group_of=["", "", "", *(_GROUPS[m.family] for m in metrics.values()), ""],
+        group_of=["", "", "", *(RETURN_GROUPS[m.family] for m in metrics.values()), ""],
         title="换届基础数据报送表",
     )
 

@@ -7,9 +7,11 @@ number, whose text stands in the log.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import secrets
+from collections.abc import AsyncGenerator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -22,7 +24,7 @@ from tornado.web import HTTPError, RequestHandler, StaticFileHandler, authentica
 from voila.tornado.handler import TornadoVoilaHandler
 from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
 
-from huanjie_lib.screens.kernels import FullError, PlaceKernels, ScreenKernels, Viewer, error_number
+from huanjie_lib.screens.kernels import FullError, Place, PlaceKernels, ScreenKernels, Viewer, error_number
 from huanjie_lib.screens.sign_on import OWN_HEADERS, NotSignedOnError, SignOn
 
 __all__ = [
@@ -65,6 +67,7 @@ _OUTWARDS: Final = frozenset(
     }
 )
 _TOLD_BY_NUMBER: Final = frozenset({"stream", "error"})
+_LOOKED_EVERY_S: Final = 2.0
 _LOGGED: Final = 4000
 """Characters of what a kernel says amiss that the log keeps."""
 
@@ -173,7 +176,7 @@ class Told(RequestHandler):
 
     def log_exception(self, typ: Any, value: BaseException | None, tb: Any) -> None:
         """Log a defect under a number; what was refused is no defect."""
-        if isinstance(value, HTTPError) and value.status_code < 500:
+        if isinstance(value, RefusedError) or (isinstance(value, HTTPError) and value.status_code < 500):
             logger.info("%s %s: %s", self.request.method, self.request.path, value)
             return
         self._number = secrets.token_hex(4)
@@ -186,6 +189,8 @@ class Told(RequestHandler):
         page = self.settings["jinja2_env"].get_template("error.html")
         self.set_header("Content-Type", "text/html; charset=utf-8")
         self.set_header("Cache-Control", "no-store")
+        if status_code in {429, 503}:
+            self.set_header("Retry-After", "60")
         proxy = self.settings.get("public_origin") is not None
         self.finish(page.render(status_code=status_code, words=words, number=self._number, proxy=proxy))
 
@@ -245,7 +250,6 @@ class PageDoor(Told, TornadoVoilaHandler):  # type: ignore[misc]
         if self.request.headers.get("Sec-Fetch-Dest", "document") != "document":
             raise HTTPError(403, "a page of another site embeds this one")
         self.xsrf_token  # noqa: B018 - reading it sets the cookie
-        page: Any = super()
         viewer = viewer_of(self)
         kernels: ScreenKernels = self.settings["kernel_manager"]
         try:
@@ -253,11 +257,11 @@ class PageDoor(Told, TornadoVoilaHandler):  # type: ignore[misc]
                 environment = await self.settings["viewer_environment"](viewer)
                 self._kernels = PlaceKernels(kernels, place, environment)
                 if self._kernels.get_pool_size(self.notebook_path):
-                    await page.get(None)
+                    await self._draw(kernels, place)
                 else:
                     async with kernels.turn():
                         if not self._gone():
-                            await page.get(None)
+                            await self._draw(kernels, place)
                 self._kernels.forget_request()
         except FullError as error:
             logger.warning("no room: %s", error)
@@ -271,13 +275,45 @@ class PageDoor(Told, TornadoVoilaHandler):  # type: ignore[misc]
                     "访问的人太多",
                     f"现在已打开 {error.most} 个页面，不能再多。请几分钟后刷新；一直如此时请联系管理员。",
                 )
-            self.set_header("Retry-After", "60")
             raise RefusedError(429 if error.own else 503, title, line, log=str(error)) from error
+
+    async def _draw(self, kernels: ScreenKernels, place: Place) -> None:
+        """Send the page as it comes; where its kernel dies on the way, it ends with a number in its place."""
+        pieces = self.get_generator()
+        try:
+            while (piece := await _next(pieces, kernels, place)) is not None:
+                self.write(piece)
+                self.flush()
+        except Exception:
+            if not self._headers_written:
+                raise
+            self._number = error_number(place.kernel_id)
+            logger.exception("错误编号 %s", self._number)
+            amiss = self.settings["jinja2_env"].get_template("amiss.html")
+            self.write(f"{amiss.render(number=self._number)}</div></body></html>\n")
 
     def _gone(self) -> bool:
         """Tell whether whoever asked has left while the page waited in line."""
         stream = getattr(self.request.connection, "stream", None)
         return stream is not None and stream.closed()
+
+
+async def _next(pieces: AsyncGenerator[str, None], kernels: ScreenKernels, place: Place) -> str | None:
+    """Return the next piece of a page, ``None`` at its end.
+
+    Raises
+    ------
+    RuntimeError
+        If the kernel that should make it has died: Voilà would wait for ever.
+    """
+    coming = asyncio.ensure_future(anext(pieces, None))
+    while not (await asyncio.wait({coming}, timeout=_LOOKED_EVERY_S))[0]:
+        if place.kernel_id and not await kernels.lives(place.kernel_id):
+            await asyncio.wait({coming}, timeout=_LOOKED_EVERY_S)  # what it had said may still be on its way
+            if not coming.done():
+                coming.cancel()
+                raise RuntimeError("the kernel died while its page was drawn")
+    return coming.result()
 
 
 class KernelDoor(Told, JupyterHandler):

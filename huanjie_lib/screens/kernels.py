@@ -266,7 +266,7 @@ class ScreenKernels(AsyncMappingKernelManager):
         if kernel_id not in self:
             return False
         kernel: Any = self.get_kernel(kernel_id)
-        return not kernel.ready.done() or bool(await kernel.is_alive())
+        return bool(await kernel.is_alive()) if kernel.has_kernel else not kernel.ready.done()
 
     async def settle(self) -> None:
         """Start no more kernels, and wait until each has come up or gone: none can be lost sight of then."""
@@ -331,7 +331,7 @@ class PlaceKernels:
         for _again in range(_TAKEN_AT_MOST):
             taken = await self._kernels.get_rendered_notebook(notebook_name=notebook_name)
             kernel_id = str(taken[2])
-            if await self._kernels.lives(kernel_id):
+            if await self._kernels.lives(kernel_id) and not (taken[0].done() and _failed(taken[0])):
                 self._take(kernel_id)
                 return taken[0], taken[1], kernel_id
             if kernel_id in self._kernels:

@@ -1,0 +1,76 @@
+"""Which messages of a page pass, whose origin is the server's own, and how errors are told.
+
+What the doors do in a running server is attacked in ``tests/attacks``.
+"""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tornado.httputil import HTTPHeaders
+
+from huanjie_lib.screens.gate import checked_message, same_origin
+from tests.attacks.attacker import message
+
+CONTROL = {"comm_id": "1", "target_name": "jupyter.widget.control", "data": {}}
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        ("comm_open", CONTROL),
+        ("comm_msg", {"comm_id": "1", "data": {"method": "request_states"}}),
+        ("comm_close", {"comm_id": "1"}),
+        ("comm_info_request", {}),
+        ("kernel_info_request", {}),
+    ],
+)
+def test_what_widgets_say_passes(kind: str, content: dict[str, Any]) -> None:
+    assert checked_message(message(kind, content)) == ""
+
+
+@pytest.mark.parametrize(
+    "kind", ["execute_request", "shutdown_request", "input_reply", "comm_msgs", "", "COMM_MSG"]
+)
+def test_no_other_type_passes(kind: str) -> None:
+    assert checked_message(message(kind, {"code": "1"})) == f"type {kind!r}"
+
+
+@given(st.binary(max_size=400))
+def test_any_bytes_are_judged_and_none_passes_by_chance(content: bytes) -> None:
+    assert checked_message(content) != ""
+
+
+@given(st.integers(0, 200), st.integers(0, 255))
+def test_a_message_with_a_changed_byte_is_judged(place: int, byte: int) -> None:
+    whole = bytearray(message("comm_open", CONTROL))
+    whole[place % len(whole)] = byte
+    if not checked_message(bytes(whole)):  # what still passes still says the same
+        offsets = [int.from_bytes(whole[8 * i : 8 * i + 8], "little") for i in range(1, 7)]
+        assert json.loads(whole[offsets[1] : offsets[2]])["msg_type"] == "comm_open"
+        assert json.loads(whole[offsets[4] : offsets[5]])["target_name"] == "jupyter.widget.control"
+
+
+@pytest.mark.parametrize(
+    ("origin", "public", "own"),
+    [
+        ("http://h.example:8866", None, True),
+        ("HTTP://H.example:8866", None, True),
+        ("http://h.example", None, False),
+        ("http://evil.example:8866", None, False),
+        ("null", None, False),
+        ("", None, False),
+        ("https://huanjie.example", "https://huanjie.example", True),
+        ("http://huanjie.example", "https://huanjie.example", False),
+        ("http://h.example:8866", "https://huanjie.example", False),
+    ],
+)
+def test_the_origin_is_the_servers_own(origin: str, public: str | None, own: bool) -> None:
+    request = SimpleNamespace(headers=HTTPHeaders({"Host": "h.example:8866", "Origin": origin}))
+    handler: Any = SimpleNamespace(request=request, settings={"public_origin": public})
+    assert same_origin(handler) is own

@@ -525,6 +525,136 @@ def register_template(as_of: dt.date, out: Path) -> None:
     click.echo(f"空白登记表已写入 {out}")
 
 
+@cli.group(help="栏目对照：镇街报送表中不认得的列标题各是什么意思，由人确认后沿用。")
+def mapping() -> None:
+    """Say once what the headings of an office mean."""
+
+
+@mapping.command("propose", help="列出不认得的列标题和可能的意思，供人核对；不覆盖已有的文件。")
+@click.option("--data", type=_FOLDER, required=True, help="数据文件夹。")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="写入的文件（.yaml，一个单位）或文件夹（每个单位一个文件），如数据文件夹的 mappings。",
+)
+@click.option("--office", default=None, help="只列这个镇街或单位。")
+@_PACK
+@_REGION
+def mapping_propose(data: Path, out: Path, office: str | None, pack: Path | None, region: str) -> None:
+    """Write what unknown headings may mean."""
+    from huanjie_lib.intake.folder import survey_returns
+    from huanjie_lib.intake.mapping import write_proposals
+    from huanjie_lib.parameters import load_parameters
+
+    progress = _Progress()
+    surveys, known, root = survey_returns(data, load_parameters(pack, region=region), progress=progress)
+    progress.close()
+    paths = write_proposals(surveys, out, known=known, root=root, office=office)
+    if not paths:
+        click.echo("报送表中没有不认得的列标题")
+        return
+    headings = sum(len(s.unknown) for s in surveys)
+    click.echo(f"{len(surveys)} 张工作表有 {headings} 个不认得的列标题，已写入 {'、'.join(map(str, paths))}")
+    click.echo("逐项核对 means 后，用 huanjie mapping confirm --file … --by 账号 确认；未确认的不会采用")
+
+
+@mapping.command("confirm", help="核对过的栏目对照，写明由谁确认；有任何问题都不写。")
+@click.option("--file", "path", type=_FILE, required=True, help="栏目对照文件。")
+@click.option("--by", "account", required=True, help="确认人的账号。")
+@click.option("--on", type=_Date(), default=None, help="确认日期；不填为今天。")
+@_PACK
+@_REGION
+def mapping_confirm(path: Path, account: str, on: dt.date | None, pack: Path | None, region: str) -> None:
+    """Write into a mapping who has confirmed it."""
+    from huanjie_lib.intake.mapping import confirm_mapping
+    from huanjie_lib.intake.sheets import SheetReader
+    from huanjie_lib.parameters import load_parameters
+
+    targets = SheetReader(load_parameters(pack, region=region).framework).targets
+    count = confirm_mapping(path, targets, account=account, on=on or dt.date.today())
+    click.echo(f"已确认 {path}：{count} 个列标题；放在数据文件夹的 mappings 文件夹内即可采用")
+
+
+@cli.group(help="区划代码对照：比较两份名录，提出合并、拆分和变更代码的建议，由人确认。")
+def crosswalk() -> None:
+    """Find out what became of division codes."""
+
+
+@crosswalk.command("propose", help="比较新旧名录，写出区划代码对照的建议和依据；不覆盖已有的文件。")
+@click.option("--old", type=_FILE, required=True, help="旧名录：村(社区)代码和名称，可带边界。")
+@click.option("--new", type=_FILE, required=True, help="新名录，如数据文件夹的 tables/units.parquet。")
+@click.option("--effective-on", type=_Date(), required=True, help="新代码启用的日期，如 2027-01-01。")
+@click.option("--out", type=_FILE, required=True, help="写入的 CSV 文件，如 tables/crosswalk.2027.csv。")
+def crosswalk_propose(old: Path, new: Path, effective_on: dt.date, out: Path) -> None:
+    """Write proposed changes of code with their evidence."""
+    from huanjie_lib.intake.crosswalk import propose_crosswalk, read_units, write_proposal
+
+    lists = [read_units(path) for path in (old, new)]
+    boundaries = [areas for _, areas in lists if areas is not None]
+    found = propose_crosswalk(lists[0][0], lists[1][0], effective_on=effective_on, boundaries=boundaries)
+    write_proposal(found, out)
+    click.echo(found.summary())
+    click.echo(f"建议已写入 {out}，待人判断的代码在 {out.with_suffix('.md')}；逐行核对后确认")
+
+
+class _Rows(click.ParamType[tuple[int, ...]]):
+    """Row numbers written 2-5,8."""
+
+    name = "行号"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        """Return the row numbers, or refuse them with an example of good ones."""
+        del param, ctx
+        if re.fullmatch(r"\d{1,7}(?:-\d{1,7})?(?:,\d{1,7}(?:-\d{1,7})?)*", str(value)) is None:
+            fault = Fault("--rows", str(value), "行号，如 2-5,8", "按该写法重新输入")
+            raise UsageError("行号写法不对", [fault])
+        spans = [part.partition("-") for part in str(value).split(",")]
+        return tuple(n for first, _, last in spans for n in range(int(first), int(last or first) + 1))
+
+
+@crosswalk.command("confirm", help="写明对照的哪几行由谁确认；已确认的行不改。")
+@click.option("--file", "path", type=_FILE, required=True, help="区划代码对照的 CSV 文件。")
+@click.option("--by", "account", required=True, help="确认人的账号。")
+@click.option("--on", type=_Date(), default=None, help="确认日期；不填为今天。")
+@click.option("--rows", type=_Rows(), default=None, help="确认哪几行（表格软件中的行号），如 2-5,8。")
+@click.option("--all", "every", is_flag=True, help="确认全部行。")
+def crosswalk_confirm(
+    path: Path, account: str, on: dt.date | None, rows: tuple[int, ...] | None, every: bool
+) -> None:
+    """Write into rows of a crosswalk who has confirmed them."""
+    from huanjie_lib.intake.crosswalk import confirm_crosswalk
+
+    if (rows is None) is not every:
+        found = "两个都给出" if every else "都没有给出"
+        raise UsageError("没有说明确认哪几行", [Fault("--rows 和 --all", found, "二者之一", "写明行号")])
+    count = confirm_crosswalk(path, account=account, on=on or dt.date.today(), rows=rows)
+    click.echo(f"已确认 {count} 行；{path} 放在数据文件夹的 tables 文件夹内即可采用")
+
+
+@cli.command(help="写出空白的换届数据报送表（XLSX），每个镇街一份，供填报。")
+@click.option("--data", type=_FOLDER, required=True, help="数据文件夹，取其中的村(社区)和镇街名录。")
+@click.option("--as-of", type=_Date(), required=True, help="报送数据的日期，如 2026-10-31。")
+@click.option("--out", type=_FOLDER, required=True, help="写入的文件夹；每个镇街一个文件夹。")
+@click.option("--township", "chosen", multiple=True, help="只写这个镇街（名称或九位代码），可重复。")
+@_PACK
+@_REGION
+def template(
+    data: Path, as_of: dt.date, out: Path, chosen: tuple[str, ...], pack: Path | None, region: str
+) -> None:
+    """Write the empty return workbooks of townships."""
+    from huanjie_lib.exports.return_template import write_return_templates
+    from huanjie_lib.intake.areas import read_areas
+    from huanjie_lib.parameters import load_parameters
+
+    units, townships = read_areas(data)
+    metrics = load_parameters(pack, region=region).framework.metrics
+    paths = write_return_templates(units, townships, metrics, out, as_of=as_of, chosen=chosen)
+    click.echo(f"已写出 {len(paths)} 份报送表到 {out}；填好后放在数据文件夹的 returns 下")
+
+
 @cli.command(help="在本机打开界面：选情总览、权重与分界线试算、整改闭环，或人才匹配。")
 @click.option(
     "--run", "run_folder", type=_FOLDER, default=None, help="huanjie run 写出的文件夹；talent 界面可以不填。"

@@ -577,3 +577,58 @@ def test_an_office_makes_its_keys_once_and_gets_an_empty_form(
     assert main(["register", "template", "--as-of", "2026-10-31", "--out", str(form)]) == 0
     assert openpyxl.load_workbook(form).sheetnames
     assert first.decode("utf-8", "replace") not in capsys.readouterr().out
+
+
+def test_headings_of_a_township_from_proposal_to_use(city: Path, capsys: Capture) -> None:
+    path = next((city / "returns").rglob("*换届数据报送表*.xlsx"))
+    book = openpyxl.load_workbook(path)
+    sheet = book["矛盾摸排"]
+    (cell,) = [c for c in sheet[3] if str(c.value).startswith("走访户数")]
+    cell.value = "进了多少户"
+    book.save(path)
+    out = city / "mappings"
+    assert run("mapping", "propose", "--data", city, "--out", out) == 0
+    (made,) = out.glob("*.yaml")
+    content = yaml.safe_load(made.read_text(encoding="utf-8"))
+    assert [c["heading"] for s in content["sheets"] for c in s["columns"]] == ["进了多少户"]
+    assert "1 个不认得的列标题" in capsys.readouterr().out
+    assert run("mapping", "confirm", "--file", made, "--by", "wang") == 3
+    assert "“进了多少户”还没有写明意思" in told(capsys)
+    content["sheets"][0]["columns"][0]["means"] = "households_visited"
+    made.write_text(yaml.safe_dump(content, allow_unicode=True, sort_keys=False), encoding="utf-8")
+    assert run("mapping", "confirm", "--file", made, "--by", "wang", "--on", "2026-11-05") == 0
+    run("check", "--data", city, "--out", city.parent / "report")
+    report = pd.read_csv(city.parent / "report" / "report.csv", encoding="utf-8-sig")
+    notes = report.loc[report["发现"].str.startswith("按栏目对照"), "处理办法"]
+    assert notes.str.contains("wang 于 2026-11-05 确认").tolist() == [True]
+
+
+def test_changes_of_code_from_two_lists(tmp_path: Path, capsys: Capture) -> None:
+    head, old, new = "区划代码,名称\n", tmp_path / "old.csv", tmp_path / "new.csv"
+    old.write_text(f"{head}990101101201,上云村\n990101101202,柳湾村\n", encoding="utf-8")
+    new.write_text(f"{head}990101101231,上云村\n990101101232,柳湾社区\n", encoding="utf-8")
+    out = tmp_path / "crosswalk.csv"
+    given = ("--old", old, "--new", new, "--effective-on", "2027-01-01", "--out", out)
+    assert run("crosswalk", "propose", *given) == 0
+    assert "变更代码 2 行" in capsys.readouterr().out
+    assert run("crosswalk", "propose", *given) == 2
+    assert run("crosswalk", "confirm", "--file", out, "--by", "wang") == 2
+    assert "二者之一" in told(capsys)
+    assert run("crosswalk", "confirm", "--file", out, "--by", "wang", "--rows", "2;3") == 2
+    assert "2-5,8" in told(capsys)
+    confirm = ("crosswalk", "confirm", "--file", out, "--by", "wang", "--on", "2027-02-01")
+    assert run(*confirm, "--rows", "3") == 0
+    rows = pd.read_csv(out, dtype=str, encoding="utf-8-sig", keep_default_na=False)
+    assert rows["确认人"].tolist() == ["", "wang"]
+    assert run(*confirm, "--all") == 0
+    assert "已确认 1 行" in capsys.readouterr().out
+
+
+def test_blank_return_workbooks(small_city: Path, tmp_path: Path, capsys: Capture) -> None:
+    townships = pd.read_parquet(small_city / "tables" / "townships.parquet")
+    given = ("template", "--data", small_city, "--as-of", "2026-10-31", "--out", tmp_path)
+    assert run(*given, "--township", townships["township_code"].iloc[0]) == 0
+    assert "已写出 1 份报送表" in capsys.readouterr().out
+    assert len(list(tmp_path.rglob("*.xlsx"))) == 1
+    assert run(*given, "--township", "远方镇") == 2
+    assert "没有这个镇街" in told(capsys)

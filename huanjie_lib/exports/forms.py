@@ -37,7 +37,9 @@ def heading(column: Column) -> str:
 def entry_format(book: Book, column: Column, **style: Any) -> Any:
     """Return the format of the cells of a column that may be filled in."""
     numbers = {"date": "yyyy-mm-dd", "integer": "0", "number": "0.00"}
-    look = {"border": 1, "border_color": GRID, "num_format": numbers.get(column.kind, "@"), "locked": False}
+    side = {"align": "center"} if column.kind in {"date", "boolean"} else {"indent": 1}
+    shown = {"num_format": numbers.get(column.kind, "@"), **(side if column.kind != "string" else {})}
+    look = {"border": 1, "border_color": GRID, "locked": False, **shown}
     return book.format(**look | style)
 
 

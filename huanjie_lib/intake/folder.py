@@ -17,6 +17,7 @@ from huanjie_lib.access.keys import KeyRing
 from huanjie_lib.contracts import TABLES, Table
 from huanjie_lib.errors import DataError, Fault, UsageError
 from huanjie_lib.intake.checks import Batch, Checked, Context, check, to_pandas
+from huanjie_lib.intake.crosswalk import recoding
 from huanjie_lib.intake.files import TABLE_SUFFIXES, check_kind, digest, has_geometry, read_table
 from huanjie_lib.intake.headings import Names, known_units, table_names
 from huanjie_lib.intake.judgments import JUDGMENTS_FILE
@@ -568,32 +569,9 @@ def _extended(context: Context, name: str, rows: pl.DataFrame) -> Context:
         names = dict(zip(rows["unit_code"], rows["unit_name"], strict=True))
         return replace(context, unit_names=names)
     if name == "crosswalk":
-        recode, doubtful = _recoding(rows, set(context.unit_names))
-        return replace(context, recode=recode, doubtful=doubtful)
+        found = recoding(rows, context.unit_names)
+        return replace(context, recode=found.codes, doubtful=found.doubtful)
     return context
-
-
-def _recoding(rows: pl.DataFrame, units: set[str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Return confirmed changes of code that lead to one unit in force, and why other old codes don't."""
-    confirmed = rows.filter(pl.col("confirmed_by").is_not_null() & pl.col("confirmed_on").is_not_null())
-    targets: dict[str, set[str]] = {}
-    for old, new in confirmed.select("old_code", "new_code").iter_rows():
-        targets.setdefault(old, set()).add(new)
-    recode: dict[str, str] = {}
-    doubtful = dict.fromkeys(rows["old_code"], "区划代码对照中有此旧代码，但尚未经人确认；确认后重新检查")
-    for old in targets:
-        seen, ends = {old}, targets[old]
-        while len(ends) == 1 and not ends <= units and not ends & seen and ends <= targets.keys():
-            seen |= ends
-            ends = targets[next(iter(ends))]
-        if len(ends) > 1:
-            doubtful[old] = "该旧代码已拆分为几个新代码，须逐行改填新代码"
-        elif ends <= units:
-            recode[old] = next(iter(ends))
-            del doubtful[old]
-        else:
-            doubtful[old] = "对照中的新代码不在村(社区)名录中；核对区划代码对照"
-    return recode, doubtful
 
 
 def _counts(counts: list[dict[str, str | int]]) -> pd.DataFrame:

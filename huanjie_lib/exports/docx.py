@@ -32,7 +32,17 @@ if TYPE_CHECKING:
     from docx.text.paragraph import Paragraph
     from docx.text.run import Run
 
-__all__ = ["HEADING_FONT", "TEXT_FONT", "TEXT_WIDTH_MM", "OfficialDocument", "file_name", "numeral"]
+__all__ = [
+    "HEADING_FONT",
+    "LATIN_FONT",
+    "SUBHEADING_FONT",
+    "TEXT_FONT",
+    "TEXT_WIDTH_MM",
+    "OfficialDocument",
+    "file_name",
+    "numeral",
+    "printable",
+]
 
 TEXT_WIDTH_MM: Final = 156
 """Width between the margins."""
@@ -212,7 +222,7 @@ class OfficialDocument:
 
     def _describe(self, title: str, as_of: dt.date) -> None:
         about = self._document.core_properties
-        about.title, about.language = _clean(title), "zh-CN"
+        about.title, about.language = printable(title), "zh-CN"
         about.author = about.last_modified_by = about.comments = about.keywords = ""
         about.created = about.modified = dt.datetime(as_of.year, as_of.month, as_of.day)
         about.revision = 1
@@ -279,7 +289,7 @@ class OfficialDocument:
         return paragraph
 
     def _run(self, paragraph: Paragraph, text: str, font: str, size: float) -> Run:
-        run = paragraph.add_run(_clean(text))
+        run = paragraph.add_run(printable(text))
         run._r.insert(0, _run_properties(font, size))
         return run
 
@@ -299,7 +309,7 @@ def _broken(title: str) -> str:
     return f"{place}\n{matter}{rest}" if long and place and matter else title
 
 
-def _clean(text: str) -> str:
+def printable(text: str) -> str:
     """Return a text without the characters that XML cannot hold."""
     return _NOT_XML.sub("", text)
 
@@ -381,7 +391,7 @@ def _cell_line(text: str, font: str, align: str, *, keep: bool) -> Any:
     run = OxmlElement("w:r")
     run.append(_run_properties(font, _XIAOSI))
     words = OxmlElement("w:t")
-    words.text = _clean(text)
+    words.text = printable(text)
     words.set("{http://www.w3.org/XML/1998/namespace}space", "preserve")
     run.append(words)
     line.append(run)

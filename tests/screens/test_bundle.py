@@ -18,7 +18,10 @@ from huanjie_lib.views.geometry import encode_geometry
 SCREENS = Path(screens.__file__).parent
 SOURCES = SCREENS / "js"
 STATIC = SCREENS / "static"
-BUILT = ["live_map.js", "live_map.css", "board.js", "talent.js", "THIRD_PARTY_LICENSES.txt"]
+BUILT = [
+    *("live_map.js", "live_map.css", "board.js", "talent.js", "standalone.js", "standalone.css"),
+    "THIRD_PARTY_LICENSES.txt",
+]
 NAMESPACES = {"http://www.w3.org/2000/svg"}
 """Names of XML vocabularies: they look like addresses and are never asked for."""
 
@@ -86,7 +89,9 @@ def rings_of(shape: shapely.Geometry) -> list[np.ndarray]:
     return [shapely.get_coordinates(ring)[:-1] for ring in shapely.get_rings(shapely.get_parts(shape))]
 
 
-@pytest.mark.parametrize("name", ["live_map.js", "live_map.css", "board.js"])
+@pytest.mark.parametrize(
+    "name", ["live_map.js", "live_map.css", "board.js", "standalone.js", "standalone.css"]
+)
 def test_the_bundle_names_no_address_that_could_be_requested(name: str) -> None:
     text = (STATIC / name).read_text(encoding="utf-8")
     addresses = set(re.findall(r"""(?:https?:|wss?:)?//[\w.-]+\.[a-z]{2,}[^\s"'`)]*""", text))
@@ -97,7 +102,7 @@ def test_the_bundle_names_no_address_that_could_be_requested(name: str) -> None:
         assert "url(" not in text
 
 
-@pytest.mark.parametrize(("name", "asks"), [("live_map.js", 0), ("board.js", 1)])
+@pytest.mark.parametrize(("name", "asks"), [("live_map.js", 0), ("board.js", 1), ("standalone.js", 0)])
 def test_a_bundle_has_no_way_to_ask_but_the_forms_own(name: str, asks: int) -> None:
     text = (STATIC / name).read_text(encoding="utf-8")
     assert text.count("fetch(") == asks
@@ -117,7 +122,8 @@ def test_the_only_markup_set_as_html_is_leaflets_own() -> None:
     sources = "".join(path.read_text(encoding="utf-8") for path in (SOURCES / "src").glob("*.js"))
     for sink in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("):
         assert sink not in sources
-    assert (STATIC / "live_map.js").read_text(encoding="utf-8").count("innerHTML") == 3
+    for name in ("live_map.js", "standalone.js"):
+        assert (STATIC / name).read_text(encoding="utf-8").count("innerHTML") == 3
     assert "innerHTML" not in (STATIC / "board.js").read_text(encoding="utf-8")
 
 

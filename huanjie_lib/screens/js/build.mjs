@@ -1,4 +1,5 @@
-// Bundles src/ into ../static: live_map.js, live_map.css, board.js, talent.js and THIRD_PARTY_LICENSES.txt.
+// Bundles src/ into ../static: the live map, board and talent list of the screens, the program of the page that
+// works from a memory stick, their styles and THIRD_PARTY_LICENSES.txt.
 // The output depends on the sources and the lock file only, so a rebuild gives the committed bytes.
 
 import { build } from 'esbuild';
@@ -22,7 +23,12 @@ const leafletCss = {
 
 const { metafile } = await build({
     absWorkingDir: here,
-    entryPoints: { live_map: 'src/live_map.js', board: 'src/board.js', talent: 'src/talent.js' },
+    entryPoints: {
+        live_map: 'src/live_map.js',
+        board: 'src/board.js',
+        talent: 'src/talent.js',
+        standalone: 'src/standalone.js',
+    },
     outdir: target,
     bundle: true,
     format: 'esm',
@@ -53,5 +59,5 @@ for (const name of [...packages].sort()) {
 const rule = `\n${'-'.repeat(80)}\n\n`;
 await writeFile(
     path.join(target, 'THIRD_PARTY_LICENSES.txt'),
-    `live_map.js and live_map.css contain code of these packages.\n${rule}${notices.join(rule)}`,
+    `live_map and standalone (.js and .css) contain code of these packages.\n${rule}${notices.join(rule)}`,
 );

@@ -7,6 +7,8 @@ Standard library only, so that it runs on a bare Python 3.11 or newer, on Linux,
     python3 tools/dev.py test     # setup, style and type checks, all tests
     python3 tools/dev.py lint     # setup, style and type checks only
     python3 tools/dev.py lock     # write both lock files anew (--upgrade for newer packages)
+    python3 tools/dev.py wheels DIR   # a folder to install from without network, on this or another system
+    python3 tools/dev.py setup --wheels DIR   # set-up from such a folder, without network
     python3 tools/dev.py clean    # remove what the commands above made
 
 On Windows, ``py tools\dev.py app`` and so on. ``make app`` and the like call the same commands.
@@ -19,6 +21,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -32,7 +35,11 @@ if sys.version_info < (3, 11):  # noqa: UP036 - this file is what an older Pytho
         "Python 3.11 or newer is needed; this is {0}.{1}.".format(*sys.version_info)
     )
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import install_offline
+
 ROOT = Path(__file__).resolve().parents[1]
+WHEELS = install_offline.WHEELS
 VENV = ROOT / ".venv"
 STAMP = VENV / "huanjie-setup.json"
 LOCK = ROOT / "requirements.lock"
@@ -103,12 +110,17 @@ def read_stamp() -> dict[str, object]:
     return stamp if isinstance(stamp, dict) else {}
 
 
-def setup(*, dev: bool) -> None:
+def setup(*, dev: bool, wheels: Path | None = None) -> None:
     """Make ``.venv/`` hold exactly the locked packages and this project, editable.
 
     Does nothing when neither a lock file nor ``pyproject.toml`` has changed since the last set-up. An
-    environment with the development packages serves the application too, and stays one.
+    environment with the development packages serves the application too, and stays one. With ``wheels``, a
+    folder that :func:`make_wheels` made, nothing is fetched.
     """
+    source: tuple[object, ...] = ()
+    if wheels is not None:
+        check_wheels(wheels, dev=dev)
+        source = ("--no-index", "--find-links", wheels.resolve() / WHEELS)
     stamp = read_stamp()
     here = stamp.get("root") in (None, str(ROOT))  # scripts in a moved environment point to the old place
     dev = dev or (here and stamp.get("dev") is True)
@@ -128,7 +140,7 @@ def setup(*, dev: bool) -> None:
     lock = DEV_LOCK if dev else LOCK
     say(f"安装 {lock.name} 中的软件包，首次约需 1–3 分钟 / installing the locked packages")
     pip = (python, "-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--quiet")
-    if run(*pip, "--require-hashes", "--only-binary", ":all:", "--requirement", lock) != 0:
+    if run(*pip, *source, "--require-hashes", "--only-binary", ":all:", "--requirement", lock) != 0:
         raise SetupError(
             "安装软件包失败（原因见上）。请检查网络；内网请用环境变量 PIP_INDEX_URL 指定软件源镜像后重试。\n"
             "Installing the packages failed (see above). Check the network, or set PIP_INDEX_URL to a mirror."
@@ -138,6 +150,147 @@ def setup(*, dev: bool) -> None:
         raise SetupError("安装本项目失败（原因见上）。\nInstalling the project itself failed (see above).")
     STAMP.write_text(json.dumps(wanted), encoding="utf-8")
     say(f"环境就绪，用时 {time.monotonic() - started:.0f} 秒 / ready: {program('huanjie').relative_to(ROOT)}")
+
+
+# ---------------------------------------------------------------- without network
+
+
+def check_wheels(folder: Path, *, dev: bool) -> None:
+    """Refuse a folder of wheels that is not whole, or for another machine, or for another lock."""
+    if dev:
+        raise SetupError(
+            "安装文件夹中没有开发用的软件包；请去掉 --dev。\n"
+            "A folder of wheels holds no development packages; leave out --dev."
+        )
+    try:
+        install_offline.check(folder)
+        install_offline.check_machine(folder)
+    except install_offline.InstallError as error:
+        raise SetupError(str(error)) from error
+
+
+def make_wheels(folder: Path, *, target: str, python: str) -> None:
+    """Write a folder from which the program can be installed without network.
+
+    It holds the wheels of every locked package and of the project, the lock for that kind of machine, a list
+    of checksums, and ``install.py`` with a page that says how.
+
+    Parameters
+    ----------
+    folder
+        A new or empty folder.
+    target
+        Kind of machine, a name of :data:`TAGS`.
+    python
+        Version of Python there, as ``3.12``.
+    """
+    if target not in TAGS:
+        raise SetupError(
+            f"没有可用于 {target or '本机'} 的软件包；请用 --platform 指定：{'、'.join(TAGS)}\n"
+            f"No packages for {target or 'this machine'}; name one with --platform: {', '.join(TAGS)}"
+        )
+    if not re.fullmatch(r"3\.1[1-9]", python):
+        raise SetupError(
+            f"Python 版本不对：{python}；应为 3.11 或更高 / the version of Python must be 3.11 or newer"
+        )
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise SetupError(f"{folder} 已有内容，请换一个文件夹 / is not empty, name another folder")
+    setup(dev=False)
+    (folder / WHEELS).mkdir(parents=True)
+    folder = folder.resolve()
+    lock = folder / LOCK.name
+    environment = {"target": target, "python": python}
+    if run(program("python"), "-c", FILTER, LOCK, lock, json.dumps(environment)) != 0:
+        raise SetupError("无法整理锁定文件（原因见上）。\nThe lock could not be narrowed (see above).")
+    say(f"下载软件包 / fetching the packages: {target}, Python {python}")
+    tags = [part for tag in TAGS[target] for part in ("--platform", tag)]
+    short = f"cp{python.replace('.', '')}"
+    abis = [part for abi in (short, "abi3", "none") for part in ("--abi", abi)]
+    pip = (program("python"), "-m", "pip", "--disable-pip-version-check", "--no-input")
+    download = ("download", "--quiet", "--require-hashes", "--no-deps", "--only-binary", ":all:")
+    chosen = ("--implementation", "cp", "--python-version", python, *abis, *tags)
+    if run(*pip, *download, *chosen, "--requirement", lock, "--dest", folder / WHEELS) != 0:
+        raise SetupError(
+            "下载软件包失败（原因见上）。请检查网络；内网请用环境变量 PIP_INDEX_URL 指定软件源镜像后重试。\n"
+            "Fetching the packages failed (see above). Check the network, or set PIP_INDEX_URL to a mirror."
+        )
+    build = ("wheel", "--quiet", "--no-deps", "--no-index", "--no-build-isolation")
+    if run(*pip, *build, "--wheel-dir", folder / WHEELS, ROOT) != 0:
+        raise SetupError("打包本项目失败（原因见上）。\nBuilding the project itself failed (see above).")
+    shutil.copyfile(Path(install_offline.__file__), folder / "install.py")
+    told = {"platform": target, "python": python}
+    (folder / install_offline.TARGET).write_text(json.dumps(told) + "\n", encoding="utf-8")
+    start = "py" if target.startswith("windows") else "python3"
+    place = "D:\\huanjie" if target.startswith("windows") else "/opt/huanjie"
+    page = README.format(target=target, python=python, start=start, place=place)
+    (folder / "安装说明.txt").write_text(page, encoding="utf-8")
+    write_sums(folder)
+    say(f"已写出 {len(list((folder / WHEELS).iterdir()))} 个软件包 / written: {folder}")
+
+
+def write_sums(folder: Path) -> None:
+    """Write the list of checksums, in the form of ``sha256sum``."""
+    lines = []
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.name != install_offline.SUMS:
+            with path.open("rb") as stream:
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            lines.append(f"{digest}  {path.relative_to(folder).as_posix()}\n")
+    (folder / install_offline.SUMS).write_text("".join(lines), encoding="utf-8", newline="\n")
+
+
+#: Tags of the wheels that run on each kind of machine, as pip is told them; the newest first.
+TAGS = {
+    **{
+        f"linux-{machine}": (
+            *(f"manylinux_2_{minor}_{machine}" for minor in range(39, 16, -1)),
+            f"manylinux2014_{machine}",
+        )
+        for machine in ("x86_64", "aarch64")
+    },
+    "windows-x86_64": ("win_amd64",),
+    "macos-arm64": ("macosx_14_0_arm64",),
+}
+
+#: Narrows a lock to one kind of machine, by the environment's own ``packaging``: pip itself would judge the
+#: conditions of the lock by the machine it runs on.
+FILTER = """
+import json, re, sys
+from pathlib import Path
+from packaging.markers import default_environment
+from packaging.requirements import Requirement
+
+source, out, asked = Path(sys.argv[1]), Path(sys.argv[2]), json.loads(sys.argv[3])
+system, _, machine = asked["target"].partition("-")
+there = {
+    "linux": ("linux", "posix", "Linux", machine),
+    "windows": ("win32", "nt", "Windows", "AMD64"),
+    "macos": ("darwin", "posix", "Darwin", machine),
+}[system]
+environment = default_environment() | dict(
+    zip(("sys_platform", "os_name", "platform_system", "platform_machine"), there)
+)
+environment |= {"python_version": asked["python"], "python_full_version": asked["python"] + ".0"}
+environment |= {"implementation_name": "cpython", "platform_python_implementation": "CPython"}
+kept = []
+for entry in re.split(r"(?<!\\\\)\\n", source.read_text(encoding="utf-8").strip()):
+    marker = Requirement(entry.partition("\\\\")[0].strip()).marker
+    if marker is None or marker.evaluate(environment):
+        head, separator, hashes = entry.partition("\\\\")
+        kept.append(head.partition(";")[0].rstrip() + " " + separator + hashes)
+out.write_text("\\n".join(kept) + "\\n", encoding="utf-8", newline="\\n")
+"""
+
+README = """换届工作台离线安装（{target}，Python {python}）
+
+1. 把本文件夹整个拷到目标机器，核对：{start} install.py --check
+2. 安装到新的文件夹：{start} install.py {place}
+3. 以后用 {place} 下的 bin/huanjie（Windows 为 Scripts\\huanjie）运行。
+目标机器须已装好 Python {python}（Debian、Ubuntu 另需 python3-venv），不需要网络和管理员权限。
+升级时装到另一个新文件夹，先备份台账，再运行 huanjie store upgrade。
+
+Offline installation: copy this folder, then {start} install.py {place}. Python {python} must be there.
+"""
 
 
 # ---------------------------------------------------------------- app
@@ -333,7 +486,19 @@ def main(arguments: list[str] | None = None) -> int:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     add = commands.add_parser
-    add("setup", help="安装到 .venv / set up .venv").add_argument("--dev", action="store_true")
+    setting_up = add("setup", help="安装到 .venv / set up .venv")
+    setting_up.add_argument("--dev", action="store_true")
+    setting_up.add_argument(
+        "--wheels", type=Path, help="离线安装：由 wheels 命令写出的文件夹 / without network, from this folder"
+    )
+    wheels = add("wheels", help="写出离线安装文件夹 / make a folder to install from without network")
+    wheels.add_argument("folder", type=Path)
+    wheels.add_argument(
+        "--platform",
+        default=install_offline.this_machine(),
+        help=f"目标机器，默认本机 / kind of machine: {'、'.join(TAGS)}",
+    )
+    wheels.add_argument("--python", default="{}.{}".format(*sys.version_info), help="目标 Python，如 3.12")
     add("app", help="打开示例总览屏 / open the overview on sample data").add_argument(
         "--no-open", action="store_true", help="不打开浏览器 / do not open a browser"
     )
@@ -353,7 +518,10 @@ def main(arguments: list[str] | None = None) -> int:
             return lock(upgrade=known.upgrade)
         if known.command == "clean":
             return clean()
-        setup(dev=known.command == "lint" or known.dev)
+        if known.command == "wheels":
+            make_wheels(known.folder, target=known.platform, python=known.python)
+            return 0
+        setup(dev=known.command == "lint" or known.dev, wheels=getattr(known, "wheels", None))
         return lint() if known.command == "lint" else 0
     except SetupError as error:
         print(error, file=sys.stderr)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -172,3 +173,89 @@ def test_unknown_word_is_refused() -> None:
     done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
     assert done.returncode == 2
     assert "appp" in done.stderr
+
+
+# ---------------------------------------------------------------- without network
+
+
+@pytest.mark.parametrize("target", ["linux-x86_64", "windows-x86_64", "macos-arm64"])
+def test_wheels_are_fetched_by_hash_for_the_machine_that_was_asked_for(
+    dev: ModuleType, tmp_path: Path, target: str
+) -> None:
+    dev.make_wheels(tmp_path / "out", target=target, python="3.12")
+    (download,) = (call for call in dev.calls if "download" in call)
+    assert {"--require-hashes", "--no-deps", "--only-binary", "3.12", "cp312", "abi3", "none"} <= set(
+        download
+    )
+    assert set(dev.TAGS[target]) <= set(download)
+    (build,) = (call for call in dev.calls if "wheel" in call)
+    assert {"--no-deps", "--no-index", "--no-build-isolation"} <= set(build)
+    told = json.loads((tmp_path / "out" / "target.json").read_text(encoding="utf-8"))
+    assert told == {"platform": target, "python": "3.12"}
+    assert dev.install_offline.broken(tmp_path / "out") == []
+    page = (tmp_path / "out" / "安装说明.txt").read_text(encoding="utf-8")
+    assert ("py install.py" in page) == target.startswith("windows")
+
+
+@pytest.mark.parametrize(
+    ("target", "python", "told"),
+    [("linux-mips", "3.12", "linux-mips"), ("", "3.12", "--platform"), ("linux-x86_64", "3.9", "3.9")],
+)
+def test_a_machine_or_python_without_packages_is_refused(
+    dev: ModuleType, tmp_path: Path, target: str, python: str, told: str
+) -> None:
+    with pytest.raises(dev.SetupError, match=told):
+        dev.make_wheels(tmp_path / "out", target=target, python=python)
+    assert dev.calls == []
+
+
+def test_wheels_are_written_into_a_new_folder_only(dev: ModuleType, tmp_path: Path) -> None:
+    with pytest.raises(dev.SetupError, match="已有内容"):
+        dev.make_wheels(tmp_path, target="linux-x86_64", python="3.12")
+    dev.codes["download"] = 1
+    with pytest.raises(dev.SetupError, match="PIP_INDEX_URL"):
+        dev.make_wheels(tmp_path / "out", target="linux-x86_64", python="3.12")
+    assert not (tmp_path / "out" / "SHA256SUMS").exists()  # so nobody installs from it
+
+
+def test_setup_from_a_folder_of_wheels_looks_nowhere_else(dev: ModuleType, tmp_path: Path) -> None:
+    dev.make_wheels(
+        tmp_path / "out", target=dev.install_offline.this_machine(), python="{}.{}".format(*sys.version_info)
+    )
+    dev.STAMP.unlink()
+    dev.calls.clear()
+    dev.setup(dev=False, wheels=tmp_path / "out")
+    (packages,) = (call for call in dev.calls if "--require-hashes" in call)
+    assert {"--no-index", str(tmp_path / "out" / "wheels")} <= set(packages)
+    with pytest.raises(dev.SetupError, match="--dev"):
+        dev.setup(dev=True, wheels=tmp_path / "out")
+    (tmp_path / "out" / "target.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(dev.SetupError, match=r"target\.json"):
+        dev.setup(dev=False, wheels=tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("target", "python", "there", "not_there"),
+    [
+        ("linux-x86_64", "3.11", {"pexpect", "overrides"}, {"pywinpty", "colorama", "appnope"}),
+        ("windows-x86_64", "3.13", {"pywinpty", "colorama"}, {"pexpect", "overrides", "appnope"}),
+        ("macos-arm64", "3.12", {"pexpect", "appnope"}, {"pywinpty", "colorama", "overrides"}),
+    ],
+)
+def test_the_lock_is_narrowed_to_the_machine_and_keeps_every_hash(
+    dev: ModuleType, tmp_path: Path, target: str, python: str, there: set[str], not_there: set[str]
+) -> None:
+    lock, out = ROOT / "requirements.lock", tmp_path / "out.lock"
+    asked = json.dumps({"target": target, "python": python})
+    subprocess.run([sys.executable, "-c", dev.FILTER, str(lock), str(out), asked], check=True)
+    entries = {
+        entry.partition("==")[0]: entry for entry in re.split(r"(?<!\\)\n", out.read_text("utf-8").strip())
+    }
+    assert there <= entries.keys()
+    assert not not_there & entries.keys()
+    whole = lock.read_text(encoding="utf-8")
+    for entry in entries.values():
+        head, *hashes = entry.split(" \\\n")
+        assert ";" not in head
+        assert hashes
+        assert " \\\n".join(hashes) in whole

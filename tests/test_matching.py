@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from huanjie_lib import matching
 from huanjie_lib.errors import DataError
 from huanjie_lib.matching import STEPS, TalentResult, losses_of, run_talent
 from huanjie_lib.parameters import load_parameters
@@ -17,6 +19,15 @@ from huanjie_lib.store.talent_folder import TALENT_TABLES
 from huanjie_lib.vocabulary import PostKind
 
 AS_OF = dt.date(2026, 10, 31)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_are_proved() -> Iterator[None]:
+    """Let the certificate score a few people again and again; tests/talent/test_fairness.py is about it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(matching, "PROVED_PEOPLE", 60)
+        patch.setattr(matching, "PROVED_UNITS", 6)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +56,20 @@ def run(tables: dict[str, pd.DataFrame], losses: pd.DataFrame | None) -> TalentR
 @pytest.fixture(scope="module")
 def result(city: City, losses: pd.DataFrame) -> TalentResult:
     return run(dict(city.tables), losses)
+
+
+@pytest.fixture(scope="module")
+def plain(city: City) -> tuple[TalentResult, list[str]]:
+    """A run without losses, and what it told of its way."""
+    told: list[str] = []
+    found = run_talent(
+        dict(city.tables),
+        load_parameters(),
+        as_of=AS_OF,
+        seed=1,
+        progress=lambda label, *_: told.append(label),
+    )
+    return found, told
 
 
 def digest(frame: pd.DataFrame) -> str:
@@ -97,12 +122,13 @@ def test_equal_inputs_give_equal_tables_whatever_the_order_of_rows(
         assert digest(frame) == digest(again.frames()[name]), name
 
 
-def test_a_unit_that_loses_points_on_finance_asks_for_more_of_it(city: City, result: TalentResult) -> None:
-    plain = run(dict(city.tables), None)
+def test_a_unit_that_loses_points_on_finance_asks_for_more_of_it(
+    plain: tuple[TalentResult, list[str]], result: TalentResult
+) -> None:
     at = (result.profiles.posts["post"] == PostKind.SUPERVISION.value).to_numpy()
     finance = [aspect.value for aspect in result.portraits.aspects].index("finance")
     assert (result.profiles.tilt[at, finance] > 1).all()
-    assert (plain.profiles.tilt == 1).all()
+    assert (plain[0].profiles.tilt == 1).all()
 
 
 def test_what_lies_after_the_date_is_not_known(city: City) -> None:
@@ -151,16 +177,8 @@ def test_losses_are_shares_of_what_a_dimension_can_lose() -> None:
     assert np.isnan(share.iloc[1])
 
 
-def test_the_way_is_told(city: City) -> None:
-    told: list[str] = []
-    run_talent(
-        dict(city.tables),
-        load_parameters(),
-        as_of=AS_OF,
-        seed=1,
-        progress=lambda label, *_: told.append(label),
-    )
-    assert told == [label for label in STEPS if label in told]
+def test_the_way_is_told(plain: tuple[TalentResult, list[str]]) -> None:
+    assert plain[1] == list(STEPS)
 
 
 def test_what_is_proven_of_lists_and_committees_is_told(result: TalentResult) -> None:

@@ -150,7 +150,8 @@ class Book:
         if self._stamp is not None:
             said = self._stamp.text[:_HEADER].replace("&", "&&")
             sheet.set_header(f'&R&"{FONT}"&8{said}')
-        sheet.set_footer(f'&L&"{FONT}"&8{INTERNAL}&C&8{version}&R&"{FONT}"&8第 &P 页，共 &N 页')
+        notice = INTERNAL if self._stamp is None else self._stamp.notice.replace("&", "&&")
+        sheet.set_footer(f'&L&"{FONT}"&8{notice}&C&8{version}&R&"{FONT}"&8第 &P 页，共 &N 页')
         return sheet
 
     def title(self, sheet: Any, name: str, note: str, as_of: dt.date | None = None) -> None:

@@ -23,6 +23,8 @@ class Stamp:
         What the file is for, in Chinese.
     day
         Date of the export; an argument, so that equal exports give equal bytes.
+    notice
+        What the file is, said first.
 
     Examples
     --------
@@ -38,12 +40,13 @@ class Stamp:
     role: Role
     purpose: str
     day: dt.date
+    notice: str = INTERNAL
 
     @property
     def text(self) -> str:
         """The watermark: one line."""
         who = f"{self.office} {self.account}".strip()
-        return f"{INTERNAL}　{who}（{self.role.label}）{date_text(self.day)}导出，用于{self.purpose}"
+        return f"{self.notice}　{who}（{self.role.label}）{date_text(self.day)}导出，用于{self.purpose}"
 
     @property
     def entry(self) -> dict[str, str]:

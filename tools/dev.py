@@ -55,6 +55,7 @@ SYSTEM = (
     ("fonts-noto-cjk", "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc"),
     ("gcc", "gcc"),
     ("libc6-dev", "/usr/include/stdio.h"),
+    ("nginx", "/usr/sbin/nginx"),  # not on everybody's PATH
     ("nodejs", "node"),
     ("npm", "npm"),
     ("poppler-utils", "pdftoppm"),

@@ -46,7 +46,7 @@ class Servers:
         self._started.append(process)
         until = time.monotonic() + _UP_WITHIN_S
         while time.monotonic() < until and process.poll() is None:
-            told = re.search(r"http://\S+", log.read_text(encoding="utf-8"))
+            told = re.search(r"https?://\S+", log.read_text(encoding="utf-8"))
             if told:
                 return told[0]
             time.sleep(0.1)

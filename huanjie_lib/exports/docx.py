@@ -12,7 +12,6 @@ from __future__ import annotations
 import datetime as dt
 import io
 import re
-import zipfile
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,6 +23,7 @@ from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
 from docx.shared import Mm, Pt
 
+from huanjie_lib.exports.zipped import repacked
 from huanjie_lib.views.words import ems
 
 if TYPE_CHECKING:
@@ -57,7 +57,6 @@ _LINE, _TABLE_LINE = 28.0, 18.0
 _DIGITS: Final = "零一二三四五六七八九"
 _UNSAFE: Final = re.compile('[<>:"/\\\\|?*\x00-\x1f\x7f\ud800-\udfff]+')
 _NOT_XML: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 
 
 def numeral(number: int) -> str:
@@ -208,15 +207,7 @@ class OfficialDocument:
         """Return the file; equal content gives equal bytes on one machine."""
         packed = io.BytesIO()
         self._document.save(packed)
-        out = io.BytesIO()
-        with zipfile.ZipFile(packed) as source, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target:
-            names = sorted(source.namelist(), key=lambda name: (name != "[Content_Types].xml", name))
-            for name in names:
-                entry = zipfile.ZipInfo(name, _EPOCH)
-                entry.compress_type = zipfile.ZIP_DEFLATED
-                entry.external_attr = 0o644 << 16
-                target.writestr(entry, source.read(name))
-        return out.getvalue()
+        return repacked(packed.getvalue())
 
     # --- parts ---
 

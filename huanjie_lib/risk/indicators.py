@@ -33,6 +33,7 @@ from huanjie_lib.parameters import (
 )
 from huanjie_lib.risk.audits import (
     CONCLUDED,
+    MemberState,
     current_projects,
     item_state,
     member_state,
@@ -41,11 +42,12 @@ from huanjie_lib.risk.audits import (
     of_current_project,
     problem_state,
 )
-from huanjie_lib.risk.moment import Moment, Observed, unknown
+from huanjie_lib.risk.moment import Evidence, Moment, Observed, unknown
 from huanjie_lib.risk.prepared import NEVER, Bools, Floats, Ints, Prepared, Rows
 from huanjie_lib.vocabulary import ReviewOpinion, Severity, ValueStatus, date_text
 
 __all__ = [
+    "CELLS",
     "CONCLUDED",
     "MEASURES",
     "IndicatorValues",
@@ -73,8 +75,13 @@ def _observed(
     rows: Rows | None,
     mask: Bools | None,
     day: Ints | None,
+    read: Bools | None = None,
+    also: tuple[Evidence, ...] = (),
 ) -> Observed:
-    """Assemble an answer; the last row of ``mask`` by ``day`` is named as the deciding one."""
+    """Assemble an answer; the last row of ``mask`` by ``day`` is named as the deciding one.
+
+    What the value was computed from are the rows of ``read``, of ``mask`` where omitted, and of ``also``.
+    """
     row = np.full(at.size, -1, dtype=np.int64)
     when = np.where(known, np.int64(at.day), NEVER)
     if rows is not None and mask is not None:
@@ -83,13 +90,57 @@ def _observed(
             chosen = chosen[np.argsort(day[chosen], kind="stable")]
             when[rows.unit[chosen]] = np.minimum(day[chosen], at.day)
         row[rows.unit[chosen]] = chosen
+    evidence = also
+    used = mask if read is None else read
+    if at.trace and rows is not None and used is not None:
+        evidence = (_evidence(table, rows, used), *also)
     return Observed(
         value=np.where(known, value, np.nan),
         table=table,
         row=np.where(known, row, -1),
         day=np.where(known, when, NEVER),
         stale=np.zeros(at.size, dtype=bool),
+        evidence=evidence,
     )
+
+
+def _evidence(table: str, rows: Rows, used: Bools) -> Evidence:
+    chosen = np.flatnonzero(used)
+    return Evidence(table, (), rows.unit[chosen], chosen)
+
+
+def _audited(at: Moment, *, items: bool = False, members: bool = False) -> tuple[Evidence, ...]:
+    """Return the project of the audit that counts and, where asked for, all that decides its conclusion."""
+    current, projects = current_projects(at) if at.trace else None, at.inherited("audit_projects")
+    if current is None or projects is None:
+        return ()
+    found = [_evidence("audit_projects", projects, current[1])]
+    rows = at.inherited("audit_items")
+    if items and rows is not None:
+        found.append(_evidence("audit_items", rows, of_current_project(at, rows)))
+    state = member_state(at) if members else None
+    if state is not None:
+        found += [_evidence("audit_subjects", state.rows, state.listed), *_members_due(at, state)]
+    return tuple(found)
+
+
+def _members_due(at: Moment, state: MemberState) -> tuple[Evidence, ...]:
+    """Return what the list of members is held against: the committee's size and those who have left."""
+    found: list[Evidence] = []
+    if not at.trace:
+        return ()
+    committee, leavers = at.prepared.metrics.get("committee_members"), at.inherited("leavers")
+    if committee is not None:
+        found.append(Evidence.of_facts("committee_members", committee.latest(at.size, at.day)[2]))
+    if leavers is not None and state.leavers is not None:
+        found.append(_evidence("leavers", leavers, state.leavers))
+    return tuple(found)
+
+
+def _screened(at: Moment) -> tuple[Evidence, ...]:
+    """Return the screenings that say that somebody looked for incidents."""
+    state = counted_screenings(at) if at.trace else None
+    return () if state is None else (_evidence("screenings", *state),)
 
 
 # --- audit -----------------------------------------------------------------------------------------------
@@ -104,7 +155,10 @@ def _audit_items_incomplete(at: Moment, _: Mapping[str, Any]) -> Observed:
     known = np.ones(at.size, dtype=bool)
     day = None if rows is None else rows.day("concluded_on")
     value = 1.0 - state.concluded / state.required
-    return _observed(at, "audit_items", value, known, rows=rows, mask=mask, day=day)
+    read = None if rows is None else of_current_project(at, rows)
+    return _observed(
+        at, "audit_items", value, known, rows=rows, mask=mask, day=day, read=read, also=_audited(at)
+    )
 
 
 def _audit_members_unaudited(at: Moment, _: Mapping[str, Any]) -> Observed:
@@ -113,8 +167,10 @@ def _audit_members_unaudited(at: Moment, _: Mapping[str, Any]) -> Observed:
         return unknown(at, "audit_subjects")
     known = state.due > 0
     value = 1.0 - state.concluded / np.where(known, state.due, 1.0)
-    day = state.rows.day("concluded_on")
-    return _observed(at, "audit_subjects", value, known, rows=state.rows, mask=state.listed, day=day)
+    day, also = state.rows.day("concluded_on"), (*_members_due(at, state), *_audited(at))
+    return _observed(
+        at, "audit_subjects", value, known, rows=state.rows, mask=state.listed, day=day, also=also
+    )
 
 
 def _audit_problems_open(at: Moment, options: Mapping[str, Any]) -> Observed:
@@ -124,7 +180,10 @@ def _audit_problems_open(at: Moment, options: Mapping[str, Any]) -> Observed:
     rows = state.rows
     points = np.where(rows.equals("severity", Severity.MAJOR.value), float(options["major_weight"]), 1.0)
     value, day = at.count(rows, state.is_open, points), rows.day("found_on")
-    return _observed(at, "audit_problems", value, state.known, rows=rows, mask=state.is_open, day=day)
+    also = _audited(at, items=True)
+    return _observed(
+        at, "audit_problems", value, state.known, rows=rows, mask=state.is_open, day=day, also=also
+    )
 
 
 def _audit_problems_overdue(at: Moment, _: Mapping[str, Any]) -> Observed:
@@ -134,7 +193,8 @@ def _audit_problems_overdue(at: Moment, _: Mapping[str, Any]) -> Observed:
     rows, late = state.rows, state.is_overdue
     known = state.known & (at.count(rows, state.is_undated) == 0)
     value, day = at.count(rows, late), rows.day("found_on")
-    return _observed(at, "audit_problems", value, known, rows=rows, mask=late, day=day)
+    also, read = _audited(at, items=True), state.is_open
+    return _observed(at, "audit_problems", value, known, rows=rows, mask=late, day=day, read=read, also=also)
 
 
 def _audit_notice_deficit(at: Moment, options: Mapping[str, Any]) -> Observed:
@@ -144,7 +204,8 @@ def _audit_notice_deficit(at: Moment, options: Mapping[str, Any]) -> Observed:
     value = np.maximum(float(options["min_count"]) - state.counted, 0.0)
     known = np.ones(at.size, dtype=bool)
     day = state.rows.day("start_on")
-    return _observed(at, "audit_notices", value, known, rows=state.rows, mask=state.mine, day=day)
+    also = _audited(at, items=True, members=True)
+    return _observed(at, "audit_notices", value, known, rows=state.rows, mask=state.mine, day=day, also=also)
 
 
 def _audit_objections_open(at: Moment, _: Mapping[str, Any]) -> Observed:
@@ -156,7 +217,8 @@ def _audit_objections_open(at: Moment, _: Mapping[str, Any]) -> Observed:
     unsure = mine & np.isnan(pending)
     known = (at.count(notices, mine) > 0) & (at.count(notices, unsure) == 0)
     value = at.count(notices, mine & (pending > 0), pending)
-    return _observed(at, "audit_notices", value, known, rows=notices, mask=mine, day=notices.day("start_on"))
+    day, also = notices.day("start_on"), _audited(at)
+    return _observed(at, "audit_notices", value, known, rows=notices, mask=mine, day=day, also=also)
 
 
 # --- qualification review --------------------------------------------------------------------------------
@@ -208,7 +270,9 @@ def _review(at: Moment, options: Mapping[str, Any], value: Callable[[dict[str, F
         answer = value(counts)
     mask = reviews.day("given_on") <= at.day
     known = np.isfinite(answer)
-    return _observed(at, "reviews", answer, known, rows=reviews, mask=mask, day=reviews.day("given_on"))
+    day = reviews.day("given_on")
+    read = mask | (day == NEVER)
+    return _observed(at, "reviews", answer, known, rows=reviews, mask=mask, day=day, read=read)
 
 
 def _review_incomplete(at: Moment, options: Mapping[str, Any]) -> Observed:
@@ -293,7 +357,7 @@ def _leads_rate(at: Moment, options: Mapping[str, Any]) -> Observed:
     recent = (day > at.months_back(int(options["months"]))) & (day <= at.day)
     known = electors.value > 0
     value = 1000.0 * at.count(leads, recent, leads.number("count")) / np.where(known, electors.value, 1.0)
-    answer = _observed(at, "leads", value, known, rows=leads, mask=recent, day=day)
+    answer = _observed(at, "leads", value, known, rows=leads, mask=recent, day=day, also=electors.evidence)
     return replace(answer, stale=electors.stale)
 
 
@@ -325,7 +389,8 @@ def _disputes_open(at: Moment, _: Mapping[str, Any]) -> Observed:
         return unknown(at, "disputes")
     disputes, is_open, known = state
     value = at.count(disputes, is_open)
-    return _observed(at, "disputes", value, known, rows=disputes, mask=is_open, day=disputes.day("opened_on"))
+    day = disputes.day("opened_on")
+    return _observed(at, "disputes", value, known, rows=disputes, mask=is_open, day=day, also=_screened(at))
 
 
 def _disputes_oldest_days(at: Moment, _: Mapping[str, Any]) -> Observed:
@@ -338,7 +403,9 @@ def _disputes_oldest_days(at: Moment, _: Mapping[str, Any]) -> Observed:
     np.minimum.at(first, disputes.unit[is_open], day[is_open])
     value = (at.day - first).astype(np.float64)
     oldest = is_open & (day == first[disputes.unit])
-    return _observed(at, "disputes", value, known, rows=disputes, mask=oldest, day=day)
+    return _observed(
+        at, "disputes", value, known, rows=disputes, mask=oldest, day=day, read=is_open, also=_screened(at)
+    )
 
 
 def _disputes_group(at: Moment, options: Mapping[str, Any]) -> Observed:
@@ -351,7 +418,9 @@ def _disputes_group(at: Moment, options: Mapping[str, Any]) -> Observed:
     grouped = recent & (disputes.number("is_group") > 0)
     value = at.count(disputes, grouped)
     known = known & (at.count(disputes, recent & np.isnan(disputes.number("is_group"))) == 0)
-    return _observed(at, "disputes", value, known, rows=disputes, mask=grouped, day=day)
+    return _observed(
+        at, "disputes", value, known, rows=disputes, mask=grouped, day=day, read=recent, also=_screened(at)
+    )
 
 
 def disputes_lacking(at: Moment, disputes: Rows) -> tuple[Bools, Bools, Bools]:
@@ -371,7 +440,10 @@ def _disputes_without_plan(at: Moment, _: Mapping[str, Any]) -> Observed:
     bare = is_open & np.logical_or.reduce(disputes_lacking(at, disputes))
     total = at.count(disputes, is_open)
     value = at.count(disputes, bare) / np.where(total > 0, total, 1.0)
-    return _observed(at, "disputes", value, known, rows=disputes, mask=bare, day=disputes.day("opened_on"))
+    day = disputes.day("opened_on")
+    return _observed(
+        at, "disputes", value, known, rows=disputes, mask=bare, day=day, read=is_open, also=_screened(at)
+    )
 
 
 def counted_screenings(at: Moment) -> tuple[Rows, Bools] | None:
@@ -476,6 +548,57 @@ MEASURES: Mapping[str, Measure] = {
 }
 """Derived measures by the name a pack uses."""
 
+_PROJECT = {"audit_projects": ("plan_on", "started_on", "ended_on")}
+_ITEMS = {"audit_items": ("project_id", "item", "outcome", "concluded_on")}
+_MEMBERS = {"audit_subjects": ("project_id", "person_ref", "term_from", "outcome", "concluded_on")}
+_PROBLEMS = ("found_on", "closed_on", "evidence")
+_OPINIONS = ("candidate_ref", "department", "opinion", "given_on")
+_SCREENED = {"screenings": ("screened_on",)}
+_OPEN = ("opened_on", "resolved_on")
+
+CELLS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "audit_items_incomplete": {**_ITEMS, **_PROJECT},
+    "audit_members_unaudited": {**_MEMBERS, "leavers": ("person_ref", "left_on"), **_PROJECT},
+    "audit_problems_open": {"audit_problems": (*_PROBLEMS, "severity"), **_ITEMS, **_PROJECT},
+    "audit_problems_overdue": {"audit_problems": (*_PROBLEMS, "due_on"), **_ITEMS, **_PROJECT},
+    "audit_notice_deficit": {
+        "audit_notices": ("project_id", "start_on", "end_on"),
+        **_ITEMS,
+        **_MEMBERS,
+        "leavers": ("person_ref", "left_on"),
+        **_PROJECT,
+    },
+    "audit_objections_open": {
+        "audit_notices": ("project_id", "start_on", "objections", "answered"),
+        **_PROJECT,
+    },
+    "review_incomplete": {"reviews": _OPINIONS},
+    "review_adverse": {"reviews": ("candidate_ref", "opinion", "given_on")},
+    "review_expired": {"reviews": (*_OPINIONS, "expires_on")},
+    "election_turnout": {"election_history": ("election_on", "electors", "ballots")},
+    "election_invalid_share": {"election_history": ("election_on", "ballots", "invalid_ballots")},
+    "election_margin": {"election_history": ("election_on", "candidates", "winner_votes", "runner_up_votes")},
+    "election_proxy_share": {"election_history": ("election_on", "ballots", "proxy_ballots")},
+    "election_reruns": {"election_history": ("election_on", "rerun")},
+    "leads_rate": {"leads": ("received_on", "count")},
+    "disputes_open": {"disputes": _OPEN, **_SCREENED},
+    "disputes_oldest_days": {"disputes": _OPEN, **_SCREENED},
+    "disputes_group": {"disputes": ("opened_on", "is_group"), **_SCREENED},
+    "disputes_without_plan": {
+        "disputes": (*_OPEN, "has_leader", "stabilisation_plan_on", "resolution_plan_on"),
+        **_SCREENED,
+    },
+    "screening_age_days": {**_SCREENED},
+    "talks_incomplete": {"talks": ("as_of", "due", "done")},
+    "roll_gap": {
+        "roll_checks": (
+            *("as_of", "hukou_adults", "away_declined", "nonlocal_approved", "disqualified"),
+            *("registered", "duplicates"),
+        )
+    },
+}
+"""Columns that each derived measure reads, by table; besides the unit and, of ``facts``, the metric."""
+
 
 # --- reported metrics ------------------------------------------------------------------------------------
 
@@ -489,7 +612,7 @@ def _ratio(top: Floats, below: Floats) -> Floats:
 
 def _metric_measure(at: Moment, measure: MetricMeasure) -> Observed:
     top = at.stock(measure.metric) if measure.months is None else _flow(at, measure.metric, measure.months)
-    value, stale = top.value * measure.scale, top.stale
+    value, stale, evidence = top.value * measure.scale, top.stale, top.evidence
     if measure.per is not None:
         if at.parameters.framework.metrics[measure.per].kind == "flow":
             below = _flow(at, measure.per, measure.months or 1)
@@ -497,7 +620,8 @@ def _metric_measure(at: Moment, measure: MetricMeasure) -> Observed:
             below = at.stock(measure.per)
         value = _ratio(value, below.value)
         stale = stale | below.stale
-    return Observed(value, "facts", top.row, top.day, stale)
+        evidence += below.evidence
+    return Observed(value, "facts", top.row, top.day, stale, evidence)
 
 
 def _flow(at: Moment, metric: str, months: int) -> Observed:
@@ -506,7 +630,11 @@ def _flow(at: Moment, metric: str, months: int) -> Observed:
         return unknown(at, "facts")
     first, last = at.month_window(months)
     value, day, row = history.window(at.size, first, last, months)
-    return Observed(value, "facts", row, day, np.isnan(value) & (row >= 0) & (day < first))
+    stale = np.isnan(value) & (row >= 0) & (day < first)
+    evidence: tuple[Evidence, ...] = ()
+    if at.trace:
+        evidence = (Evidence("facts", (metric,), *history.rows_between(at.size, first, last)),)
+    return Observed(value, "facts", row, day, stale, evidence)
 
 
 def _change_measure(at: Moment, measure: ChangeMeasure) -> Observed:
@@ -514,13 +642,17 @@ def _change_measure(at: Moment, measure: ChangeMeasure) -> Observed:
     now = at.stock(measure.metric)
     then = at.stock(measure.metric, at.months_back(measure.months))
     change = np.where(now.row != then.row, _ratio(now.value - then.value, then.value), np.nan)
-    return replace(now, value=change, stale=now.stale | then.stale)
+    evidence = (*now.evidence, *then.evidence)
+    return replace(now, value=change, stale=now.stale | then.stale, evidence=evidence)
 
 
 def _observe(at: Moment, indicator: Indicator) -> Observed:
     measure = indicator.measure
     if isinstance(measure, DerivedMeasure):
-        return MEASURES[measure.function](at, at.parameters.options(measure.options, at.date))
+        answer = MEASURES[measure.function](at, at.parameters.options(measure.options, at.date))
+        cells = CELLS[measure.function]
+        evidence = tuple(replace(e, columns=e.columns or cells[e.table]) for e in answer.evidence)
+        return replace(answer, evidence=evidence)
     if isinstance(measure, MetricMeasure):
         return _metric_measure(at, measure)
     return _change_measure(at, measure)
@@ -601,10 +733,21 @@ class IndicatorValues:
         return pd.DataFrame(words, index=self.value.index, columns=self.value.columns)
 
 
-def indicator_values(prepared: Prepared, parameters: ParameterSet, as_of: dt.date) -> IndicatorValues:
+def indicator_values(
+    prepared: Prepared, parameters: ParameterSet, as_of: dt.date, *, trace: bool = False
+) -> IndicatorValues:
     """Compute all indicators of the units in force on a date.
 
     Nothing dated after ``as_of`` is used, so that a past snapshot comes out as it would have at the time.
+
+    Parameters
+    ----------
+    prepared, parameters
+        The tables and the parameters.
+    as_of
+        The date.
+    trace
+        Whether the answers name every row that they were computed from (:class:`Evidence`).
 
     Raises
     ------
@@ -623,7 +766,7 @@ def indicator_values(prepared: Prepared, parameters: ParameterSet, as_of: dt.dat
     >>> values.value["reserve_people"].tolist(), values.status["roll_gap"].tolist()
     ([1.0], ['missing'])
     """
-    at = Moment(prepared, parameters, as_of)
+    at = Moment(prepared, parameters, as_of, trace)
     positions = np.flatnonzero(prepared.in_force(at.day)).astype(np.int64)
     units = prepared.units.iloc[positions]
     codes = pd.Index(units["unit_code"].astype("str"), name="unit_code")

@@ -11,16 +11,20 @@ import pandas as pd
 from huanjie_lib.parameters import ParameterSet
 from huanjie_lib.risk.prepared import NEVER, Bools, Floats, Ints, Prepared, Rows, day_number
 
-__all__ = ["Moment", "Observed", "unknown"]
+__all__ = ["Evidence", "Moment", "Observed", "unknown"]
 
 
 @dataclass(frozen=True)
 class Moment:
-    """What the measures see: the prepared tables and the parameters on one day."""
+    """What the measures see: the prepared tables and the parameters on one day.
+
+    With ``trace`` answers name every row that they were computed from.
+    """
 
     prepared: Prepared
     parameters: ParameterSet
     date: dt.date
+    trace: bool = False
 
     @property
     def day(self) -> int:
@@ -77,12 +81,39 @@ class Moment:
         on = self.day if day is None else day
         value, reported, row = history.latest(self.size, on)
         stale = (row >= 0) & (on - reported > self.parameters.framework.metrics[metric].max_age_days)
-        return Observed(np.where(stale, np.nan, value), "facts", row, reported, stale)
+        evidence = (Evidence.of_facts(metric, row),) if self.trace else ()
+        return Observed(np.where(stale, np.nan, value), "facts", row, reported, stale, evidence)
 
     def count(self, rows: Rows, mask: Bools, amount: Floats | None = None) -> Floats:
         """Return by unit the number of rows in a mask, or the sum of an amount over them."""
         weights = None if amount is None else amount[mask]
         return np.bincount(rows.unit[mask], weights=weights, minlength=self.size).astype(np.float64)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Rows of one table that values were computed from.
+
+    Parameters
+    ----------
+    table
+        Name of the table.
+    columns
+        Columns that the measure reads; of ``facts`` the metric.
+    unit, row
+        Position of the unit that each row counts for, and row of the table's frame; shape (n,).
+    """
+
+    table: str
+    columns: tuple[str, ...]
+    unit: Ints
+    row: Ints
+
+    @classmethod
+    def of_facts(cls, metric: str, row: Ints) -> Evidence:
+        """Return the rows of ``facts`` by unit as evidence; −1 where a unit has none."""
+        units = np.flatnonzero(row >= 0)
+        return cls("facts", (metric,), units, row[units])
 
 
 @dataclass(frozen=True)
@@ -101,6 +132,8 @@ class Observed:
         Day the value describes, :data:`~huanjie_lib.risk.prepared.NEVER` where unknown.
     stale
         Where a value was reported but is too old to be used (``value`` is NaN there).
+    evidence
+        All rows that values were computed from, by table; empty unless asked for.
     """
 
     value: Floats
@@ -108,6 +141,7 @@ class Observed:
     row: Ints
     day: Ints
     stale: Bools
+    evidence: tuple[Evidence, ...] = ()
 
 
 def unknown(at: Moment, table: str) -> Observed:

@@ -141,6 +141,12 @@ class MetricHistory:
         row[found] = self.row[at[found]]
         return value, when, row
 
+    def rows_between(self, units: int, first: int, last: int) -> tuple[Ints, Ints]:
+        """Return the unit and the row of every value reported for days ``first``..``last``."""
+        day = self.key % _STRIDE - _ORIGIN
+        inside = (day >= first) & (day <= last) & (self.key // _STRIDE < units)
+        return (self.key // _STRIDE)[inside], self.row[inside]
+
     def window(self, units: int, first: int, last: int, months: int) -> tuple[Floats, Ints, Ints]:
         """Return, by unit, the sum over days ``first``..``last``, the last day reported and its row.
 

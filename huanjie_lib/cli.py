@@ -16,22 +16,37 @@ import re
 import sys
 import tempfile
 import traceback
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
 from huanjie_lib import __version__
 from huanjie_lib.errors import Fault, HuanjieError, LedgerError, UsageError
-from huanjie_lib.vocabulary import Level, Role
+from huanjie_lib.vocabulary import (
+    AccessAction,
+    Level,
+    RequestKind,
+    RequestResult,
+    RequestStep,
+    Role,
+    date_text,
+)
 
 if TYPE_CHECKING:
     from huanjie_lib.access.keys import KeyRing
+    from huanjie_lib.access.masking import Unmasked
+    from huanjie_lib.casework.events import Actor
     from huanjie_lib.intake import Intake
     from huanjie_lib.parameters import ParameterSet
     from huanjie_lib.risk.weighting import Method
     from huanjie_lib.screens.sign_on import SignOn
+    from huanjie_lib.store.ledger import Ledger
+    from huanjie_lib.store.requests import RequestEvent
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 __all__ = ["cli", "main"]
 
@@ -1018,6 +1033,378 @@ def backtest(
     for name in card.scores.index:
         click.echo(card.explain(name))
     click.echo(f"结果在 {out}，先看 model_card.md")
+
+
+def _acting(command: _Command) -> _Command:
+    """Add the options that say who acts."""
+    roles = [role.value for role in Role if role is not Role.SYSTEM]
+    told = "、".join(f"{role.value} {role.label}" for role in Role if role is not Role.SYSTEM)
+    for option in (
+        click.option("--role", type=click.Choice(roles), required=True, help=f"账号的角色：{told}。"),
+        click.option("--office", default="", help="账号所属的单位，如 市委组织部。"),
+        click.option("--account", required=True, help="操作的账号，记入日志。"),
+    ):
+        command = option(command)
+    return command
+
+
+def _actor(account: str, office: str, role: str) -> Actor:
+    from huanjie_lib.casework.events import Actor
+
+    return Actor(account, office, Role.lookup()[role])
+
+
+@cli.group(help="查阅日志：谁在什么时候因为什么看过、导出或删除过个人信息。")
+def access() -> None:
+    """Show names for a reason, and who has seen what."""
+
+
+@access.command("log", help="列出查阅日志；日志不含姓名和号码。")
+@_STORE
+@click.option("--since", type=_Date(), default=None, help="从哪一天起，如 2026-11-01；不填为全部。")
+@click.option("--of", "account", default=None, help="只列这个账号的；不填为全部账号。")
+def access_log(store: str, since: dt.date | None, account: str | None) -> None:
+    """List the access log."""
+    from huanjie_lib.store.ledger import open_ledger
+    from huanjie_lib.views.words import local_time
+
+    with open_ledger(store, read_only=True) as ledger:
+        log = ledger.access_log(since=since, account=account)
+    actions, roles = AccessAction.labels(), Role.labels()
+    for row in log.to_dict("records"):
+        parts = [row["subject"], row["detail"], row["reason"]]
+        who = f"{row['office']} {row['account']}".strip()
+        click.echo(
+            f"{row['number']}　{local_time(row['recorded_at'])}　{who}（{roles[row['role']]}）　"
+            f"{actions[row['action']]}：{'　'.join(filter(None, parts))}"
+        )
+    click.echo(f"共{len(log)}条")
+
+
+@access.command("show", help="查看一名人员的姓名：须写明事由，先记入查阅日志再显示。")
+@click.option("--person", required=True, help="人员代号。")
+@click.option("--reason", required=True, help="查看的工作事由，不少于4个字，不写姓名和号码。")
+@click.option("--data", type=_FOLDER, required=True, help="有 tables/identities.parquet 的数据文件夹。")
+@click.option("--key", type=_FILE, required=True, help="组织部门的密钥文件。")
+@_STORE
+@_acting
+def access_show(
+    person: str, reason: str, data: Path, key: Path, store: str, account: str, office: str, role: str
+) -> None:
+    """Show one name, after the log has it."""
+    from huanjie_lib.store.ledger import open_ledger
+
+    with open_ledger(store) as ledger:
+        seen = _unmasked(ledger, data, key, person, _actor(account, office, role), reason, "姓名")
+    click.echo(f"{person}：{seen.name}（已记入查阅日志第 {seen.logged.number} 条）")
+
+
+def _unmasked(
+    ledger: Ledger, data: Path, key: Path, person: str, actor: Actor, reason: str, detail: str
+) -> Unmasked:
+    """Log who sees whose name and why, then open it."""
+    import uuid
+
+    from huanjie_lib.access.hiding import without_names
+    from huanjie_lib.access.keys import KeyRing
+    from huanjie_lib.access.masking import Logged, opened_names, unmask
+    from huanjie_lib.store.access_log import AccessEntry
+    from huanjie_lib.store.retention import held_tables
+
+    identities, keys = held_tables(data).get("identities"), KeyRing.read(key)
+    if identities is None or person not in set(identities["person_ref"]):
+        fault = Fault(
+            "--person", "没有这个人的姓名", "tables/identities 中的人员代号", "核对代号和数据文件夹"
+        )
+        raise UsageError("没有查看原文", [fault])
+    told = {
+        "entry_id": uuid.uuid4().hex,
+        "action": AccessAction.UNMASK.value,
+        "purpose": "identity",
+        "subject": person,
+        "detail": detail,
+        "reason": without_names(reason.strip(), opened_names(identities, keys)),
+    }
+    row = ledger.log_access(AccessEntry.from_json(json.dumps(told)), actor)
+    return unmask(identities, keys, Logged(person, row["number"], row["hash"]))
+
+
+@cli.group(help="个人申请：查阅复制、更正、删除本人信息，登记收到和答复。")
+def request() -> None:
+    """Record what people ask of the data held on them."""
+
+
+@request.command("person", help="由身份证号找到人员代号：号码在提示后输入，不显示、不保存。")
+@click.option("--key", type=_FILE, required=True, help="组织部门的密钥文件。")
+def request_person(key: Path) -> None:
+    """Tell the pseudonym of whoever stands before the desk."""
+    from huanjie_lib.access.id_numbers import IdFlaw, read_id_number
+    from huanjie_lib.access.keys import KeyRing
+
+    keys = KeyRing.read(key)
+    number = read_id_number(click.prompt("身份证号", hide_input=True))
+    if isinstance(number, IdFlaw):
+        raise UsageError("身份证号不对", [Fault("身份证号", number.found, "18位的身份证号", number.remedy)])
+    click.echo(keys.pseudonym("person", number.text))
+
+
+@request.command("open", help="登记收到一件申请，并推算答复期限。")
+@click.option("--person", required=True, help="申请人的人员代号。")
+@click.option(
+    "--kind",
+    type=click.Choice([kind.value for kind in RequestKind]),
+    required=True,
+    help="、".join(f"{kind.value} {kind.label}" for kind in RequestKind) + "。",
+)
+@click.option("--on", "received", type=_Date(), default=None, help="收到的日期；不填为今天。")
+@click.option("--request", "request_id", default=None, help="申请编号；不填由程序编号。")
+@_STORE
+@_acting
+@_PACK
+def request_open(
+    person: str,
+    kind: str,
+    received: dt.date | None,
+    request_id: str | None,
+    store: str,
+    account: str,
+    office: str,
+    role: str,
+    pack: Path | None,
+) -> None:
+    """Record that a request came in."""
+    import uuid
+
+    from huanjie_lib.casework.workdays import Workdays
+    from huanjie_lib.parameters import WorkCalendar, load_parameters, load_privacy
+    from huanjie_lib.store.ledger import open_ledger
+
+    casework = load_parameters(pack).casework
+    workdays = Workdays(WorkCalendar() if casework is None else casework.calendar)
+    day = received or dt.datetime.now(_BEIJING).date()
+    due = workdays.add(day, load_privacy(pack).request_workdays)
+    name = request_id or f"SQ{day:%Y%m%d}-{uuid.uuid4().hex[:6]}"
+    told = {"event_id": f"{name}-open", "request_id": name, "step": RequestStep.RECEIVE, "kind": kind}
+    event = _request_event({**told, "person_ref": person, "happened_on": day, "due_on": due.date})
+    with open_ledger(store) as ledger:
+        ledger.request(event, _actor(account, office, role))
+    note = f"（{due.note}）" if due.note else ""
+    click.echo(f"已登记申请 {name}：{event.kind.label}，{date_text(due.date)}前答复{note}")
+
+
+@request.command("answer", help="登记一件申请的答复；不能办理或只能部分办理的写明理由。")
+@click.option("--request", "request_id", required=True, help="申请编号。")
+@click.option(
+    "--result",
+    type=click.Choice([result.value for result in RequestResult]),
+    required=True,
+    help="、".join(f"{result.value} {result.label}" for result in RequestResult) + "。",
+)
+@click.option("--reason", default="", help="理由或说明，不写姓名和号码。")
+@click.option("--on", "answered", type=_Date(), default=None, help="答复的日期；不填为今天。")
+@_STORE
+@_acting
+def request_answer(
+    request_id: str,
+    result: str,
+    reason: str,
+    answered: dt.date | None,
+    store: str,
+    account: str,
+    office: str,
+    role: str,
+) -> None:
+    """Record how a request was answered."""
+    from huanjie_lib.store.ledger import open_ledger
+
+    day = answered or dt.datetime.now(_BEIJING).date()
+    with open_ledger(store) as ledger:
+        known = ledger.requests().set_index("request_id")
+        if request_id not in known.index:
+            fault = Fault("--request", request_id, "已登记的申请编号", "用 huanjie request list 查看")
+            raise UsageError("没有这件申请", [fault])
+        before = {name: str(known.loc[request_id, name]) for name in ("kind", "person_ref", "due_on")}
+        told = {"event_id": f"{request_id}-answer", "request_id": request_id, "step": RequestStep.ANSWER}
+        event = _request_event({**told, **before, "happened_on": day, "result": result, "reason": reason})
+        ledger.request(event, _actor(account, office, role))
+    late = "，已超过答复期限" if day > event.due_on else ""
+    click.echo(f"已登记答复 {request_id}：{RequestResult.labels()[result]}{late}")
+
+
+def _request_event(told: dict[str, Any]) -> RequestEvent:
+    from pydantic import ValidationError
+
+    from huanjie_lib.store.requests import RequestEvent
+
+    try:
+        return RequestEvent(**told)
+    except ValidationError as error:
+        names = {"person_ref": "--person", "request_id": "--request", "event_id": "--request"}
+        places = sorted({str(detail["loc"][0]) for detail in error.errors()})
+        allowed = "1 到 64 个英文字母、数字、连字符或下划线；理由不超过 500 字"
+        faults = [Fault(names.get(one, one), "不能识别", allowed, "改正后再登记") for one in places]
+        raise UsageError("申请没有登记", faults) from None
+
+
+@request.command("list", help="列出个人申请，快到期的在前；有逾期没有答复的，退出码为 3。")
+@_STORE
+@click.option("--as-of", type=_Date(), default=None, help="截至日期；不填为今天。")
+def request_list(store: str, as_of: dt.date | None) -> None:
+    """List requests; what is overdue is an error."""
+    from huanjie_lib.store.ledger import open_ledger
+
+    day = (as_of or dt.datetime.now(_BEIJING).date()).isoformat()
+    with open_ledger(store, read_only=True) as ledger:
+        frame = ledger.requests()
+    kinds, results = RequestKind.labels(), RequestResult.labels()
+    overdue = (frame["answered_on"] == "") & (frame["due_on"] < day)
+    for row, late in zip(frame.to_dict("records"), overdue, strict=True):
+        state = results.get(row["result"], "逾期未答复" if late else "办理中")
+        note = f"：{row['reason']}" if row["reason"] else ""
+        ends = f"{row['answered_on']}答复" if row["answered_on"] else f"{row['due_on']}前答复"
+        click.echo(
+            f"{row['request_id']}　{kinds[row['kind']]}　{row['person_ref']}　"
+            f"{row['received_on']}收到，{ends}　{state}{note}"
+        )
+    waiting = int((frame["answered_on"] == "").sum())
+    click.echo(f"共{len(frame)}件，办理中{waiting}件，逾期{int(overdue.sum())}件")
+    if overdue.any():
+        raise SystemExit(3)
+
+
+@request.command("copy", help="写出一个人的全部信息（XLSX），交给本人；先记入查阅日志再写出。")
+@click.option("--person", required=True, help="人员代号。")
+@click.option("--reason", required=True, help="事由，如 本人于 11 月 2 日申请查阅。")
+@click.option("--data", type=_FOLDER, required=True, help="数据文件夹。")
+@click.option("--talent", type=_FOLDER, default=None, help="人才文件夹；给出后连同计算的结果。")
+@click.option("--key", type=_FILE, default=None, help="密钥文件；给出后写明姓名和身份证号。")
+@click.option("--out", type=_FILE, required=True, help="写入的新文件，如 个人信息副本.xlsx。")
+@_STORE
+@_acting
+@_PACK
+def request_copy(
+    person: str,
+    reason: str,
+    data: Path,
+    talent: Path | None,
+    key: Path | None,
+    out: Path,
+    store: str,
+    account: str,
+    office: str,
+    role: str,
+    pack: Path | None,
+) -> None:
+    """Write everything that is held about one person."""
+    import uuid
+
+    from huanjie_lib.access.roles import require
+    from huanjie_lib.exports.pack import put_files
+    from huanjie_lib.exports.person_copy import person_workbook
+    from huanjie_lib.parameters import load_privacy
+    from huanjie_lib.store.access_log import AccessEntry
+    from huanjie_lib.store.ledger import open_ledger
+    from huanjie_lib.store.retention import held_tables
+    from huanjie_lib.store.talent_folder import read_talent
+    from huanjie_lib.views.stamp import Stamp
+
+    if out.exists():
+        raise UsageError("没有写出副本", [Fault("--out", str(out), "还没有的文件", "换一个文件名")])
+    actor, day = _actor(account, office, role), dt.datetime.now(_BEIJING).date()
+    require(actor.role, "talent/people", "talent")
+    stamp = Stamp(account, office, actor.role, "答复个人申请", day, "个人信息，交本人")
+    with open_ledger(store) as ledger:
+        named = None
+        if key is not None:
+            named = _unmasked(ledger, data, key, person, actor, reason, "姓名、身份证号")
+        try:
+            content = person_workbook(
+                person,
+                held_tables(data),
+                stamp=stamp,
+                terms=load_privacy(pack),
+                identity=named,
+                run=None if talent is None else read_talent(talent),
+                decisions=ledger.decisions(),
+                log=ledger.access_log(),
+                requests=ledger.requests(),
+            )
+        except KeyError as error:
+            fault = Fault("--person", person, "数据中有的人员代号", "核对代号和数据文件夹")
+            raise UsageError("没有持有这个人的信息", [fault]) from error
+        told = {"entry_id": uuid.uuid4().hex, "action": AccessAction.REQUEST.value, "purpose": "talent"}
+        told |= {"subject": person, "detail": "查阅复制", "digest": hashlib.sha256(content).hexdigest()}
+        ledger.log_access(AccessEntry.from_json(json.dumps({**told, "items": 1, "reason": reason})), actor)
+    put_files(out.parent, {out.name: content}, [])
+    click.echo(f"个人信息副本已写入 {out}，已记入查阅日志；请核对本人身份后当面交付")
+
+
+@cli.command(
+    help="列出保存到期的个人信息；加 --apply 写出去掉它们的新数据文件夹，逐人记入查阅日志，不动原文件夹。"
+)
+@click.option("--data", type=_FOLDER, required=True, help="数据文件夹。")
+@click.option("--as-of", type=_Date(), required=True, help="截至日期，如 2026-10-31。")
+@click.option("--talent", "talents", type=_FOLDER, multiple=True, help="一并检查的人才文件夹，可重复。")
+@click.option("--apply", "applied", is_flag=True, help="写出新的数据文件夹；须给出下面各项。")
+@click.option("--out", type=_FOLDER, default=None, help="新的数据文件夹。")
+@click.option("--store", default=None, help=f"案件台账：{_STORES}；删除记入其中的查阅日志。")
+@click.option("--account", default="", help="操作的账号。")
+@click.option("--office", default="", help="账号所属的单位。")
+@click.option(
+    "--role",
+    type=click.Choice([Role.TALENT.value, Role.CITY.value]),
+    default=Role.TALENT.value,
+    help="角色。",
+)
+@click.option("--reason", default="", help="删除的事由，不少于4个字。")
+@_PACK
+def retention(
+    data: Path,
+    as_of: dt.date,
+    talents: tuple[Path, ...],
+    applied: bool,
+    out: Path | None,
+    store: str | None,
+    account: str,
+    office: str,
+    role: str,
+    reason: str,
+    pack: Path | None,
+) -> None:
+    """Tell what has been kept long enough, and write a data folder without it."""
+    from huanjie_lib.access.retention import due, folder_due_on
+    from huanjie_lib.contracts import TABLES
+    from huanjie_lib.parameters import load_privacy
+    from huanjie_lib.store.ledger import open_ledger
+    from huanjie_lib.store.retention import forms_in, held_tables, write_kept
+    from huanjie_lib.store.talent_folder import read_talent
+
+    terms = load_privacy(pack)
+    found = due(held_tables(data), terms, as_of=as_of)
+    for term in terms.terms:
+        click.echo(found.explain(term.id))
+    for folder in talents:
+        ends = folder_due_on(read_talent(folder).as_of, terms)
+        state = "已到期，请删除整个文件夹" if ends <= as_of else f"{date_text(ends)}到期"
+        kept = f"保存{terms.talent_folder_months}个月，{terms.talent_folder_basis}"
+        click.echo(f"人才文件夹 {folder}（{kept}）：{state}。")
+    click.echo(f"日志至少保存{terms.log_months}个月（{terms.log_basis}）；本程序从不删除日志。")
+    click.echo(f"影响评估报告至少保存{terms.assessment_months}个月（{terms.assessment_basis}）。")
+    if not applied:
+        click.echo(f"共{len(found.frame)}项到期；加 --apply 处理")
+        return
+    given = {"--out": out, "--store": store, "--account": account, "--reason": reason}
+    missing = [name for name, value in given.items() if not value]
+    if out is None or store is None or missing:
+        faults = [Fault(name, "没有给出", "与 --apply 一起给出", f"补充 {name}") for name in missing]
+        raise UsageError("没有处理到期的信息", faults)
+    with open_ledger(store) as ledger:
+        done = write_kept(data, out, found, ledger=ledger, actor=_actor(account, office, role), reason=reason)
+    rows = "、".join(f"{TABLES[name].label}{count}条" for name, count in done.removed.items())
+    click.echo(f"已写入 {out}：去掉{rows}；查阅日志记了{done.entries}条")
+    for form in forms_in(data):
+        click.echo(f"提醒：{form} 没有改动，请删去到期人员的行，否则下次检查时又会登记", err=True)
+    click.echo(f"原文件夹 {data} 没有改动；核对无误后请自行删除，并从备份中清除")
 
 
 def _keys(path: Path | None) -> KeyRing | None:

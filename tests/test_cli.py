@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from huanjie_lib import __version__, cli
+from huanjie_lib.access.keys import KeyRing
 from huanjie_lib.cli import main
 from huanjie_lib.errors import HuanjieError
 from huanjie_lib.store.ledger import open_ledger
@@ -23,6 +24,7 @@ from huanjie_lib.vocabulary import CaseEvent
 from tests.offices import life
 
 Capture = pytest.CaptureFixture[str]
+SEED = 20261031
 
 
 def run(*arguments: str | Path) -> int:
@@ -632,3 +634,99 @@ def test_blank_return_workbooks(small_city: Path, tmp_path: Path, capsys: Captur
     assert len(list(tmp_path.rglob("*.xlsx"))) == 1
     assert run(*given, "--township", "远方镇") == 2
     assert "没有这个镇街" in told(capsys)
+
+
+class TestPeople:
+    """Names for a reason, requests of people, and what has been kept long enough."""
+
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Path:
+        open_ledger(tmp_path / "store", create=True).close()
+        return tmp_path / "store"
+
+    @pytest.fixture
+    def key(self, tmp_path: Path) -> Path:
+        KeyRing.from_seed(SEED).write(tmp_path / "key.json")
+        return tmp_path / "key.json"
+
+    @pytest.fixture
+    def person(self, small_city: Path) -> str:
+        return str(pd.read_parquet(small_city / "tables" / "people.parquet")["person_ref"].iloc[3])
+
+    def acting(self, store: Path, role: str = "talent") -> tuple[str | Path, ...]:
+        return ("--store", store, "--account", "li", "--office", "市委组织部", "--role", role)
+
+    def test_a_name_is_shown_once_the_log_has_who_asks_and_why(
+        self, small_city: Path, store: Path, key: Path, person: str, capsys: Capture
+    ) -> None:
+        held = pd.read_parquet(small_city / "tables" / "identities.parquet").set_index("person_ref")
+        name = KeyRing.from_seed(SEED).unseal(held.loc[person, "name_sealed"], "name", person)
+        where = ("access", "show", "--person", person, "--data", small_city, "--key", key)
+        assert run(*where, "--reason", f"通知{name}谈话", *self.acting(store)) == 0
+        assert name in capsys.readouterr().out
+        assert run(*where, "--reason", "看", *self.acting(store)) != 0
+        assert run(*where, "--reason", "考察谈话通知本人", *self.acting(store, "county")) != 0
+        assert name not in told(capsys)
+        assert (
+            run("access", "show", "--person", "P1", *where[4:], "--reason", "通知", *self.acting(store)) == 2
+        )
+        capsys.readouterr()
+        assert run("access", "log", "--store", store) == 0
+        log = capsys.readouterr().out
+        assert "查看原文" in log
+        assert "通知（姓名已隐藏）谈话" in log
+        assert "共1条" in log
+        assert name not in log
+        assert run("access", "log", "--store", store, "--of", "wang", "--since", "2026-01-01") == 0
+        assert capsys.readouterr().out == "共0条\n"
+
+    def test_a_request_from_receipt_to_answer_and_copy(
+        self, small_city: Path, store: Path, key: Path, person: str, tmp_path: Path, capsys: Capture
+    ) -> None:
+        opening = ("request", "open", "--person", person, "--kind", "copy", "--on", "2026-09-29")
+        assert run(*opening, "--request", "SQ1", *self.acting(store)) == 0
+        assert "2026年10月26日前答复" in capsys.readouterr().out  # National Day lies between
+        assert run("request", "list", "--store", store, "--as-of", "2026-10-26") == 0
+        assert run("request", "list", "--store", store, "--as-of", "2026-10-27") == 3
+        assert "逾期未答复" in capsys.readouterr().out
+        out = tmp_path / "副本.xlsx"
+        copying = ("request", "copy", "--person", person, "--data", small_city, "--key", key, "--out", out)
+        assert run(*copying, "--reason", "本人申请查阅", *self.acting(store)) == 0
+        assert "姓名" in {c.value for row in openpyxl.load_workbook(out)["说明"].rows for c in row}
+        assert run(*copying, "--reason", "本人申请查阅", *self.acting(store)) == 2  # never over another file
+        answer = ("request", "answer", "--request", "SQ1", "--on", "2026-10-20", *self.acting(store))
+        assert run(*answer, "--result", "refused") != 0
+        assert run(*answer, "--result", "done") == 0
+        assert run(*answer[:3], "SQ9", *answer[4:], "--result", "done") == 2
+        with open_ledger(store, read_only=True) as ledger:
+            assert ledger.access_log()["action"].tolist() == ["unmask", "request"]
+            assert ledger.verify() == []
+        assert run(*opening, "--request", "张 三", *self.acting(store)) == 2
+        assert "张" not in told(capsys).replace("--request", "")
+
+    def test_a_pseudonym_is_found_by_the_number_that_is_typed_in(
+        self, key: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        number = "990101199003072336"
+        monkeypatch.setattr(cli.click, "prompt", lambda *_, **__: number)
+        assert run("request", "person", "--key", key) == 0
+        assert capsys.readouterr().out.strip() == KeyRing.from_seed(SEED).pseudonym("person", number)
+        monkeypatch.setattr(cli.click, "prompt", lambda *_, **__: number[:-1] + "1")
+        assert run("request", "person", "--key", key) == 2
+        assert number[:-1] not in told(capsys)
+
+    def test_what_is_due_is_told_and_goes_only_when_asked(
+        self, small_city: Path, store: Path, tmp_path: Path, capsys: Capture
+    ) -> None:
+        asked = ("retention", "--data", small_city, "--as-of", "2031-01-01")
+        assert run(*asked) == 0
+        assert "加 --apply 处理" in capsys.readouterr().out
+        assert run(*asked, "--apply") == 2
+        assert "--reason" in told(capsys)
+        applying = ("--apply", "--out", tmp_path / "kept", "--store", store, "--account", "li")
+        assert run(*asked, *applying, "--reason", "保存期限已到，办公室批准") == 0
+        said = capsys.readouterr()
+        assert "查阅日志记了" in said.out
+        assert "没有改动，请删去到期人员的行" in said.err
+        assert run("retention", "--data", tmp_path / "kept", "--as-of", "2031-01-01") == 0
+        assert "共0项到期" in capsys.readouterr().out

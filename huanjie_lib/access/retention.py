@@ -19,7 +19,7 @@ from huanjie_lib.contracts import TABLES
 from huanjie_lib.parameters import PrivacyPack, RetentionTerm
 from huanjie_lib.vocabulary import date_text
 
-__all__ = ["DUE_COLUMNS", "Due", "due", "of_person", "without"]
+__all__ = ["DUE_COLUMNS", "Due", "due", "folder_due_on", "of_person", "without"]
 
 DUE_COLUMNS: Final = ("term", "label", "table", "person_ref", "row", "since", "due_on")
 """Columns of :attr:`Due.frame`: ``row`` is the place in the table, 0 for a person as a whole."""
@@ -186,3 +186,16 @@ def _about(frame: pd.DataFrame, table: str, refs: Collection[str]) -> pd.Series[
     if not columns or not refs:
         return pd.Series(data=False, index=frame.index)
     return frame[columns].isin(refs).any(axis=1)
+
+
+def folder_due_on(as_of: dt.date, pack: PrivacyPack) -> dt.date:
+    """Return the day on which a talent folder of a date falls due.
+
+    Examples
+    --------
+    >>> from huanjie_lib.parameters import load_privacy
+    >>> folder_due_on(dt.date(2024, 2, 29), load_privacy())
+    datetime.date(2026, 2, 28)
+    """
+    ends: dt.date = (pd.Timestamp(as_of) + pd.DateOffset(months=pack.talent_folder_months)).date()
+    return ends

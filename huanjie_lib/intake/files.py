@@ -10,18 +10,19 @@ from pathlib import Path
 from typing import Final
 
 import polars as pl
+from xlsxwriter.utility import xl_col_to_name
 
 from huanjie_lib.contracts import Table
 from huanjie_lib.errors import DataError, Fault
 from huanjie_lib.intake.checks import Batch
 from huanjie_lib.intake.guard import personal_heading
 from huanjie_lib.intake.headings import IGNORED, Heading, Names, normalise
-from huanjie_lib.intake.report import InputFile, Issue, IssueLevel
+from huanjie_lib.intake.report import ColumnPlace, InputFile, Issue, IssueLevel
 from huanjie_lib.intake.sheets import BLANK_ROW, personal_column, unknown_columns
 from huanjie_lib.intake.values import BLANKS
 from huanjie_lib.intake.workbook import decode, separator
 
-__all__ = ["TABLE_SUFFIXES", "check_kind", "digest", "has_geometry", "read_table"]
+__all__ = ["TABLE_SUFFIXES", "check_kind", "column_places", "digest", "has_geometry", "read_table"]
 
 TABLE_SUFFIXES: Final = (".parquet", ".csv", ".gpkg", ".geojson", ".json", ".topojson", ".shp")
 """Files that may hold a table."""
@@ -34,6 +35,7 @@ _FIRST_BYTES: Final = {
     ".json": b"{",
     ".topojson": b"{",
 }
+_LONGEST_LINE: Final = 2**16
 _GEOMETRY = frozenset({"geometry", "geom", "bbox"})
 
 
@@ -79,6 +81,24 @@ def has_geometry(path: Path) -> bool:
     if path.suffix.lower() == ".csv":
         return False
     return path.suffix.lower() != ".parquet" or "geo" in pl.read_parquet_metadata(path)
+
+
+def column_places(path: Path, file: str, contract: Table, names: Names) -> list[ColumnPlace]:
+    """Return where the columns of a table file stand; columns of files other than CSV have no letter."""
+    if path.suffix.lower() == ".csv":
+        with path.open("rb") as stream:
+            line = decode(stream.readline(_LONGEST_LINE), file)
+        headings = next(csv.reader([line], delimiter=separator(line)), [])
+    elif path.suffix.lower() == ".parquet":
+        headings = list(pl.read_parquet_schema(path))
+    else:
+        return []  # map layers are traced by the row of their feature
+    letters = path.suffix.lower() == ".csv"
+    return [
+        ColumnPlace(contract.name, found.name, file, "", 1, xl_col_to_name(n) if letters else "", text)
+        for n, text in enumerate(headings)
+        if (found := names.match(text)) is not None
+    ]
 
 
 def read_table(path: Path, file: str, contract: Table, names: Names) -> tuple[Batch, list[Issue]]:

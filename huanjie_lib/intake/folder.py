@@ -18,7 +18,14 @@ from huanjie_lib.contracts import TABLES, Table
 from huanjie_lib.errors import DataError, Fault, UsageError
 from huanjie_lib.intake.checks import Batch, Checked, Context, check, to_pandas
 from huanjie_lib.intake.crosswalk import recoding
-from huanjie_lib.intake.files import TABLE_SUFFIXES, check_kind, digest, has_geometry, read_table
+from huanjie_lib.intake.files import (
+    TABLE_SUFFIXES,
+    check_kind,
+    column_places,
+    digest,
+    has_geometry,
+    read_table,
+)
 from huanjie_lib.intake.headings import Names, known_units, table_names
 from huanjie_lib.intake.judgments import JUDGMENTS_FILE
 from huanjie_lib.intake.mapping import Mappings, Survey, office_of, read_mappings
@@ -28,11 +35,13 @@ from huanjie_lib.intake.report import (
     COUNT_COLUMNS,
     COUNTED,
     REGISTER,
+    ColumnPlace,
     InputFile,
     Intake,
     Issue,
     IssueLevel,
     issue_frame,
+    place_frame,
     plain_frame,
     report_frame,
     table_label,
@@ -82,6 +91,7 @@ class _Reader:
     inputs: list[InputFile] = field(default_factory=list)
     maps: list[Path] = field(default_factory=list)
     counts: list[dict[str, str | int]] = field(default_factory=list)
+    places: list[ColumnPlace] = field(default_factory=list)
     quarantine: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     def name(self, path: Path) -> str:
@@ -162,6 +172,7 @@ def _read(reader: _Reader) -> Intake:
         quarantine=reader.quarantine,
         counts=_counts(reader.counts),
         inputs=tuple(sorted(reader.inputs, key=lambda i: i.path)),
+        columns=place_frame(reader.places),
     )
 
 
@@ -392,18 +403,21 @@ def _read_tables(reader: _Reader, tables: Sequence[tuple[Path, Table]], steps: i
         if isinstance(answer, DataError):
             _refused(reader, answer, contract.name)
             continue
-        batch, issues, has_map = answer
+        batch, issues, has_map, places = answer
         reader.issues += issues
+        reader.places += places
         reader.add(replace(batch, table=contract))
         if contract.name == "units" and has_map:
             reader.maps.append(path)
 
 
-def _load_table(path: Path, file: str, contract: Table, names: Names) -> tuple[Batch, list[Issue], bool]:
-    """Read a table file, and whether it holds boundaries too; runs in the worker."""
+def _load_table(
+    path: Path, file: str, contract: Table, names: Names
+) -> tuple[Batch, list[Issue], bool, list[ColumnPlace]]:
+    """Read a table file, whether it holds boundaries too, and where its columns stand; runs in the worker."""
     check_kind(path, file)
     batch, issues = read_table(path, file, contract, names)
-    return batch, issues, has_geometry(path)
+    return batch, issues, has_geometry(path), column_places(path, file, contract, names)
 
 
 def _books(
@@ -444,6 +458,7 @@ def _read_return(reader: _Reader, path: Path, book: Book, sheets: SheetReader) -
     readings = [sheets.read(grid, name=_sheet_name(grid, path)) for grid in book.grids]
     for grid, reading in zip(book.grids, readings, strict=True):
         reader.issues += reading.issues
+        reader.places += reading.places
         for batch in reading.batches:
             reader.add(batch)
         if reading.passed_by:

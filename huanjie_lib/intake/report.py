@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,12 +26,15 @@ __all__ = [
     "COUNTED",
     "COUNT_COLUMNS",
     "ISSUE_COLUMNS",
+    "PLACE_COLUMNS",
     "REGISTER",
+    "ColumnPlace",
     "InputFile",
     "Intake",
     "Issue",
     "IssueLevel",
     "issue_frame",
+    "place_frame",
     "plain_frame",
     "report_frame",
     "table_label",
@@ -74,6 +77,9 @@ COUNT_COLUMNS: dict[str, str] = {
 
 COUNTED = ("read", "loaded", "quarantined", "dropped")
 """Columns of :data:`COUNT_COLUMNS` that are numbers."""
+
+PLACE_COLUMNS = ("table", "column", "file", "sheet", "row", "letter", "heading")
+"""Columns of :attr:`Intake.columns`."""
 
 _OTHER_LABELS = {BOUNDARIES: "边界", REGISTER: "人才登记表"}
 _QUARANTINE_COLUMNS = {
@@ -140,6 +146,33 @@ class Issue:
 
 
 @dataclass(frozen=True, slots=True)
+class ColumnPlace:
+    """Where a column of a table stands in a file.
+
+    Parameters
+    ----------
+    table, column
+        Contract column; of ``facts`` from a wide sheet the metric.
+    file, sheet
+        Place of the file and sheet.
+    row
+        Row of the headings, from 1; the column holds the rows below, down to the next headings.
+    letter
+        Letter of the column as spreadsheet programs show it; empty in files that have none.
+    heading
+        The heading as it stands there.
+    """
+
+    table: str
+    column: str
+    file: str
+    sheet: str
+    row: int
+    letter: str
+    heading: str
+
+
+@dataclass(frozen=True, slots=True)
 class InputFile:
     """One file that was read.
 
@@ -182,6 +215,8 @@ class Intake:
         cells, all others in rows; read = loaded + quarantined + dropped.
     inputs
         Every file that was read, sorted by path.
+    columns
+        Where each column stands in each file and sheet: columns of :data:`PLACE_COLUMNS`.
     """
 
     tables: dict[str, pd.DataFrame]
@@ -190,6 +225,7 @@ class Intake:
     quarantine: dict[str, pd.DataFrame]
     counts: pd.DataFrame
     inputs: tuple[InputFile, ...]
+    columns: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(PLACE_COLUMNS)))
 
     def number(self, level: IssueLevel) -> int:
         """Return the number of report lines of a level."""
@@ -226,6 +262,11 @@ def table_label(name: str) -> str:
     if name in _OTHER_LABELS:
         return _OTHER_LABELS[name]
     return TABLES[name].label if name in TABLES else name
+
+
+def place_frame(places: Iterable[ColumnPlace]) -> pd.DataFrame:
+    """Return places of columns as a frame with the columns of :data:`PLACE_COLUMNS`."""
+    return pd.DataFrame([asdict(place) for place in places], columns=list(PLACE_COLUMNS))
 
 
 def issue_frame(issues: Iterable[Issue]) -> pl.DataFrame:

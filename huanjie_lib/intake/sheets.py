@@ -10,12 +10,13 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 import polars as pl
+from xlsxwriter.utility import xl_col_to_name
 
 from huanjie_lib.access.register_form import FORM_WORDS, REGISTER_FORM
 from huanjie_lib.contracts import TABLES, Column, Table, table
@@ -32,7 +33,7 @@ from huanjie_lib.intake.headings import (
     table_names,
 )
 from huanjie_lib.intake.mapping import Mapped, Mappings, SheetMapping, Survey, candidates
-from huanjie_lib.intake.report import Issue, IssueLevel
+from huanjie_lib.intake.report import ColumnPlace, Issue, IssueLevel
 from huanjie_lib.intake.values import Note, is_void, parse
 from huanjie_lib.intake.workbook import Cell, Grid, cell_text
 from huanjie_lib.parameters import Framework
@@ -79,11 +80,15 @@ INSTRUCTIONS: Final = "填表说明"
 
 @dataclass(frozen=True)
 class Reading:
-    """What one sheet gave: rows of tables, what was found on the way, and rows of no table by reason."""
+    """What one sheet gave: rows of tables, what was found on the way, and rows of no table by reason.
+
+    ``places`` tell where the columns of the tables stand.
+    """
 
     batches: tuple[Batch, ...] = ()
     issues: tuple[Issue, ...] = ()
     passed_by: Mapping[str, int] = field(default_factory=dict)
+    places: tuple[ColumnPlace, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -250,7 +255,8 @@ class SheetReader:
         passed_by: Counter[str] = Counter()
         for reading in readings:
             passed_by.update(reading.passed_by)
-        return Reading(tuple(b for r in readings for b in r.batches), tuple(issues), passed_by)
+        batches = tuple(b for r in readings for b in r.batches)
+        return Reading(batches, tuple(issues), passed_by, tuple(p for r in readings for p in r.places))
 
     def _read(self, grid: Grid, name: str, number: int) -> Reading:
         """Read one table; ``number`` counts those of the sheet from 0."""
@@ -280,7 +286,8 @@ class SheetReader:
             issues.append(self._no_rows(grid, header))
         issues += sheet.totals_issues()
         issues += sheet.numeric_codes()
-        return Reading(tuple(sheet.batches(as_of, tuple(refused))), tuple(issues))
+        batches = tuple(sheet.batches(as_of, tuple(refused)))
+        return Reading(batches, tuple(issues), places=tuple(_places(grid, header)))
 
     # ------------------------------------------------------------ recognising
 
@@ -824,6 +831,18 @@ class _Sheet:
                 )
             )
         return batches
+
+
+def _places(grid: Grid, header: _Header) -> Iterator[ColumnPlace]:
+    """Yield where the columns of the tables stand in a sheet."""
+    for column, heading in header.found.items():
+        name = heading.name.removeprefix(_METRIC)
+        for contract in header.target.tables:
+            if name != heading.name or name in contract.names:
+                letter, title = xl_col_to_name(column), header.title(column)
+                yield ColumnPlace(
+                    contract.name, name, grid.file, grid.sheet, header.bottom + 1, letter, title
+                )
 
 
 def _target(

@@ -96,4 +96,4 @@ def target(small_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             *("--public", f"http://127.0.0.1:{port}"),
             *("--most-pages", MOST, "--most-pages-each", MOST_EACH),
         )
-        yield Target(url, log, small_run, folder, started.pids[0])
+        yield Target(url, log, small_run, folder, started.processes[0].pid)

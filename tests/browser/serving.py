@@ -53,9 +53,9 @@ class Servers:
         pytest.fail(f"the screen was not served:\n{log.read_text(encoding='utf-8')}")
 
     @property
-    def pids(self) -> list[int]:
-        """Processes of the servers, in the order they were started."""
-        return [process.pid for process in self._started]
+    def processes(self) -> tuple[subprocess.Popen[bytes], ...]:
+        """The servers, in the order they were started."""
+        return tuple(self._started)
 
     def end(self) -> None:
         """End all of them as Ctrl-C does; one that does not end is killed and reported."""

@@ -30,6 +30,8 @@ from huanjie_lib.store.ledger import Ledger, open_ledger
 from huanjie_lib.store.media import MOST_BYTES
 from huanjie_lib.store.run_folder import Run
 from huanjie_lib.vocabulary import CaseEvent, Role
+from tests.browser.conftest import free_port
+from tests.browser.serving import servers
 from tests.offices import CITY, OTHER_TOWN, TOWN, act
 from tests.writing import FILES, alive, request_of
 
@@ -522,3 +524,75 @@ class TestWriterDies:
         log = front.log.read_text(encoding="utf-8")
         assert "Traceback" not in log
         assert "登记服务" not in log
+
+
+SECRET = "7d" * 20
+
+
+@pytest.fixture(scope="module")
+def signed_on_front(
+    run_with_ledgers: Path, store: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Front]:
+    """A server of the screen for townships."""
+    folder = tmp_path_factory.mktemp("signed-on")
+    rows = [
+        {"account": one.account, "office": one.office, "role": one.role.value, "scope": list(one.scope)}
+        for one in (TOWN, OTHER_TOWN)
+    ]
+    told = {"format": "huanjie-accounts/1", "accounts": rows}
+    for name, text in (("accounts", json.dumps(told)), ("secret", SECRET)):
+        (folder / name).write_text(text, encoding="utf-8")
+        (folder / name).chmod(0o600)
+    port, log = free_port(), folder / "serve.log"
+    with servers() as started:
+        url = started.start(
+            log,
+            *("--app", "casework", "--run", run_with_ledgers, "--store", store, "--port", port),
+            *("--role", "township", "--accounts", folder / "accounts"),
+            *("--proxy-secret", folder / "secret", "--public", f"http://127.0.0.1:{port}"),
+        )
+        yield Front(started.processes[0], log, url, "_xsrf=" + "x" * 32, "x" * 32)
+
+
+class TestSignedOn:
+    """Two offices on one server behind a proxy: each acts and sees as itself."""
+
+    def signed_on(self, actor: Actor) -> dict[str, str]:
+        return {"X_Huanjie_Account": actor.account, "X_Huanjie_Proxy": SECRET}
+
+    def test_the_writer_is_asked_in_the_name_of_the_account(
+        self, signed_on_front: Front, city: Front, ledger: Ledger, case: str
+    ) -> None:
+        for version, event in enumerate((CaseEvent.OPEN, CaseEvent.DISPATCH)):
+            assert city.append(act(event, CITY, version, case_id=case))[0] == 200
+        kept = signed_on_front.upload("照片.jpg", PHOTO, **self.signed_on(TOWN))[1]["evidence"]
+        rectified = act(CaseEvent.RECTIFY, TOWN, 2, case_id=case, evidence=[kept])
+        status, answer = signed_on_front.append(
+            rectified, **self.signed_on(OTHER_TOWN)
+        )  # whatever the body says
+        assert (status, answer["code"]) == (422, "refused")
+        assert (
+            signed_on_front.append(rectified, X_Huanjie_Account=TOWN.account)[0] == 403
+        )  # nobody's word for it
+        status, answer = signed_on_front.append(rectified, **self.signed_on(TOWN))
+        assert (status, answer["ok"]) == (200, True)
+        row = ledger.events(case).iloc[-1]
+        assert (row["actor"], row["office"], row["role"]) == (TOWN.account, TOWN.office, "township")
+        for actor, found in ((TOWN, 200), (OTHER_TOWN, 404)):
+            headers = {name.replace("_", "-"): value for name, value in self.signed_on(actor).items()}
+            assert signed_on_front.save(case, kept["digest"], **headers)[0] == found
+
+    def test_its_kernel_is_told_of_the_account(self, signed_on_front: Front) -> None:
+        for actor in (TOWN, OTHER_TOWN):
+            headers = {name.replace("_", "-"): value for name, value in self.signed_on(actor).items()}
+            status, _, text = signed_on_front.ask("GET", "/", headers=headers)
+            assert status == 200
+            assert actor.office in text.encode("latin-1").decode("utf-8")
+        told = [
+            Path(f"/proc/{pid}/environ").read_bytes()
+            for pid, arguments in signed_on_front.children().items()
+            if "ipykernel" in arguments
+        ]
+        for actor in (TOWN, OTHER_TOWN):
+            assert any(f'"account":"{actor.account}"'.encode() in environment for environment in told)
+        assert not any(SECRET.encode() in environment for environment in told)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import tempfile
 from functools import cache
@@ -12,6 +13,7 @@ import pandas as pd
 
 from huanjie_lib.casework.alerts import opening_actions
 from huanjie_lib.casework.events import Action, Actor
+from huanjie_lib.exports.briefing import Briefing, briefing_of
 from huanjie_lib.parameters import load_parameters
 from huanjie_lib.pipeline import RiskResult, run_risk
 from huanjie_lib.risk.backtest import Scorecard, backtest
@@ -57,7 +59,7 @@ def card() -> Scorecard:
 
 @cache
 def casework() -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return cases of some alerts of the run, those from leads among them, and their events; ten dispatched."""
+    """Return cases of some alerts of the run, those from leads among them, and their events."""
     with tempfile.TemporaryDirectory() as folder:
         ledger = open_ledger(Path(folder) / "store", create=True)
         system = Actor("pipeline", "系统", Role.SYSTEM)
@@ -97,3 +99,16 @@ def bare_meeting() -> Meeting:
     run = as_run(result())
     first = run.history[pd.to_datetime(run.history["as_of"]) >= pd.Timestamp(run.as_of)]
     return meeting_of(Run(**{**run.__dict__, "history": first}))
+
+
+@cache
+def whole_briefing() -> Briefing:
+    """Return its briefing, with so many red units that they fill several pages of an annex."""
+    meeting = whole_meeting()
+    many = [
+        dataclasses.replace(unit, order=10 * turn + unit.order, unit_name=f"{unit.unit_name}{turn}")
+        for turn in range(1, 7)
+        for unit in meeting.reds[:9]
+    ]
+    crowd = dataclasses.replace(meeting, reds=tuple(many))
+    return briefing_of(crowd, mark="内部资料，注意保管　市换届办 chen", office="市换届办")

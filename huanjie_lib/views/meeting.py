@@ -47,9 +47,24 @@ from huanjie_lib.vocabulary import GateStatus, Level, UnitKind
 if TYPE_CHECKING:
     from huanjie_lib.risk.backtest import Scorecard
 
-__all__ = ["Backtest", "Coverage", "Loop", "Meeting", "OpenGate", "RedUnit", "Regained", "meeting_of"]
+__all__ = [
+    "MANIFEST_DIGEST",
+    "PARAMETERS_DIGEST",
+    "Backtest",
+    "Coverage",
+    "Loop",
+    "Meeting",
+    "OpenGate",
+    "RedUnit",
+    "Regained",
+    "meeting_of",
+]
 
 CITY: Final = "全市"
+MANIFEST_DIGEST: Final = "评估清单 manifest.json"
+"""What the digest of the run's manifest is called, which holds the digests of all tables."""
+PARAMETERS_DIGEST: Final = "参数"
+"""What the digest of the parameters is called."""
 _MISSES: Final = 20
 _DUTIES: Final = {"leader": "包干领导", "stabilisation": "稳控预案", "resolution": "化解方案"}
 
@@ -648,9 +663,9 @@ def _regained(moved: pd.DataFrame | None) -> Regained | None:
 
 
 def _digests(run: Run) -> tuple[tuple[str, str], ...]:
-    found = [("参数", run.parameters.digest)]
+    found = [(PARAMETERS_DIGEST, run.parameters.digest)]
     if run.path is not None and (run.path / "manifest.json").exists():
-        found.insert(0, ("评估清单 manifest.json", file_digest(run.path / "manifest.json")))
+        found.insert(0, (MANIFEST_DIGEST, file_digest(run.path / "manifest.json")))
     outputs = run.manifest.get("outputs", {})
     found += [
         (str(name), str(entry["sha256"]))

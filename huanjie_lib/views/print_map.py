@@ -1,4 +1,4 @@
-"""The printable map: A3 landscape, for the wall of a meeting room, legible in greyscale.
+"""The printable map, legible in greyscale: A3 landscape for the wall of a meeting room, or within a page.
 
 Units are drawn in a Gauss-Krüger projection of the 3° zone they lie in, as Chinese survey maps are, so that
 shapes are not squeezed. Colours come with their mark and count in the legend, units whose colour missing
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["A3_MM", "levels_figure", "local_projection", "print_map", "render"]
+__all__ = ["A3_MM", "levels_figure", "local_projection", "page_map", "print_map", "render"]
 
 A3_MM: Final = (420.0, 297.0)
 """Width and height of the sheet in millimetres."""
@@ -56,6 +56,8 @@ _PT: Final = 25.4 / 72
 _HATCH: Final = "/////"
 _RINGS: Final = "oooo"
 _NAME_SIZES: Final = (9.0, 7.0)
+_PAGE_NAME_SIZES: Final = (8.0, 6.5)
+_STRIP: Final = 16.0
 _NOTE: Final = 9.5
 _INK: Final = "#1b2430"
 _SOFT: Final = "#4a5666"
@@ -151,21 +153,7 @@ def levels_figure(
     """
     from matplotlib.figure import Figure
 
-    shapes = unit_shapes(units, boundaries)
-    if shapes.isna().all():
-        raise DataError(
-            "没有可以上图的边界",
-            [
-                Fault(
-                    "边界",
-                    f"{len(units)} 个村（社区）都没有边界和坐标",
-                    "至少一个村（社区）的边界或经纬度",
-                    "导入边界，或在村（社区）表中填写经度、纬度",
-                )
-            ],
-        )
-    projection, meridian = local_projection(shapes)
-    shapes = shapes.to_crs(projection)
+    shapes, meridian = _projected(units, boundaries)
     with _settings():
         figure = Figure(figsize=(A3_MM[0] * _MM, A3_MM[1] * _MM))
         _head(figure, title, subtitle)
@@ -177,6 +165,37 @@ def levels_figure(
         _legend(figure, units, undrawn, has_groups="group" in units.columns)
         _scale_and_north(figure, axes)
         _notes(figure, [*notes, f"投影：高斯-克吕格，中央经线{meridian}°，CGCS2000。", INTERNAL])
+    return figure
+
+
+def page_map(run: Run, boundaries: gpd.GeoDataFrame, *, size_mm: tuple[float, float]) -> Figure:
+    """Return the map of a run for a page of a document: the map, and a legend of two lines below it.
+
+    Parameters
+    ----------
+    run
+        The run.
+    boundaries
+        unit_code, geometry; see :meth:`Run.boundaries`.
+    size_mm
+        Width and height of the picture in millimetres.
+
+    Raises
+    ------
+    DataError
+        If the boundaries declare no CRS, or no unit has a shape.
+    """
+    from matplotlib.figure import Figure
+
+    units = map_units(run)
+    shapes, _ = _projected(units, boundaries)
+    width, height = size_mm
+    with _settings():
+        figure = Figure(figsize=(width * _MM, height * _MM))
+        axes = _frame(figure, shapes, (0.3, _STRIP, width - 0.6, height - _STRIP - 0.3), pad=3.0)
+        _units(axes, shapes, units)
+        _groups(axes, shapes, units, _PAGE_NAME_SIZES)
+        _strip(figure, units, int(shapes.isna().sum()), _metres_per_mm(axes), width)
     return figure
 
 
@@ -203,6 +222,25 @@ def render(figure: Figure, kind: Literal["pdf", "png"], *, dpi: int = 200) -> by
     return out.getvalue()
 
 
+def _projected(units: pd.DataFrame, boundaries: gpd.GeoDataFrame) -> tuple[gpd.GeoSeries, int]:
+    """Return the shapes of units in the local projection, and its central meridian."""
+    shapes = unit_shapes(units, boundaries)
+    if shapes.isna().all():
+        raise DataError(
+            "没有可以上图的边界",
+            [
+                Fault(
+                    "边界",
+                    f"{len(units)} 个村（社区）都没有边界和坐标",
+                    "至少一个村（社区）的边界或经纬度",
+                    "导入边界，或在村（社区）表中填写经度、纬度",
+                )
+            ],
+        )
+    projection, meridian = local_projection(shapes)
+    return shapes.to_crs(projection), meridian
+
+
 def _settings() -> Any:
     import matplotlib as mpl
 
@@ -210,21 +248,23 @@ def _settings() -> Any:
     return mpl.rc_context(settings)
 
 
-def _at(x: float, y: float) -> tuple[float, float]:
+def _at(figure: Figure, x: float, y: float) -> tuple[float, float]:
     """Return a place in millimetres from the lower left corner as figure coordinates."""
-    return x / A3_MM[0], y / A3_MM[1]
+    width, height = figure.get_size_inches()
+    return float(x * _MM / width), float(y * _MM / height)
 
 
 def _say(figure: Figure, x: float, y: float, text: str, size: float, **style: Any) -> None:
     style = {"color": _INK, "va": "baseline", **style}
-    figure.text(*_at(x, y), text, fontsize=size, parse_math=False, **style)
+    figure.text(*_at(figure, x, y), text, fontsize=size, parse_math=False, **style)
 
 
 def _box(figure: Figure, x: float, y: float, width: float, height: float, **style: Any) -> None:
     from matplotlib.patches import Rectangle
 
     style = {"edgecolor": _SOFT, "linewidth": 0.6, **style}
-    figure.add_artist(Rectangle(_at(x, y), *_at(width, height), transform=figure.transFigure, **style))
+    corner, size = _at(figure, x, y), _at(figure, width, height)
+    figure.add_artist(Rectangle(corner, *size, transform=figure.transFigure, **style))
 
 
 def _head(figure: Figure, title: str, subtitle: str) -> None:
@@ -232,15 +272,17 @@ def _head(figure: Figure, title: str, subtitle: str) -> None:
     _say(figure, _RIGHT, 274, subtitle, 16, ha="right")
 
 
-def _frame(figure: Figure, shapes: gpd.GeoSeries) -> Axes:
+def _frame(
+    figure: Figure, shapes: gpd.GeoSeries, place: tuple[float, float, float, float] = _MAP, pad: float = _PAD
+) -> Axes:
     """Return the map's axes, framed, with the shapes as large as they fit."""
-    left, bottom, width, height = _MAP
-    axes = figure.add_axes((*_at(left, bottom), *_at(width, height)))
+    left, bottom, width, height = place
+    axes = figure.add_axes((*_at(figure, left, bottom), *_at(figure, width, height)))
     axes.set(xticks=[], yticks=[])
     for side in axes.spines.values():
         side.set(color=_SOFT, linewidth=0.8)
     west, south, east, north = shapes.total_bounds
-    metres = max((east - west) / (width - 2 * _PAD), (north - south) / (height - 2 * _PAD), 1.0)
+    metres = max((east - west) / (width - 2 * pad), (north - south) / (height - 2 * pad), 1.0)
     x, y = (west + east) / 2, (south + north) / 2
     axes.set_xlim(x - metres * width / 2, x + metres * width / 2)
     axes.set_ylim(y - metres * height / 2, y + metres * height / 2)
@@ -249,7 +291,8 @@ def _frame(figure: Figure, shapes: gpd.GeoSeries) -> Axes:
 
 def _metres_per_mm(axes: Axes) -> float:
     west, east = axes.get_xlim()
-    return float((east - west) / _MAP[2])
+    inches = axes.bbox.width / axes.figure.dpi
+    return float((east - west) * _MM / inches)
 
 
 def _units(axes: Axes, shapes: gpd.GeoSeries, units: pd.DataFrame) -> None:
@@ -297,7 +340,9 @@ def _dots(axes: Axes, shapes: gpd.GeoSeries, **style: Any) -> None:
         axes.add_artist(Circle((x, y), radius, **style))
 
 
-def _groups(axes: Axes, shapes: gpd.GeoSeries, units: pd.DataFrame) -> None:
+def _groups(
+    axes: Axes, shapes: gpd.GeoSeries, units: pd.DataFrame, sizes: tuple[float, ...] = _NAME_SIZES
+) -> None:
     """Draw the borders of the groups and their names: the largest first, none over another."""
     from matplotlib.patheffects import Stroke
 
@@ -311,7 +356,7 @@ def _groups(axes: Axes, shapes: gpd.GeoSeries, units: pd.DataFrame) -> None:
         name, weight = _drawable(str(names[group]))
         middle = shapely.get_point(shapely.maximum_inscribed_circle(outline), 0)
         west, _, east, _ = outline.bounds
-        for size in _NAME_SIZES:
+        for size in sizes:
             width, height = ems(name) * size * _PT * metres, 1.25 * size * _PT * metres
             box = (middle.x - width / 2, middle.y - height / 2, middle.x + width / 2, middle.y + height / 2)
             if width <= 1.1 * (east - west) and not any(_touch(box, other) for other in taken):
@@ -360,14 +405,48 @@ def _legend(figure: Figure, units: pd.DataFrame, undrawn: int, *, has_groups: bo
         _say(figure, _PANEL, y + 0.5, f"其中{count_text(undrawn)}个没有位置，未上图", 11, color=_SOFT)
 
 
+def _strip(figure: Figure, units: pd.DataFrame, undrawn: int, metres: float, width: float) -> None:
+    """Draw the legend of a map within a page: the colours above, what else is marked and the scale below."""
+    counts = units["level"].value_counts()
+    shown = [level for level in LEVELS if level is not Level.UNKNOWN or counts.get(level.value, 0)]
+    for place, level in enumerate(shown):
+        x, y = 1.0 + place * (width - 1.0) / len(shown), _STRIP - 7.0
+        count = int(counts.get(level.value, 0))
+        _box(figure, x, y, 7, 4.6, facecolor=level.colour)
+        ink = "white" if level is Level.RED else _INK
+        _say(figure, x + 3.5, y + 1.2, level.mark, 8.5, ha="center", weight="bold", color=ink)
+        text = f"{level.label}{count_text(count)}个（{percent_text(count, len(units))}）"
+        _say(figure, x + 8.5, y + 1.2, text, 9.5)
+    marks: list[tuple[str, str, int]] = [("待核实", _HATCH, int(units["to_verify"].sum()))]
+    marks.append((CONTESTED, _RINGS, int(contested_flags(units).sum())))
+    x, y = 1.0, 1.2
+    for label, hatch, count in marks:
+        if count:
+            _box(figure, x, y, 7, 4.6, facecolor="white", hatch=hatch, edgecolor=_INK)
+            text = f"{label}{count_text(count)}个"
+            _say(figure, x + 8.5, y + 1.2, text, 9.5)
+            x += 12.5 + ems(text) * 9.5 * _PT
+    if undrawn:
+        _say(figure, x, y + 1.2, f"未上图{count_text(undrawn)}个", 9.5, color=_SOFT)
+    length = _round_length(25 * metres)
+    bar = length / metres
+    for half, paint in ((0, _INK), (1, "white")):
+        _box(figure, width - bar - 13 + half * bar / 2, y + 1, bar / 2, 1.6, facecolor=paint, edgecolor=_INK)
+    _say(figure, width - 0.5, y + 1.2, f"{length / 1000:g}公里", 8.5, ha="right")
+
+
+def _round_length(most: float) -> float:
+    """Return the largest length of 1, 2 or 5 times a power of ten that is at most ``most``."""
+    power = 10.0 ** math.floor(math.log10(most))
+    return max(f * power for f in (1, 2, 5) if f * power <= most)
+
+
 def _scale_and_north(figure: Figure, axes: Axes) -> None:
     """Draw a scale bar of a round length, and which way is north."""
     from matplotlib.patches import Polygon
 
     metres = _metres_per_mm(axes)
-    wanted = 50 * metres
-    power = 10.0 ** math.floor(math.log10(wanted))
-    length = max(f * power for f in (1, 2, 5) if f * power <= wanted)
+    length = _round_length(50 * metres)
     x, y, width = _PANEL + 3, 108.0, length / metres
     for part in range(4):
         paint = _INK if part % 2 == 0 else "white"
@@ -377,7 +456,7 @@ def _scale_and_north(figure: Figure, axes: Axes) -> None:
     _say(figure, x + width + 5, y, "公里", 11)
     tip = _RIGHT - 8
     for side, paint in ((-1, _INK), (1, "white")):
-        wing = [_at(tip, y + 18), _at(tip + side * 4.5, y), _at(tip, y + 4)]
+        wing = [_at(figure, tip, y + 18), _at(figure, tip + side * 4.5, y), _at(figure, tip, y + 4)]
         shape = Polygon(wing, facecolor=paint, edgecolor=_INK, linewidth=0.8, transform=figure.transFigure)
         figure.add_artist(shape)
     _say(figure, tip, y + 20, "北", 13, ha="center", weight="bold")

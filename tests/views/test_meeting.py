@@ -122,7 +122,7 @@ def test_a_township_meeting_is_about_its_units_alone() -> None:
     assert meeting.coverage is not None
     assert meeting.coverage.audit["area"].tolist() == [row["township_name"]]
     assert meeting.overview.picture[4].startswith(f"{row['township_name']}指数最低的村（社区）是")
-    assert set(meeting.loop.figures.cases["township_code"]) <= {code}  # type: ignore[union-attr]
+    assert set(meeting.loop.figures.cases["township_code"]) <= {code}
     with pytest.raises(DataError, match="管辖范围内没有村"):
         meeting_of(meeting.run, township="110101001")
 

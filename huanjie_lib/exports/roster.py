@@ -19,6 +19,7 @@ from huanjie_lib.access.masking import MASKED_ROLES, masked_names
 from huanjie_lib.access.roles import require
 from huanjie_lib.exports.book import A3, A4, Book, Column, new_book
 from huanjie_lib.exports.pack import put_files
+from huanjie_lib.store.decisions import named_in, renewed
 from huanjie_lib.store.run_folder import file_digest
 from huanjie_lib.store.talent_folder import TalentRun
 from huanjie_lib.talent.composition import SEATS
@@ -227,6 +228,9 @@ def roster_workbook(
     """
     require(role, "talent/lists", "talent")
     digest = "" if run.path is None else file_digest(run.path / "manifest.json")
+    if decisions is not None and keys is not None:
+        known = set(run.table("people")["person_ref"])
+        decisions = renewed(decisions, keys.recognised(named_in(decisions), known))
     told = _decided(decisions, digest)
     roster = _roster(run, told)
     people = set(roster["person_ref"].dropna())

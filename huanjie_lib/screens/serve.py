@@ -246,7 +246,7 @@ def serve(
         copy = shutil.copy(notebook, folder / notebook.name)
         environment = {
             RUN_VARIABLE: "" if run is None else str(run.resolve()),
-            **_talent_environment(talent, role, folder),
+            **_talent_environment(talent, role, folder, place),
             PROPOSALS_VARIABLE: allowed,
             STORE_VARIABLE: "" if place is None else place.reader,
             ACTOR_VARIABLE: "" if desk is None or desk.actor is None else _actor_json(desk.actor),
@@ -423,7 +423,9 @@ def _check_subject(
         raise UsageError("评估与人才匹配不是同一次", [fault])
 
 
-def _talent_environment(talent: TalentDesk | None, role: Role | None, folder: Path) -> dict[str, str]:
+def _talent_environment(
+    talent: TalentDesk | None, role: Role | None, folder: Path, place: Place | None
+) -> dict[str, str]:
     """Return what the kernels are told of people, after writing the names that the role may see."""
     told = {TALENT_VARIABLE: "", NAMES_VARIABLE: ""}
     if talent is None or role is None:
@@ -434,9 +436,19 @@ def _talent_environment(talent: TalentDesk | None, role: Role | None, folder: Pa
         from huanjie_lib.store.talent_folder import read_talent
 
         names = folder / "names.parquet"
-        write_names(read_talent(talent.folder), talent.key, names, role=role)
+        decided = set() if place is None else _decided(place)
+        write_names(read_talent(talent.folder), talent.key, names, role=role, decided=decided)
         told[NAMES_VARIABLE] = str(names)
     return told
+
+
+def _decided(place: Place) -> set[str]:
+    """Return the pseudonyms in the decisions that a ledger holds."""
+    from huanjie_lib.store.decisions import named_in
+    from huanjie_lib.store.ledger import open_ledger
+
+    with open_ledger(place.reader, read_only=True) as ledger:
+        return named_in(ledger.decisions())
 
 
 def _desk_place(desk: Desk | None, screen: str) -> Place | None:

@@ -28,7 +28,7 @@ from huanjie_lib.screens.serve import ACTOR_VARIABLE, NAMES_VARIABLE, STORE_VARI
 from huanjie_lib.screens.sheets import Sheet
 from huanjie_lib.screens.talent_names import FILES, XLSX, Names
 from huanjie_lib.screens.talent_sheets import quota_sheet, steps_sheet, structure_sheet
-from huanjie_lib.store.decisions import DECIDERS
+from huanjie_lib.store.decisions import DECIDERS, named_in, renewed
 from huanjie_lib.store.ledger import Ledger, open_ledger
 from huanjie_lib.store.talent_folder import TalentRun, read_talent
 from huanjie_lib.talent.cultivation import StepState
@@ -197,12 +197,17 @@ class TalentModel(StateModel):
         post = self.post()
         return [] if post is None else talent.listed(self.run, post["unit_code"], post["post"])
 
+    def _decided(self, ledger: Ledger, *where: str) -> pd.DataFrame:
+        """Return decisions under the pseudonyms that people have now."""
+        made = ledger.decisions(*where)
+        return renewed(made, self.names.current(named_in(made)))
+
     def decisions(self) -> list[dict[str, Any]]:
         """Return the decisions on the post that is chosen, the last first."""
         post = self.post()
         if self._ledger is None or post is None:
             return []
-        frame = self._ledger.decisions(post["unit_code"], post["post"])
+        frame = self._decided(self._ledger, post["unit_code"], post["post"])
         called = self.names.of([*frame["person_ref"], *frame.loc[frame["instead_ref"] != "", "instead_ref"]])
         labels = DecisionChoice.labels()
         return [
@@ -357,7 +362,7 @@ class TalentModel(StateModel):
             self.run,
             role=self.actor.role,
             called=self.names.of if self.names.masked else None,
-            decisions=None if self._ledger is None else self._ledger.decisions(),
+            decisions=None if self._ledger is None else self._decided(self._ledger),
         )
 
     @traitlets.validate("township")

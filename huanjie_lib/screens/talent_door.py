@@ -33,7 +33,7 @@ from huanjie_lib.screens.gate import viewer_of
 from huanjie_lib.screens.talent_names import FILES, XLSX
 from huanjie_lib.screens.writer_link import Answer, WriterLink
 from huanjie_lib.store.access_log import AccessEntry
-from huanjie_lib.store.decisions import Decision
+from huanjie_lib.store.decisions import Decision, named_in, renewed
 from huanjie_lib.store.ledger import open_ledger
 from huanjie_lib.store.talent_folder import TalentRun, read_talent
 from huanjie_lib.store.writer import MOST_ACTION_BYTES, check_length, too_big
@@ -249,7 +249,10 @@ def made_file(what: str, subject: Subject, actor: Actor, decisions: Callable[[],
         raise TransitionError("没有导出建议名册", [fault])
     from huanjie_lib.exports.roster import roster_workbook
 
-    return roster_workbook(subject.run, role=actor.role, called=called, decisions=decisions(), stamp=stamp)
+    made = decisions()
+    if subject.keys is not None:
+        made = renewed(made, subject.keys.recognised(named_in(made), set(subject.identities["person_ref"])))
+    return roster_workbook(subject.run, role=actor.role, called=called, decisions=made, stamp=stamp)
 
 
 def _masked(subject: Subject, keys: KeyRing, actor: Actor, refs: Any) -> dict[str, str]:

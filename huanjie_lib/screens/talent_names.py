@@ -25,7 +25,7 @@ FILES: Final = {"roster": "建议名册", "plan": "培养计划"}
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
-def write_names(run: TalentRun, key: Path, out: Path, *, role: Role) -> None:
+def write_names(run: TalentRun, key: Path, out: Path, *, role: Role, decided: Iterable[str] = ()) -> None:
     """Write what a role sees in place of names, by pseudonym.
 
     Parameters
@@ -38,6 +38,8 @@ def write_names(run: TalentRun, key: Path, out: Path, *, role: Role) -> None:
         Parquet file to write.
     role
         Role of the account.
+    decided
+        Pseudonyms in decisions recorded so far: those of people who have had new ones since are written too.
 
     Raises
     ------
@@ -46,7 +48,14 @@ def write_names(run: TalentRun, key: Path, out: Path, *, role: Role) -> None:
     SealError
         If an identity does not open under it.
     """
-    masked_names(run.identities(), KeyRing.read(key), role=role).reset_index().to_parquet(out, index=False)
+    keys = KeyRing.read(key)
+    names = masked_names(run.identities(), keys, role=role)
+    current = keys.recognised(decided, set(names.index))
+    refs = [*names.index, *current]
+    now = [*names.index, *current.values()]
+    pd.DataFrame(
+        {"person_ref": refs, "name": names.reindex(now).to_numpy(), "current": now}, dtype="str"
+    ).to_parquet(out, index=False)
 
 
 class Names:
@@ -73,8 +82,15 @@ class Names:
 
     def of(self, refs: Iterable[str]) -> dict[str, str]:
         """Return what to call these people."""
-        called = {ref: ref for ref in refs}
-        if self._path is not None and called:
-            found = pd.read_parquet(self._path, filters=[("person_ref", "in", list(called))])
-            called |= dict(zip(found["person_ref"], found["name"], strict=True))
-        return called
+        return self._found(refs, "name")
+
+    def current(self, refs: Iterable[str]) -> dict[str, str]:
+        """Return the present pseudonyms of people who may be named by earlier ones."""
+        return self._found(refs, "current")
+
+    def _found(self, refs: Iterable[str], column: str) -> dict[str, str]:
+        told = {ref: ref for ref in refs}
+        if self._path is not None and told:
+            found = pd.read_parquet(self._path, filters=[("person_ref", "in", list(told))])
+            told |= dict(zip(found["person_ref"], found[column], strict=True))
+        return told

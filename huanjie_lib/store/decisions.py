@@ -7,6 +7,7 @@ changed. Decisions name people by pseudonym alone.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Final, Self
 
 import pandas as pd
@@ -19,7 +20,16 @@ from huanjie_lib.store import schema
 from huanjie_lib.store.chains import add_row, chain_frame, known_row, verify_rows
 from huanjie_lib.vocabulary import DecisionChoice, PostKind, Role
 
-__all__ = ["DECIDERS", "DECISION_COLUMNS", "Decision", "decisions_frame", "record", "verify_decisions"]
+__all__ = [
+    "DECIDERS",
+    "DECISION_COLUMNS",
+    "Decision",
+    "decisions_frame",
+    "named_in",
+    "record",
+    "renewed",
+    "verify_decisions",
+]
 
 DECIDERS: Final = (Role.CITY, Role.TALENT)
 """Roles whose accounts decide on proposals."""
@@ -175,6 +185,31 @@ def decisions_frame(
         if value is not None:
             query = query.where(column == value)
     return chain_frame(connection, query, schema.decisions)
+
+
+def renewed(decisions: pd.DataFrame, current: Mapping[str, str]) -> pd.DataFrame:
+    """Return decisions that name people by the pseudonyms they have now.
+
+    Parameters
+    ----------
+    decisions
+        :data:`DECISION_COLUMNS`.
+    current
+        Present pseudonym by a former one (:meth:`huanjie_lib.access.keys.KeyRing.recognised`).
+
+    Examples
+    --------
+    >>> made = pd.DataFrame({"person_ref": ["PA", "PB"], "instead_ref": ["", "PA"]})
+    >>> renewed(made, {"PA": "PZ"}).to_numpy().tolist()
+    [['PZ', ''], ['PB', 'PZ']]
+    """
+    names = ("person_ref", "instead_ref")
+    return decisions.assign(**{name: decisions[name].replace(dict(current)) for name in names})
+
+
+def named_in(decisions: pd.DataFrame) -> set[str]:
+    """Return the pseudonyms that decisions name."""
+    return {*decisions["person_ref"], *decisions["instead_ref"]} - {""}
 
 
 def verify_decisions(rows: pd.DataFrame, head: Head | None) -> list[ChainFault]:

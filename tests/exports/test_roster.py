@@ -18,7 +18,7 @@ from huanjie_lib.errors import UsageError
 from huanjie_lib.exports.roster import SHEETS, roster_workbook, write_roster
 from huanjie_lib.store.decisions import Decision
 from huanjie_lib.store.ledger import open_ledger
-from huanjie_lib.store.talent_folder import TalentRun
+from huanjie_lib.store.talent_folder import TALENT_TABLES, TalentRun
 from huanjie_lib.views.stamp import Stamp
 from huanjie_lib.vocabulary import Role
 from tests.offices import CITY
@@ -161,6 +161,21 @@ def test_a_decision_says_who_when_and_why_on_both_people(run: TalentRun, decisio
     assert taken["出处"] == "已有决定"
     assert taken["已有的决定（最近的在前）"].startswith("改选为本人（")
     assert rows[-1] is taken
+
+
+def test_a_decision_under_keys_that_were_replaced_stands_at_the_same_person(
+    run: TalentRun, decisions: pd.DataFrame
+) -> None:
+    new = KEYS.rotated()
+    earlier = KEYS.pseudonym("person", NUMBERS[0])
+    now = new.pseudonym("person", NUMBERS[0])
+    frames = {name: run.table(name).replace(ZHANG, now) for name in TALENT_TABLES}
+    later = TalentRun(run.as_of, run.parameters, frames, run.manifest)
+    decided = decisions.replace(ZHANG, earlier)
+    content = roster_workbook(later, role=Role.CITY, keys=new, decisions=decided)
+    told = {row["代号末4位"]: row for row in at(book(content)["建议名册"], "上云村", "主任")}
+    assert told[now[-4:]]["已有的决定（最近的在前）"].count("\n") == 1
+    assert earlier[-4:] not in told
 
 
 OTHERS = [role for role in Role if role not in (Role.TALENT, Role.CITY, Role.SYSTEM)]

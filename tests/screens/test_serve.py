@@ -226,10 +226,10 @@ class TestTalent:
         talent = TalentDesk(folder / "t", folder / "key.json")
         private = tmp_path / "private"
         private.mkdir()
-        told = _talent_environment(talent, OFFICE.role, private)
+        told = _talent_environment(talent, OFFICE.role, private, None)
         assert told == {TALENT_VARIABLE: str(folder / "t"), NAMES_VARIABLE: str(private / "names.parquet")}
         assert Names(private / "names.parquet").of([ZHANG]) == {ZHANG: "张*三"}
-        assert _talent_environment(None, None, private) == {TALENT_VARIABLE: "", NAMES_VARIABLE: ""}
+        assert _talent_environment(None, None, private, None) == {TALENT_VARIABLE: "", NAMES_VARIABLE: ""}
 
 
 class TestToken:

@@ -11,6 +11,7 @@ from typing import Any
 
 import ipywidgets
 import openpyxl
+import pandas as pd
 import pytest
 import traitlets
 
@@ -97,11 +98,10 @@ def decide(ledger: Ledger, model: TalentModel, choice: DecisionChoice, **other: 
         talent_run=model.digest,
         unit_code=CLOUD,
         post=PostKind.DIRECTOR,
-        person_ref=ZHANG,
         choice=choice,
         departs=choice is not DecisionChoice.ACCEPT,
         expected=seen,
-        **{**told, **other},
+        **{"person_ref": ZHANG, **told, **other},
     )
     ledger.decide(decision, OFFICE)
 
@@ -428,3 +428,16 @@ class TestDoor:
         screen = open_talent()
         assert told in words(screen.html)
         assert "处理办法" in words(screen.html)
+
+
+def test_decisions_on_people_with_newer_pseudonyms_are_told_under_those(
+    run: TalentRun, ledger: Ledger, model: TalentModel, tmp_path: Path
+) -> None:
+    earlier = KEYS.pseudonym("person", "1")
+    rows = {"person_ref": [ZHANG, earlier], "name": ["张*三"] * 2, "current": [ZHANG] * 2}
+    pd.DataFrame(rows).to_parquet(tmp_path / "names.parquet")
+    decide(ledger, model, DecisionChoice.ACCEPT, person_ref=earlier)
+    later = TalentModel(run, actor=OFFICE, names=Names(tmp_path / "names.parquet"), ledger=ledger)
+    later.place = f"{CLOUD}/director"
+    (made,) = later.decisions()
+    assert (made["person_ref"], made["name"]) == (ZHANG, "张*三")

@@ -18,6 +18,7 @@ from huanjie_lib.casework.events import Actor
 from huanjie_lib.errors import TransitionError, UsageError
 from huanjie_lib.parameters import load_parameters
 from huanjie_lib.screens.talent_door import Subject, asked_name, judged, made_file
+from huanjie_lib.store.decisions import DECISION_COLUMNS
 from huanjie_lib.store.talent_folder import TalentRun
 from huanjie_lib.vocabulary import Role
 from tests.talent_runs import CLOUD, KEYS, NAMES, OUYANG, ZHANG, ZHOU, talent_folder
@@ -135,7 +136,7 @@ def test_nobody_is_named_without_a_key_or_outside_the_area(subject: Subject) -> 
 
 
 def nothing_decided() -> pd.DataFrame:
-    return pd.DataFrame(columns=["number"])
+    return pd.DataFrame(columns=list(DECISION_COLUMNS))
 
 
 def test_files_are_stamped_with_the_account_and_name_people_masked(subject: Subject) -> None:

@@ -24,7 +24,7 @@ from huanjie_lib.intake import guard
 from huanjie_lib.intake.headings import metric_lookup
 from huanjie_lib.intake.merging import merged_advice
 from huanjie_lib.intake.report import Issue, IssueLevel, issue_frame, table_label
-from huanjie_lib.intake.values import Flaw, found_texts, parse, remedy
+from huanjie_lib.intake.values import BLANKS, WHOLES, Flaw, found_texts, parse, remedy
 from huanjie_lib.parameters import Metric
 
 __all__ = ["Batch", "Checked", "Context", "check", "to_pandas"]
@@ -340,6 +340,7 @@ def _read_columns(
             column,
             lookup=metric_lookup(work.context.metrics) if is_metric else None,
             scale=scales.get(column.name, 1.0),
+            whole=_wholes(work, raw) if work.table.name == "facts" and column.name == "value" else None,
         )
         read.append(parsed.values.alias(column.name))
         flaws = parsed.flaws
@@ -357,6 +358,18 @@ def _read_columns(
         for note, mask in parsed.notes.items():
             work.note(column, rows.start + np.flatnonzero(mask), f"个单元格：{note.label}")
     return pl.DataFrame([*read, *(raw[c.name] for c in SOURCE_COLUMNS)])
+
+
+def _wholes(work: _Work, raw: pl.DataFrame) -> pl.Series | None:
+    """Return what a whole is in the unit of each row's metric, null where it is no share."""
+    shares = {n: WHOLES[m.unit] for n, m in work.context.metrics.items() if m.unit in WHOLES}
+    if not shares or "metric" not in raw.columns:
+        return None
+    of_spelling = {
+        text: shares[name] for text, name in metric_lookup(work.context.metrics).items() if name in shares
+    }
+    metric = raw["metric"].cast(pl.String).str.strip_chars(BLANKS)
+    return metric.replace_strict(of_spelling, default=None, return_dtype=pl.Float64)
 
 
 def _faults(
@@ -633,7 +646,7 @@ def _warn(
 ) -> None:
     if rows.height:
         contract = work.table.column(column)
-        texts = rows.select(found=found, allowed=allowed)
+        texts = rows.rechunk().select(found=found, allowed=allowed)  # see _read
         faults = _faults(rows["_id"], contract, texts["found"], advice, texts["allowed"])
         work.warnings.append((IssueLevel.WARNING, faults))
 
@@ -665,6 +678,14 @@ def _warn_units(work: _Work) -> None:
     )
     _warn(
         work,
+        good.filter(tail == 0),
+        "unit_code",
+        pl.col("unit_code"),
+        pl.lit("村(社区)的代码；末三位为 000 的是乡镇街道本身的代码"),
+        "改填村(社区)的代码；确认无误可不改",
+    )
+    _warn(
+        work,
         good.filter(by_name != by_kind),
         "unit_kind",
         by_kind,
@@ -691,7 +712,8 @@ def _warn_names(work: _Work) -> None:
             if b.names is not None
             else pl.repeat(None, b.raw.height, dtype=pl.String, eager=True)
             for b in work.batches
-        ]
+        ],
+        rechunk=True,
     )
     known = pl.col("unit_code").replace_strict(
         dict(work.context.unit_names), default=None, return_dtype=pl.String

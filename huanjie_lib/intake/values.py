@@ -20,7 +20,18 @@ import polars as pl
 from huanjie_lib.contracts import Column
 from huanjie_lib.intake import guard
 
-__all__ = ["BLANKS", "FORMULA_ERRORS", "Flaw", "Note", "Parsed", "found_texts", "is_void", "parse", "remedy"]
+__all__ = [
+    "BLANKS",
+    "FORMULA_ERRORS",
+    "WHOLES",
+    "Flaw",
+    "Note",
+    "Parsed",
+    "found_texts",
+    "is_void",
+    "parse",
+    "remedy",
+]
 
 BLANKS: Final = " \t\r\n\v\f\u00a0\u3000\ufeff\u2060\u202f" + "".join(map(chr, range(0x2000, 0x2010)))
 """Characters trimmed from both ends of a cell, full-width and zero-width blanks included."""
@@ -37,17 +48,23 @@ FORMULA_ERRORS: Final = (
 )
 """Texts that stand for a formula without a usable result."""
 
+WHOLES: Final[Mapping[str, float]] = {"%": 100.0, "‰": 1000.0, "比例": 1.0}
+"""What a whole is in each unit of shares."""
+
 _VOID = ("", "/", "//", "\\", "-", "--", "—", "——", "–", "－")
 _FULL = [chr(c) for c in range(0xFF01, 0xFF5F)]
 _HALF = [chr(c - 0xFEE0) for c in range(0xFF01, 0xFF5F)]
 _NUMBER = r"^[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?$"
 _THOUSANDS = r"^[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?$"
+_PERCENT = r"^([^%]*[0-9.])\s*%$"
 _SCIENTIFIC = r"^[0-9](?:\.[0-9]+)?[eE]\+?[0-9]+$"
 _DATE = (
     r"^([0-9]{4})\s*[年./-]\s*([0-9]{1,2})\s*[月./-]\s*([0-9]{1,2})\s*[日号]?"
     r"(?:[T\s]+([0-9:.]+))?$"
 )
 _COMPACT_DATE = r"^([0-9]{4})([0-9]{2})([0-9]{2})$"
+_MONTH = r"^(?:19|20)[0-9]{2}\s*[年./-]\s*(?:0?[1-9]|1[0-2])\s*月?$"
+_MARKED = r"""^(?:="([^"]*)"|['‘’](.*))$"""
 _SERIAL = r"^([2-7][0-9]{4})(?:\.0+)?$"
 _LAST_SERIAL = 73_415  # 2100-12-31
 _YEARS = (1900, 2100)
@@ -74,6 +91,8 @@ class Flaw(IntEnum):
     PERSONAL = 10
     FORMULA = 11
     METRIC = 12
+    MONTH = 13
+    SHARE = 14
 
 
 class Note(IntEnum):
@@ -88,6 +107,8 @@ class Note(IntEnum):
     TICK = 6
     ALIAS = 7
     NUMERIC_CODE = 8
+    PERCENT = 9
+    MARKED = 10
 
     @property
     def label(self) -> str:
@@ -102,6 +123,8 @@ class Note(IntEnum):
             Note.TICK: "“√”“×”“有”“无”等按是、否读取",
             Note.ALIAS: "别名按标准词读取",
             Note.NUMERIC_CODE: "数字格式的代码按文本读取",
+            Note.PERCENT: "带百分号的数按百分之几读取",
+            Note.MARKED: "去掉表示文本的单引号或等号",
         }[self]
 
 
@@ -117,6 +140,8 @@ _REMEDIES: Mapping[Flaw, str] = {
     Flaw.WORD: "从允许的词中选一个填写",
     Flaw.PERSONAL: "删除个人信息，改填代号后重报",
     Flaw.FORMULA: "在 Excel 中改正公式、重新计算并保存，或直接填写数值",
+    Flaw.MONTH: "只写到月，补写到日，如 2026-06-15；不知道是哪一日的向填报人核实",
+    Flaw.SHARE: "分不清是百分数还是 0 到 1 的小数，请写明百分号，如 85%",
     Flaw.METRIC: "改用已登记的指标项，或在参数包的 metrics 中登记",
 }
 
@@ -152,6 +177,7 @@ def parse(
     *,
     lookup: Mapping[str, str] | None = None,
     scale: float | pl.Series = 1.0,
+    whole: float | pl.Series | None = None,
 ) -> Parsed:
     """Read one column.
 
@@ -165,10 +191,18 @@ def parse(
         Accepted spellings and the value each stands for; those of ``column.words`` when omitted.
     scale
         Factor that turns numbers of the file into the unit of the column; one or one per row.
+    whole
+        What a whole is where values are shares, see :data:`WHOLES`: one, or one per row with null where they
+        are none. That of ``column.unit`` when omitted.
 
     Returns
     -------
     Parsed
+
+    Notes
+    -----
+    A share with a percent sign tells its scale itself. One without is refused where the same digits would be
+    a sensible share on the other scale too: up to 1 where a whole is 100, above 1 where a whole is 1.
 
     Examples
     --------
@@ -192,7 +226,7 @@ def parse(
     else:
         parsed = _texts(raw.cast(pl.String, strict=False), column, lookup)
     if column.kind in {"integer", "number"}:
-        parsed = _bounded(parsed, column, scale)
+        parsed = _bounded(parsed, column, scale, WHOLES.get(column.unit) if whole is None else whole)
     return parsed
 
 
@@ -298,8 +332,13 @@ def _with_numeric_codes(raw: pl.Series, column: Column, lookup: Mapping[str, str
     return parsed
 
 
-def _bounded(parsed: Parsed, column: Column, scale: float | pl.Series) -> Parsed:
-    """Scale numbers to the unit of the column and check whole numbers and bounds."""
+def _bounded(
+    parsed: Parsed, column: Column, scale: float | pl.Series, whole: float | pl.Series | None
+) -> Parsed:
+    """Scale numbers to the unit of the column and check shares, whole numbers and bounds."""
+    percent = parsed.notes.get(Note.PERCENT)
+    if whole is not None or percent is not None:
+        parsed, scale = _shares(parsed, scale, whole, percent)
     values = parsed.values.cast(pl.Float64)
     if isinstance(scale, pl.Series) or scale != 1.0:
         scaled = (values * scale).round(6)  # 12.3456 × 10000 must give 123456, not 123455.99999999999
@@ -321,6 +360,44 @@ def _bounded(parsed: Parsed, column: Column, scale: float | pl.Series) -> Parsed
     return Parsed(kept, frame["flaw"].cast(pl.UInt8), parsed.notes)
 
 
+def _shares(
+    parsed: Parsed,
+    scale: float | pl.Series,
+    whole: float | pl.Series | None,
+    percent: npt.NDArray[np.bool_] | None,
+) -> tuple[Parsed, float | pl.Series]:
+    """Bring shares with a percent sign, read as numbers of percent, to their unit; refuse doubtful ones."""
+    size = len(parsed.values)
+    wholes = whole if isinstance(whole, pl.Series) else pl.repeat(whole, size, dtype=pl.Float64, eager=True)
+    factors = np.broadcast_to(np.asarray(scale, dtype=np.float64), size)
+    signed = pl.Series(percent if percent is not None else np.zeros(size, dtype=np.bool_))
+    frame = pl.DataFrame(
+        {"v": parsed.values, "whole": wholes, "scale": factors, "signed": signed, "first": parsed.flaws}
+    )
+    in_file = pl.col("whole") / pl.col("scale")  # what a whole is in the numbers of the file
+    small, large = pl.col("v").is_between(0, 1, closed="right"), pl.col("v") > 1
+    doubtful = pl.when(in_file >= 2).then(small).when(in_file.is_not_null()).then(large)
+    flaw = (
+        pl.when(pl.col("first") > 0)
+        .then(pl.col("first").cast(pl.UInt8))
+        .when(pl.col("signed") & pl.col("whole").is_null())
+        .then(pl.lit(int(Flaw.NOT_NUMBER), dtype=pl.UInt8))
+        .when(~pl.col("signed") & doubtful.fill_null(False))
+        .then(pl.lit(int(Flaw.SHARE), dtype=pl.UInt8))
+        .otherwise(pl.lit(0, dtype=pl.UInt8))
+    )
+    share = (pl.col("v") * pl.col("whole") / 100).round(9)  # 7 % of 1 is 0.07, not 0.07000000000000001
+    read = frame.select(
+        v=pl.when(flaw == 0).then(pl.when("signed").then(share).otherwise("v")),
+        flaw=flaw,
+        scale=pl.when("signed").then(1.0).otherwise("scale"),
+    )
+    kept = read["v"].is_not_null().to_numpy()
+    notes = {note: mask & kept for note, mask in parsed.notes.items() if (mask & kept).any()}
+    notes |= {note: mask for note, mask in parsed.notes.items() if note is Note.VOID}
+    return Parsed(read["v"], read["flaw"], notes), read["scale"]
+
+
 def _texts(raw: pl.Series, column: Column, lookup: Mapping[str, str] | None) -> Parsed:
     """Read a text column by its distinct texts."""
     distinct = raw.drop_nulls().unique()
@@ -331,6 +408,12 @@ def _texts(raw: pl.Series, column: Column, lookup: Mapping[str, str] | None) -> 
         frame = frame.with_columns(h=pl.col("t"))
     else:
         frame = frame.with_columns(h=pl.col("t").str.replace_many(_FULL, _HALF))
+    if not plain_text and frame["h"].str.contains(_MARKED).any():
+        bare = pl.col("h").str.extract_groups(_MARKED)
+        text = pl.coalesce(bare.struct[0], bare.struct[1]).str.strip_chars(BLANKS)
+        frame = frame.with_columns(
+            MARKED=text.is_not_null(), h=pl.coalesce(text, "h"), t=pl.coalesce(text, "t")
+        )
     reader = {
         "string": _read_string,
         "word": _read_word,
@@ -411,6 +494,8 @@ def _read_word(
 
 def _read_number(frame: pl.DataFrame, column: Column, lookup: Mapping[str, str] | None) -> pl.DataFrame:
     del column, lookup
+    share = pl.col("h").str.extract(_PERCENT)
+    frame = frame.with_columns(PERCENT=share.is_not_null(), h=pl.coalesce(share, "h"))
     frame = frame.with_columns(THOUSANDS=pl.col("h").str.contains(_THOUSANDS))
     digits = pl.when(pl.col("THOUSANDS")).then(pl.col("h").str.replace_all(",", "")).otherwise(pl.col("h"))
     value = pl.when(digits.str.contains(_NUMBER)).then(digits).cast(pl.Float64, strict=False)
@@ -437,7 +522,9 @@ def _read_date(frame: pl.DataFrame, column: Column, lookup: Mapping[str, str] | 
     iso = pl.col("h").str.contains(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[ T]|$)")
     return frame.with_columns(
         pl.col("value").cast(pl.Datetime("us")),
-        flaw=_flaw(~near.fill_null(False), Flaw.DATE),
+        flaw=pl.when(pl.col("h").str.contains(_MONTH))
+        .then(pl.lit(int(Flaw.MONTH), dtype=pl.UInt8))
+        .otherwise(_flaw(~near.fill_null(False), Flaw.DATE)),
         DATE_TEXT=pl.col("y").is_not_null() & ~iso,
         SERIAL=pl.col("serial").is_not_null(),
         TIME=pl.col("clock").is_not_null() & ~pl.col("clock").str.contains(r"^[0:.]+$").fill_null(True),

@@ -16,6 +16,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
+import math
 import posixpath
 import re
 import zipfile
@@ -126,7 +127,7 @@ class Book:
 
 
 def cell_text(cell: Cell) -> str:
-    """Return a cell as text; whole numbers without a decimal point, numbers of 16 digits or more rounded.
+    """Return a cell as text; whole numbers without a decimal point, those of 16 digits or more rounded.
 
     Examples
     --------
@@ -140,6 +141,8 @@ def cell_text(cell: Cell) -> str:
     if isinstance(cell, dt.datetime):
         return cell.date().isoformat() if cell.time() == dt.time() else cell.isoformat(sep=" ")
     if isinstance(cell, float | int):
+        if not math.isfinite(cell):  # a reader takes nan and inf for numbers
+            return "#NUM!"
         if abs(cell) >= 1e15:
             return f"{cell:.5E}"
         return str(int(cell)) if cell == int(cell) else repr(cell)

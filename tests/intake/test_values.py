@@ -53,10 +53,16 @@ def test_dates_as_clerks_write_them(text: str, note: Note | None) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["2026-13-40", "2026-02-30", "2026年10月", "10月3日", "1026-10-03", "2126-10-03", "昨天", "12345"]
+    "text", ["2026-13-40", "2026-02-30", "2026年13月", "10月3日", "1026-10-03", "2126-10-03", "昨天", "12345"]
 )
 def test_what_is_no_date_is_refused(text: str) -> None:
     assert one(text, DATE) == (None, Flaw.DATE)
+
+
+@pytest.mark.parametrize("text", ["1985.06", "1985.6", "1985.1", "1985年6月", "2026-10", "２０２６．１０"])
+def test_a_date_without_a_day_is_refused_and_said_to_be_so(text: str) -> None:
+    assert one(text, DATE) == (None, Flaw.MONTH)
+    assert "写到日" in remedy(Flaw.MONTH)
 
 
 @given(st.dates(dt.date(1900, 1, 1), dt.date(2100, 12, 31)), st.sampled_from("年月日 ./-"))
@@ -253,3 +259,65 @@ def test_every_flaw_has_a_remedy() -> None:
     assert all(remedy(flaw) for flaw in Flaw if flaw)
     assert "文本格式" in remedy(Flaw.SCIENTIFIC)
     assert all(note.label for note in Note)
+
+
+# ---------------------------------------------------------------- shares
+
+
+@pytest.mark.parametrize(
+    ("unit", "scale", "good", "doubtful"),
+    [
+        (
+            "%",
+            1.0,
+            {"85%": 85.0, "８５％": 85.0, "85": 85.0, "0": 0.0, "0.5 %": 0.5, "120": 120.0},
+            ["0.85", "1"],
+        ),
+        (
+            "比例",
+            1.0,
+            {"85%": 0.85, "0.85": 0.85, "1": 1.0, "0": 0.0, "120%": 1.2, "7%": 0.07},
+            ["85", "1.2"],
+        ),
+        ("比例", 0.01, {"85%": 0.85, "85": 0.85, "0": 0.0}, ["0.85", "1"]),  # 参选率(%)
+        ("‰", 1.0, {"1.5%": 15.0, "3": 3.0}, ["0.2"]),
+    ],
+)
+def test_a_share_is_taken_where_its_scale_is_certain(
+    unit: str, scale: float, good: dict[str, float], doubtful: list[str]
+) -> None:
+    column = Column("turnout", "number", "参选率", unit)
+    read = parse(pl.Series([*good, *doubtful]), column, scale=scale)
+    assert read.values.to_list() == [*(pytest.approx(v) for v in good.values()), *[None] * len(doubtful)]
+    assert read.flaws.to_list() == [Flaw.FINE] * len(good) + [Flaw.SHARE] * len(doubtful)
+    assert read.notes[Note.PERCENT].sum() == sum("%" in t or "％" in t for t in good)
+    numbers = parse(pl.Series([0.85]), column, scale=scale)
+    assert (numbers.flaws.item() == Flaw.SHARE) == ("0.85" in doubtful or unit == "‰")
+
+
+def test_a_percent_sign_means_nothing_where_values_are_no_shares() -> None:
+    read = parse(pl.Series(["85%", "85", "%"]), Column("households", "integer", "总户数", "户"))
+    assert read.values.to_list() == [None, 85, None]
+    assert read.flaws.to_list() == [Flaw.NOT_NUMBER, Flaw.FINE, Flaw.NOT_NUMBER]
+    mixed = parse(
+        pl.Series(["85%", "85%", "0.85", None]),
+        Column("value", "number", "数值"),
+        whole=pl.Series([1.0, None, 1.0, None]),
+    )
+    assert mixed.values.to_list() == [0.85, None, 0.85, None]
+
+
+# ---------------------------------------------------------------- marks of text
+
+
+@pytest.mark.parametrize("text", ["'990101101201", '="990101101201"', "’990101101201", "＇990101101201"])
+def test_marks_that_say_text_are_taken_off_codes(text: str) -> None:
+    read = parse(pl.Series([text]), table("facts").column("unit_code"))
+    assert read.values.to_list() == ["990101101201"]
+    assert list(read.notes)[-1] is Note.MARKED
+
+
+def test_marks_stay_in_plain_text() -> None:
+    read = parse(pl.Series(["'某部门"]), table("reviews").column("department"))
+    assert read.values.to_list() == ["'某部门"]
+    assert not read.notes

@@ -26,7 +26,7 @@ from huanjie_lib.talent.composition import SEATS
 from huanjie_lib.talent.cultivation import StepState
 from huanjie_lib.views import talent
 from huanjie_lib.views.stamp import Stamp
-from huanjie_lib.views.words import count_text, date_text, local_time, percent_text
+from huanjie_lib.views.words import count_text, date_text, local_time
 from huanjie_lib.vocabulary import (
     CultivationStep,
     DecisionChoice,
@@ -450,9 +450,8 @@ def _fairness(book: Book, run: TalentRun) -> None:
     groups = [
         (
             one["label"],
-            f"{count_text(int(one['total']))}人中入选{count_text(int(one['chosen']))}人"
-            f"（{percent_text(int(one['chosen']), int(one['total']))}）",
-            f"{one['ratio']:.2f}" if pd.notna(one["ratio"]) else "人数太少",
+            f"{one['people']}人中入选{one['taken']}人（{one['share']}）",
+            one["against"],
             "低于五分之四" if one["flagged"] else "",
         )
         for one in proof["impact"]

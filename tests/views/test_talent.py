@@ -272,6 +272,23 @@ class TestProof:
         assert [row["label"] for row in found["impact"]] == ["少数民族", "非少数民族"]
         assert "非少数民族30人中入选6人" in found["sentences"][0]
 
+    def test_groups_of_a_few_are_not_counted_and_nothing_gives_them_away(self, run: TalentRun) -> None:
+        columns = list(run.table("impact").columns)
+        rows = [
+            ("is_minority", "False", 300, 220, 220 / 300, 1.0, None, None, False),
+            ("is_minority", "True", 9, 6, 6 / 9, 0.909, 0.5, 1.6, False),
+        ]
+        impact = pd.DataFrame(rows, columns=columns).astype({"low": "float64", "high": "float64"})
+        found = talent.proof(replaced(run, impact=impact))
+        told = [(row["people"], row["taken"], row["share"], row["against"]) for row in found["impact"]]
+        assert told == [("300", "＊", "—", "—"), ("9", "＊", "—", "—")]  # three of the nine were left out
+        assert not {"total", "chosen", "rate", "ratio"} & set(found["impact"][0])
+        (sentence,) = found["sentences"]
+        assert "不足5人，不列数字" in sentence
+        assert "入选率都不低于最高一组的五分之四" in sentence
+        behind = talent.proof(replaced(run, impact=impact.assign(flagged=[False, True])))
+        assert "少数民族的入选率不足最高一组的五分之四" in behind["sentences"][0]
+
     def test_ages_are_called_so(self, run: TalentRun) -> None:
         ages = run.table("impact").assign(attribute="age", value=["35岁及以下", "36至45岁"])
         found = talent.proof(replaced(run, impact=ages))

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from huanjie_lib.contracts import SOURCE_COLUMNS, TABLES, table
 from huanjie_lib.intake.checks import Batch, Checked, Context, check, to_pandas
 from huanjie_lib.intake.report import Issue, IssueLevel
-from huanjie_lib.parameters import ParameterSet
+from huanjie_lib.parameters import Metric, ParameterSet
 
 UNITS = pl.Series(["990101101001", "990101101201", "990101101202"])
 NAMES = {"990101101001": "石桥社区", "990101101201": "上云村", "990101101202": "柳湾村"}
@@ -452,3 +452,43 @@ def test_every_contract_has_an_empty_frame(name: str) -> None:
         c.name for c in (*TABLES[name].columns, *SOURCE_COLUMNS) if c.kind != "geometry"
     ]
     assert len(frame) == 0
+
+
+# ---------------------------------------------------------------- shares among metrics
+
+
+def test_metrics_that_are_shares_are_read_on_their_own_scale() -> None:
+    metrics = {
+        "turnout": Metric(label="参选率", unit="%", family="election", minimum=0, maximum=100),
+        "debt_ratio": Metric(label="债务率", unit="比例", family="economy", minimum=0),
+        "households": Metric(label="总户数", unit="户", family="people", integer=True),
+    }
+    rows = [
+        fact("参选率", "85%"),
+        fact("turnout", "0.85", B),
+        fact("debt_ratio", "120%"),
+        fact("debt_ratio", "120", B),
+        fact("households", "85%"),
+        fact("households", "1", B),
+    ]
+    checked = run("facts", batch("facts", rows), metrics=metrics)
+    assert checked.rows["value"].to_list() == [85.0, 1.2, 1.0]
+    assert [(row, column, found) for row, column, found, _, _ in issues(checked)] == [
+        (3, "turnout", "0.85"),
+        (5, "debt_ratio", "120"),
+        (6, "households", "85%"),
+    ]
+    assert "写明百分号" in issues(checked)[0][4]
+
+
+def test_names_of_several_sheets_of_unequal_size_are_compared() -> None:
+    batches = [
+        batch(
+            "screenings", [screening(screening_id=f"S{n}-{m}") for m in range(size)], f"{n}.csv", names=names
+        )
+        for n, (size, names) in enumerate(
+            [(3, pl.Series(["上云村", "柳湾村", ""])), (1, None), (2, pl.Series(["柳湾村", "上云"]))]
+        )
+    ]
+    found = [f for _, _, f, _, _ in issues(run("screenings", *batches, unit_names=NAMES), IssueLevel.WARNING)]
+    assert found == [f"{A}（柳湾村）", f"{A}（柳湾村）"]

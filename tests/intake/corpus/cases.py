@@ -833,6 +833,15 @@ CASES: tuple[Case, ...] = (
         says=["note:2 个单元格是公式", "error:#REF!", "error:=cmd|"],
     ),
     Case(
+        "numbers that are none",
+        XLSX,
+        changed(SHEET1, lambda x: x.replace(b"<v>3</v>", b"<v>nan</v>").replace(b"<v>4</v>", b"<v>inf</v>")),
+        2,
+        {},
+        {"screenings": ["S1 A 2026-10-01 #NUM!", "S2 B 2026-10-02 #NUM!"]},
+        says=["error:#NUM!"],
+    ),
+    Case(
         "a formula never calculated",
         XLSX,
         screening(["S1", A, "2026-10-01", "走访", "=1+2"]),

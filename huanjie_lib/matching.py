@@ -166,35 +166,53 @@ class TalentResult:
         }
 
 
-def losses_of(points_lost: pd.DataFrame, parameters: ParameterSet) -> pd.DataFrame:
-    """Return what part of each dimension's points every unit loses.
+def losses_of(indicators: pd.DataFrame, parameters: ParameterSet) -> pd.DataFrame:
+    """Return what part of each dimension's points every unit loses by what is known of it.
+
+    An indicator that is missing or stale loses points for that alone; this says nothing of what a unit needs,
+    so that only observed indicators count, in points lost and in points there are to lose.
 
     Parameters
     ----------
-    points_lost
-        unit_code, dimension, indicator, points; as a risk run holds them.
+    indicators
+        unit_code, indicator, status, points; as a risk run holds them.
     parameters
         The framework that they were computed with.
 
     Returns
     -------
     pandas.DataFrame
-        unit_code, dimension, share (0 to 1; missing where a unit has no points).
+        unit_code, dimension, share (0 to 1); missing where less than half of the dimension, by weight, is
+        observed.
 
     Examples
     --------
     >>> from huanjie_lib.parameters import load_parameters
-    >>> points = pd.DataFrame({"unit_code": ["u", "u"], "dimension": ["finance_audit"] * 2,
-    ...                        "indicator": ["a", "b"], "points": [3.0, 4.5]})
-    >>> losses_of(points, load_parameters()).values.tolist()
-    [['u', 'finance_audit', 0.375]]
+    >>> pack = load_parameters()
+    >>> finance = pack.framework.dimensions[0]
+    >>> frame = pd.DataFrame({"unit_code": "u", "indicator": [i.id for i in finance.indicators],
+    ...                       "status": "observed", "points": [50 * finance.weight * i.weight
+    ...                                                        for i in finance.indicators]})
+    >>> losses_of(frame, pack).round(6).values.tolist()
+    [['u', 'finance_audit', 0.5]]
+    >>> losses_of(frame.assign(status="missing"), pack)["share"].isna().tolist()
+    [True]
     """
-    full = {d.id: 100.0 * d.weight for d in parameters.framework.dimensions}
-    lost = points_lost.groupby(["unit_code", "dimension"], as_index=False, sort=True)["points"].sum(
-        min_count=1
+    each = [(i.id, d.id, d.weight * i.weight) for d in parameters.framework.dimensions for i in d.indicators]
+    about = pd.DataFrame(each, columns=["indicator", "dimension", "weight"])
+    rows = indicators.merge(about, on="indicator", how="inner")
+    seen = rows["status"] == "observed"
+    rows = rows.assign(
+        lost=rows["points"].where(seen, 0.0),
+        full=100.0 * rows["weight"].where(seen, 0.0),
+        whole=rows["weight"],
     )
-    share = (lost["points"] / lost["dimension"].map(full)).clip(0.0, 1.0)
-    return pd.DataFrame({"unit_code": lost["unit_code"], "dimension": lost["dimension"], "share": share})
+    total = rows.groupby(["unit_code", "dimension"], as_index=False, sort=True)[
+        ["lost", "full", "whole"]
+    ].sum()
+    enough = total["full"] >= 50.0 * total["whole"]
+    share = (total["lost"] / total["full"].where(enough & (total["full"] > 0))).clip(0.0, 1.0)
+    return pd.DataFrame({"unit_code": total["unit_code"], "dimension": total["dimension"], "share": share})
 
 
 def run_talent(
@@ -318,6 +336,8 @@ class _Scored:
         return {
             "条件": self.eligibility.rules,
             "结论": self.eligibility.status,
+            "回避": self.kin,
+            "准岗": self.trials.people,
             "画像": self.portraits.to_frame(),
             "名单": self.shortlists.frame,
             "依据": self.shortlists.thresholds,
@@ -469,7 +489,14 @@ def _proofs(
     some = replace(asked, posts=posts)
 
     def score(altered: Mapping[str, pd.DataFrame]) -> Mapping[str, pd.DataFrame]:
-        return _score(altered, some, _Teller(None)).output()
+        scored = _score(altered, some, _Teller(None))
+        grown, moves = _growth(altered, some, scored)
+        return {
+            **scored.output(),
+            "全市名单": _lists(scored, asked.pack).pairs,
+            "培养": grown.steps,
+            "名次变化": moves.changes,
+        }
 
     certificate = fairness_certificate(
         score, tables, seed=asked.seed, sample=PROVED_PEOPLE, version=asked.parameters.version

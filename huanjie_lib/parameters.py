@@ -193,6 +193,7 @@ def _as_kind(value: object) -> object:
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Date = Annotated[dt.date, Field(strict=False)]
 Kind = Annotated[UnitKind, BeforeValidator(_as_kind)]
+Post = Annotated[PostKind, Field(strict=False)]
 Number = Annotated[float, Field(strict=False, allow_inf_nan=False)]
 
 
@@ -631,7 +632,7 @@ class PostProfile(_Model):
 
     id: Identifier
     label: str
-    post: Annotated[PostKind, Field(strict=False)]
+    post: Post
     unit_kind: Kind | None = None
     weights: dict[Aspect, Annotated[float, Field(ge=0, le=1, strict=False)]]
     reach: Reach = "township"
@@ -658,8 +659,9 @@ class TeamTarget(_Model):
     """One target of the structure of committees; never a condition on a person.
 
     ``at_least`` counts members of a committee whom ``measure`` holds for (``women``, ``minority``, ``young``:
-    at most ``age`` years old, ``educated``: at least junior college). A hard target is kept if it can be; one
-    that is not may be missed at ``penalty`` points of fit a member.
+    at most ``age`` years old, ``educated``: at least junior college), and who sit in one of ``posts`` where
+    these are named. A hard target is kept if it can be; one that is not may be missed at ``penalty`` points
+    of fit a member.
     """
 
     id: Identifier
@@ -667,6 +669,7 @@ class TeamTarget(_Model):
     measure: Literal["women", "minority", "young", "educated"]
     at_least: Annotated[int, Field(ge=1, le=20)]
     unit_kind: Kind | None = None
+    posts: Annotated[tuple[Post, ...], BeforeValidator(_as_tuple)] = ()
     age: Annotated[int, Field(ge=18, le=100)] | None = None
     hard: bool = False
     penalty: Annotated[float, Field(ge=0, le=1000, strict=False)] = 0.0

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -161,20 +163,54 @@ def test_what_a_unit_asks_for_is_told(result: TalentResult) -> None:
     assert f"posts={len(result.profiles.posts)}" in repr(result)
 
 
-def test_losses_are_shares_of_what_a_dimension_can_lose() -> None:
+def test_losses_are_shares_of_what_is_known_to_be_lost() -> None:
     parameters = load_parameters()
-    weight = parameters.framework.dimensions[0].weight
-    points = pd.DataFrame(
+    dimension = parameters.framework.dimensions[0]
+    frame = pd.DataFrame(
         {
-            "unit_code": ["a", "a", "b"],
-            "dimension": parameters.framework.dimensions[0].id,
-            "indicator": ["i", "j", "i"],
-            "points": [25 * weight, 25 * weight, np.nan],
+            "unit_code": np.repeat(["a", "b", "c"], len(dimension.indicators)),
+            "indicator": [i.id for i in dimension.indicators] * 3,
+            "status": "observed",
+            "points": [25 * dimension.weight * i.weight for i in dimension.indicators] * 3,
         }
     )
-    share = losses_of(points, parameters)["share"]
-    assert share.iloc[0] == pytest.approx(0.5)
-    assert np.isnan(share.iloc[1])
+    light = frame["indicator"] == min(dimension.indicators, key=lambda i: i.weight).id
+    frame.loc[light & (frame["unit_code"] == "b"), ["status", "points"]] = ["missing", 99.0]
+    frame.loc[frame["unit_code"] == "c", "status"] = "stale"
+    share = losses_of(frame, parameters)["share"]
+    assert share.iloc[:2].tolist() == pytest.approx([0.25, 0.25])  # what is not known tilts nothing
+    assert np.isnan(share.iloc[2])
+
+
+def test_the_certificate_finds_leaks_behind_the_shortlists(
+    city: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No woman stands on a city-wide list and none is to be cultivated: both are found, by her sex alone."""
+    women: list[str] = []
+    score, lists, aims = matching._score, matching._lists, matching.best_aims
+
+    def noted(tables: Mapping[str, pd.DataFrame], *rest: Any) -> Any:
+        own = tables["people_protected"]
+        women[:] = own.loc[own["sex"] == "2", "person_ref"] if "sex" in own else []
+        return score(tables, *rest)
+
+    def biased(found: Any, pack: Any) -> Any:
+        plain = lists(found, pack)
+        kept = ~np.isin(found.portraits.person_ref[plain.pairs["person"]].astype(str), women)
+        return dataclasses.replace(plain, pairs=plain.pairs[kept].reset_index(drop=True))
+
+    def narrowed(*arguments: Any) -> pd.DataFrame:
+        found = aims(*arguments)
+        return found[~found["person_ref"].isin(women)].reset_index(drop=True)
+
+    for name, leak in {"_score": noted, "_lists": biased, "best_aims": narrowed}.items():
+        monkeypatch.setattr(matching, name, leak)
+    monkeypatch.setattr(matching, "_teams", lambda *_: None)  # these may read it
+    certificate = run_talent(dict(city.tables), load_parameters(), as_of=AS_OF, seed=7).certificate
+    failed = certificate.checks.query("status == 'fail'")
+    assert set(failed["column"]) == {"people_protected.sex"}
+    assert failed["found"].str.contains("全市名单").any()
+    assert failed["found"].str.contains("培养").any()
 
 
 def test_the_way_is_told(plain: tuple[TalentResult, list[str]]) -> None:

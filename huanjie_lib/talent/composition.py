@@ -69,10 +69,9 @@ class Compositions:
     relaxed
         Rows of ``checks`` that are hard and not met: the smallest relaxation.
     costs
-        ``unit_code``, ``rule`` (target or ``kin``), ``label`` and ``cost``: points of fit by which the unit's
-        best committee at the prices of people would be better without the rule; only where it is, and not
-        where a hard target cannot be kept. Prices are what people would be worth elsewhere, so that where
-        people are scarce a seat that stays empty there is part of the cost.
+        ``unit_code``, ``rule`` (target or ``kin``), ``label`` and ``cost``: points of fit that the unit's
+        best committee, of its own members and of people who sit nowhere, would have more without the rule;
+        only where it would, and not where a hard target cannot be kept.
     objective
         Fit of all committees less penalties of targets that are not hard, points.
     bound
@@ -144,7 +143,7 @@ class Compositions:
         told = [_told(check) for check in checks if check["target"] != SEATS]
         text += "".join(f"；{sentence}" for sentence in told)
         spent = [f"“{cost['label']}”{cost['cost']:.1f}分" for cost in self._of("costs", unit_code)]
-        text += f"。班子结构的代价折合适配分{'、'.join(spent)}，含别处因此空缺的职位" if spent else ""
+        text += f"。为满足班子结构，适配分少得：{'、'.join(spent)}" if spent else ""
         return text + "。以上只约束整个班子，不作为个人条件，供集体研究参考。"
 
 
@@ -222,7 +221,7 @@ def compose(
     >>> teams.teams["person_ref"].tolist()
     ['P2', 'P3']
     >>> teams.explain("990101001201")
-    '990101001201班子共2个职位，建议2人，适配分合计126.0分；至少一名妇女成员：有1名，符合。班子结构的代价折合适配分“至少一名妇女成员”4.0分，含别处因此空缺的职位。以上只约束整个班子，不作为个人条件，供集体研究参考。'
+    '990101001201班子共2个职位，建议2人，适配分合计126.0分；至少一名妇女成员：有1名，符合。为满足班子结构，适配分少得：“至少一名妇女成员”4.0分。以上只约束整个班子，不作为个人条件，供集体研究参考。'
     """
     posts = _posts(seats)
     pairs = _pairs(edges, posts)
@@ -230,7 +229,13 @@ def compose(
     refs = pd.Index(np.unique(pairs["person_ref"].to_numpy(dtype=object).astype(str)), dtype="str")
     holds = {t.id: _holds(t, refs, people, protected, as_of) for t in targets}
     rules = tuple(
-        Rule(holds[t.id], _least(t, units, unit_kinds), HARD_TARGET if t.hard else t.penalty) for t in targets
+        Rule(
+            holds[t.id],
+            _least(t, units, unit_kinds),
+            HARD_TARGET if t.hard else t.penalty,
+            posts["post"].isin([post.value for post in t.posts]).to_numpy() if t.posts else None,
+        )
+        for t in targets
     )
     problem = TeamProblem(
         post=pairs["row"].to_numpy(dtype=np.int64),
@@ -324,8 +329,10 @@ def _told_of(
     able = np.bincount(listed[:, 0], minlength=len(units))
     rows = [_check(units, SEATS, _LABELS[SEATS], True, wanted, filled, able)]
     for target, rule in zip(targets, problem.rules, strict=True):
-        counted = np.bincount(unit[found.taken & rule.holds[problem.person]], minlength=len(units))
-        able = np.bincount(listed[rule.holds[listed[:, 1]], 0], minlength=len(units))
+        helps = rule.pairs(problem.post, problem.person)
+        counted = np.bincount(unit[found.taken & helps], minlength=len(units))
+        listed = np.unique(np.stack([unit[helps], problem.person[helps]], axis=1), axis=0)
+        able = np.bincount(listed[:, 0], minlength=len(units))
         check = _check(units, target.id, target.label, target.hard, rule.least, counted, able)
         rows.append(check[rule.least > 0])
     checks = pd.concat(rows).sort_values("unit_code", kind="stable").reset_index(drop=True)

@@ -67,11 +67,19 @@ class Rule:
         Members needed in each unit, shape (u,); 0 where the rule does not apply.
     cost
         Points that each member lacking costs.
+    counts
+        Posts whose members count, shape (p,); all when omitted.
     """
 
     holds: Bools
     least: Ints
     cost: float
+    counts: Bools | None = None
+
+    def pairs(self, post: Ints, person: Ints) -> Bools:
+        """Return which pairs of a post and a person help to keep it."""
+        holds: Bools = self.holds[person]
+        return holds if self.counts is None else holds & self.counts[post]
 
 
 @dataclass(frozen=True)
@@ -127,7 +135,7 @@ class Teams:
         Members that each rule lacks in each unit, shape (u, r).
     cost
         Points of fit that each rule costs each unit, and last what kin avoidance costs, shape (u, r + 1): how
-        much better its best team at the prices would fit without it.
+        much better its best team, of its own members and of people who sit nowhere, would fit without it.
     """
 
     taken: Bools
@@ -156,7 +164,9 @@ class _Unit:
             both = problem.kin[np.isin(problem.kin, members).all(axis=1)]
             rows += [((self.person == i) | (self.person == k), -np.inf, 1.0) for i, k in both]
         self.first_rule = len(rows)
-        rows += [(rule.holds[self.person], float(rule.least[unit]), np.inf) for rule in rules]
+        rows += [
+            (rule.pairs(problem.post[pairs], self.person), float(rule.least[unit]), np.inf) for rule in rules
+        ]
         matrix = np.zeros((len(rows), e + len(rules)))
         for number, (mask, _, _) in enumerate(rows):
             matrix[number, :e] = mask
@@ -200,25 +210,26 @@ class _Unit:
         taken: Bools = np.array(solver.getSolution().col_value[:e]) > 0.5
         return taken, self.constant - solver.getInfo().mip_dual_bound
 
-    def costs(self, price: Floats, taken: Bools, most: float, rules: int) -> Floats:
-        """Return the fit that each rule, and last kin avoidance, costs the best team at prices."""
+    def costs(self, taken: Bools, free: Bools, rules: int) -> Floats:
+        """Return the fit that each rule, and last kin avoidance, costs a team while others stay put."""
         cost, kin = np.zeros(rules + 1), range(self.first_kin, self.first_rule)
-        if self._without(range(self.first_kin, len(self.lower)), price) <= most + _INTEGRAL:
+        unruled = self._without(range(self.first_kin, len(self.lower)), free)
+        if self.value @ unruled <= self.value @ taken + _INTEGRAL:
             return cost
-        lacked = self.lack_cost * self.lacking(taken)
+        fit = float(self.fit @ taken)
         for place, rule in enumerate(self.rules):
-            cost[rule] = self._without([self.first_rule + place], price) - most - lacked[place]
-        cost[rules] = self._without(kin, price) - most if kin else 0.0
+            cost[rule] = self.fit @ self._without([self.first_rule + place], free) - fit
+        cost[rules] = self.fit @ self._without(kin, free) - fit if kin else 0.0
         return np.where(cost > _INTEGRAL, cost, 0.0)
 
-    def _without(self, rows: Sequence[int], price: Floats) -> float:
-        """Return the bound at prices if some rows did not hold."""
+    def _without(self, rows: Sequence[int], free: Bools) -> Bools:
+        """Return the pairs of the best team of people who are free if some rows did not hold."""
         for row in rows:
             self.solver.changeRowBounds(row, -np.inf, np.inf)
-        bound = self.best(price)[1]
+        taken, _ = self.best(np.zeros(len(free)), free)
         for row in rows:
             self.solver.changeRowBounds(row, self.lower[row], self.upper[row])
-        return bound
+        return taken
 
 
 class _Quiet(highspy.Highs):
@@ -419,9 +430,12 @@ def best_teams(problem: TeamProblem, *, gap: float = 0.005, searches: int = 200)
     rules = len(problem.rules)
     lacking = np.zeros((problem.units, rules), dtype=np.int64)
     cost = np.zeros((problem.units, rules + 1))
-    for number, (unit, own, (team, best)) in enumerate(zip(search.units, teams, found, strict=True)):
+    nowhere = search.sits(teams) == 0
+    for number, (unit, own) in enumerate(zip(search.units, teams, strict=True)):
         taken[unit.pairs[own]] = True
         lacking[number, unit.rules] = unit.lacking(own)
-        cost[number] = unit.costs(price, team, best, rules)
+        free = nowhere.copy()
+        free[unit.person[own]] = True
+        cost[number] = unit.costs(own, free, rules)
     value = float(search.values(teams).sum())
     return Teams(taken, value, max(bound, value), price, lacking, cost)

@@ -170,7 +170,7 @@ def structure_table(run: TalentRun) -> pd.DataFrame:
             "要求": table["label"],
             "班子": table["size"],
             "达标": table["sum"],
-            "全市代价（折合适配分）": table["target"].map(spent).astype("float64").fillna(0.0).round(1),
+            "全市少得的适配分": table["target"].map(spent).astype("float64").fillna(0.0).round(1),
         }
     )
 

@@ -8,7 +8,7 @@ import pytest
 
 from huanjie_lib.parameters import TeamTarget, load_parameters
 from huanjie_lib.talent.composition import Compositions, compose
-from huanjie_lib.vocabulary import UnitKind
+from huanjie_lib.vocabulary import PostKind, UnitKind
 
 AS_OF = dt.date(2026, 10, 31)
 WOMEN = TeamTarget(
@@ -84,7 +84,25 @@ def test_a_target_changes_the_committee_and_tells_its_cost(
     found = compose(LISTED, ONE, *people(**change), None, [target], as_of=AS_OF)
     assert seated in found.teams["person_ref"].to_list()
     assert found.costs["cost"].sum() == pytest.approx(cost, abs=1e-5)
-    assert f"代价折合适配分“{target.label}”{cost:.1f}分" in found.explain(A)
+    assert f"适配分少得：“{target.label}”{cost:.1f}分" in found.explain(A)
+
+
+def test_only_the_posts_of_a_target_count_for_it() -> None:
+    """村民委员会组织法 art. 6: a woman as secretary or in supervision is none on the committee."""
+    women = WOMEN.model_copy(update={"posts": (PostKind.DIRECTOR, PostKind.MEMBER)})
+    given = pd.concat([LISTED, listed((A, "supervision", "P6", 90.0))])
+    posts = pd.concat([ONE, seats((A, "supervision", 1))])
+    own = people(P6={"sex": "2"}, P4={"sex": "2"})
+    assert "P4" not in compose(given, posts, *own, None, [WOMEN], as_of=AS_OF).teams["person_ref"].to_list()
+    found = compose(given, posts, *own, None, [women], as_of=AS_OF)
+    assert {"P4", "P6"} <= set(found.teams["person_ref"])
+    alone = compose(given, posts, *people(P6={"sex": "2"}), None, [women], as_of=AS_OF)
+    assert alone.relaxed[["target", "found", "able"]].values.tolist() == [["women", 0, 0]]
+    shipped = load_parameters().talent
+    assert shipped is not None
+    assert [t.posts for t in shipped.targets if t.measure == "women"] == [
+        (PostKind.DIRECTOR, PostKind.DEPUTY, PostKind.MEMBER)
+    ]
 
 
 def test_a_soft_target_is_missed_where_it_would_cost_more_than_its_penalty() -> None:

@@ -891,7 +891,7 @@ def match(
         if run.as_of != date:
             fault = Fault("选情评估", f"截至{run.as_of}", f"截至{date}的评估", "换同一截至日期的评估文件夹")
             raise UsageError("选情评估与匹配的日期不同", [fault])
-        losses = losses_of(run.points_lost, run.parameters)
+        losses = losses_of(run.indicators, run.parameters)
         digest = file_digest(Path(risk_run) / "manifest.json")
         told = {"as_of": run.as_of.isoformat(), "manifest_sha256": digest}
     intake = open_data(folder, pack, keys=keys, progress=progress)

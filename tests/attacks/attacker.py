@@ -17,9 +17,11 @@ from urllib.parse import urlsplit
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import websocket_connect
 
-__all__ = ["Answer", "Attacker", "Channel", "Page", "message"]
+__all__ = ["BUFFER", "Answer", "Attacker", "Channel", "Page", "message"]
 
 PROTOCOL = "v1.kernel.websocket.jupyter.org"
+BUFFER = "(bytes)"
+"""What stands in a state for what has come as bytes."""
 _ANSWERS_WITHIN_S = 60.0
 
 
@@ -105,6 +107,8 @@ class Channel:
                     states: dict[str, dict[str, Any]] = {
                         number: told["state"] for number, told in content["data"]["states"].items()
                     }
+                    for number, *_, name in content["data"].get("buffer_paths", []):
+                        states[number][name] = BUFFER
                     return states
         raise AssertionError("the kernel told no states")
 

@@ -21,7 +21,7 @@ from huanjie_lib.talent.assessment import Trials, assess_trials
 from huanjie_lib.talent.assignment import Assignment, assign, candidates
 from huanjie_lib.talent.composition import Compositions, compose
 from huanjie_lib.talent.cultivation import Cultivation, best_aims, cultivation
-from huanjie_lib.talent.eligibility import Eligibility, eligibility, kin_conflicts
+from huanjie_lib.talent.eligibility import Eligibility, eligibility, kin_conflicts, kin_unchecked
 from huanjie_lib.talent.fairness import Certificate, fairness_certificate
 from huanjie_lib.talent.fit import PostProfiles, post_profiles
 from huanjie_lib.talent.parity import Impact, impact_ratios
@@ -336,7 +336,7 @@ class _Scored:
         return {
             "条件": self.eligibility.rules,
             "结论": self.eligibility.status,
-            "回避": self.kin,
+            "回避": self.kin[["unit_code", "post", "person_ref", "rule", "status"]],
             "准岗": self.trials.people,
             "画像": self.portraits.to_frame(),
             "名单": self.shortlists.frame,
@@ -352,9 +352,9 @@ def _score(tables: Mapping[str, pd.DataFrame], asked: _Asked, tell: _Teller) -> 
     people = people[(people["registered_on"] <= pd.Timestamp(as_of)).to_numpy()]
     people = people.sort_values("person_ref", ignore_index=True)
     judged = eligibility(people, tables.get("vettings"), list(PostKind), parameters, as_of=as_of)
-    kin = kin_conflicts(
-        people, _table(tables, "kinships"), _members(tables), asked.posts, parameters, as_of=as_of
-    )
+    kinships, members = _table(tables, "kinships"), _members(tables)
+    kin = kin_conflicts(people, kinships, members, asked.posts, parameters, as_of=as_of)
+    unchecked = kin_unchecked(kinships, members, asked.posts, parameters, as_of=as_of)
     tell(2)
     trials = assess_trials(_table(tables, "assessments"), pack, as_of=as_of)
     tell(3)
@@ -371,7 +371,9 @@ def _score(tables: Mapping[str, pd.DataFrame], asked: _Asked, tell: _Teller) -> 
         trials=trials,
         portraits=shown,
         profiles=profiles,
-        shortlists=shortlists(shown, profiles, judged, pack, homes=homes, excluded=excluded, seed=asked.seed),
+        shortlists=shortlists(
+            shown, profiles, judged, pack, homes=homes, excluded=excluded, doubts=unchecked, seed=asked.seed
+        ),
     )
 
 

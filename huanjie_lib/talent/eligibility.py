@@ -45,7 +45,7 @@ from huanjie_lib.vocabulary import (
     date_text,
 )
 
-__all__ = ["Eligibility", "eligibility", "kin_conflicts"]
+__all__ = ["Eligibility", "eligibility", "kin_conflicts", "kin_unchecked"]
 
 Ints: TypeAlias = npt.NDArray[np.int64]
 Mask: TypeAlias = npt.NDArray[np.bool_]
@@ -572,14 +572,8 @@ def kin_conflicts(
     avoided: list[PostKind] = [] if rule is None else _listed(rule, PostKind)
     pairs = pd.DataFrame(columns=["unit_code", "post", "person_ref", "relation"], dtype="str")
     if rule is not None:
-        supervised = _listed(parameters.rule("supervised_posts", as_of), PostKind)
         relations: list[Relation] = _listed(parameters.rule("kin_relations", as_of), Relation)
-        day = pd.Timestamp(as_of)
-        sitting = members[
-            members["post"].isin([post.value for post in supervised])
-            & ~(members["term_from"] > day)
-            & ~(members["term_to"] < day)
-        ]
+        sitting = _sitting(members, parameters, as_of)
         declared = kinships[["person_ref", "other_ref", "relation"]]
         turned = declared.rename(columns={"person_ref": "other_ref", "other_ref": "person_ref"})
         both = pd.concat([declared, turned[declared.columns]], ignore_index=True)
@@ -602,3 +596,54 @@ def kin_conflicts(
     )
     never = pd.Series(pd.NaT, index=frame.index, dtype="datetime64[us]")
     return frame.astype("str").assign(checked_on=never, expires_on=never)
+
+
+def kin_unchecked(
+    kinships: pd.DataFrame,
+    members: pd.DataFrame,
+    posts: pd.DataFrame,
+    parameters: ParameterSet,
+    *,
+    as_of: dt.date,
+) -> pd.DataFrame:
+    """Return the posts that avoid kin and for which there is nothing to check that by.
+
+    Arguments are those of :func:`kin_conflicts`. A post is told where no kin are declared at all, or none of
+    those whom it supervises is known to be in office in its unit: nobody is refused for that, and nobody has
+    been found free of kin there either.
+
+    Returns
+    -------
+    pandas.DataFrame
+        unit_code, post, reason (Chinese).
+
+    Examples
+    --------
+    >>> from huanjie_lib.parameters import load_parameters
+    >>> kin_unchecked(
+    ...     pd.DataFrame({"person_ref": ["P1"], "other_ref": ["M1"], "relation": ["spouse"]}),
+    ...     pd.DataFrame({"unit_code": ["u2"], "person_ref": ["M1"], "post": ["director"],
+    ...                   "term_from": pd.to_datetime(["2021-12-01"]), "term_to": pd.NaT}),
+    ...     pd.DataFrame({"unit_code": ["u1", "u1"], "post": ["supervision", "member"]}),
+    ...     load_parameters(), as_of=dt.date(2026, 10, 31)).values.tolist()
+    [['u1', 'supervision', '在任的村（居）委会成员没有报送，回避关系未能核对']]
+    """
+    rule = parameters.rule_in_force("post_avoids_kin", as_of)
+    avoided = [] if rule is None else [post.value for post in _listed(rule, PostKind)]
+    asked = posts.loc[posts["post"].isin(avoided), ["unit_code", "post"]].reset_index(drop=True)
+    if asked.empty:
+        return asked.assign(reason=pd.array([], dtype="str"))
+    known = asked["unit_code"].isin(_sitting(members, parameters, as_of)["unit_code"])
+    reason = pd.Series("在任的村（居）委会成员没有报送，回避关系未能核对", index=asked.index, dtype="str")
+    reason = reason.mask(known, "回避关系没有申报，未能核对")
+    return asked.assign(reason=reason)[~known | kinships.empty].reset_index(drop=True)
+
+
+def _sitting(members: pd.DataFrame, parameters: ParameterSet, as_of: dt.date) -> pd.DataFrame:
+    """Return committee members in office on the date whom supervision is over."""
+    supervised, day = _listed(parameters.rule("supervised_posts", as_of), PostKind), pd.Timestamp(as_of)
+    return members[
+        members["post"].isin([post.value for post in supervised])
+        & ~(members["term_from"] > day)
+        & ~(members["term_to"] < day)
+    ]

@@ -218,6 +218,7 @@ def shortlists(
     *,
     homes: pd.Series[Any] | None = None,
     excluded: pd.DataFrame | None = None,
+    doubts: pd.DataFrame | None = None,
     seed: int,
 ) -> Shortlists:
     """Return the best eligible people of each post within its reach.
@@ -238,6 +239,9 @@ def shortlists(
     excluded
         unit_code, post, person_ref of pairs that are not to be (kin whom the post supervises, people who
         declined); pairs of others are ignored.
+    doubts
+        unit_code, post, reason: what could not be checked of anybody for a post, one row a post at most; it
+        is told with everybody on its list.
     seed
         Of the draws. Equal arguments and seed give equal tables.
 
@@ -271,9 +275,10 @@ def shortlists(
     strangers = (
         elected & (opened.homes[row] != frame["unit_code"].to_numpy(dtype=object)) & (homes is not None)
     )
+    doubted = _doubted(profiles.posts, doubts)[post]
     against = [
-        "；".join(filter(None, [FROM_ELSEWHERE if stranger else "", told_against]))
-        for stranger, told_against in zip(strangers.tolist(), told.against, strict=True)
+        "；".join(filter(None, [FROM_ELSEWHERE if stranger else "", doubt, told_against]))
+        for stranger, doubt, told_against in zip(strangers.tolist(), doubted, told.against, strict=True)
     ]
     frame = frame.assign(
         rank=place + 1,
@@ -304,6 +309,15 @@ def shortlists(
         seed=seed,
         version=f"{pack.id}@{pack.version}",
     )
+
+
+def _doubted(posts: pd.DataFrame, doubts: pd.DataFrame | None) -> npt.NDArray[Any]:
+    """Return by post what could not be checked, empty where there is nothing."""
+    if doubts is None:
+        return np.full(len(posts), "", dtype=object)
+    keys = ["unit_code", "post"]
+    found = posts[keys].merge(doubts, on=keys, how="left", validate="one_to_one")["reason"]
+    return found.fillna("").to_numpy(dtype=object)
 
 
 def _candidates(

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from huanjie_lib.errors import ParameterError
 from huanjie_lib.parameters import PERMANENT, load_parameters
-from huanjie_lib.talent.eligibility import eligibility, kin_conflicts
+from huanjie_lib.talent.eligibility import eligibility, kin_conflicts, kin_unchecked
 from huanjie_lib.vocabulary import PostKind
 
 AS_OF = dt.date(2026, 10, 31)
@@ -277,3 +277,13 @@ def test_kin_conflicts_are_none_before_their_rule_and_one_row_a_pair() -> None:
     assert early.empty
     with pytest.raises(ParameterError, match="kin_relations"):
         kin_conflicts(people, kinships, members, posts, PARAMETERS, as_of=dt.date(2020, 6, 1))
+    some = members[members["unit_code"] == "u1"]
+    told = {"as_of": AS_OF}
+    assert kin_unchecked(kinships, members, posts, PARAMETERS, **told).empty
+    unknown = kin_unchecked(kinships, some, posts, PARAMETERS, **told)
+    assert unknown[["unit_code", "post"]].to_numpy().tolist() == [["u2", "supervision"]]
+    assert "没有报送" in unknown["reason"].item()
+    undeclared = kin_unchecked(kinships.iloc[:0], members, posts, PARAMETERS, **told)
+    assert undeclared["reason"].str.contains("没有申报").all()
+    assert len(undeclared) == 2
+    assert kin_unchecked(kinships, some, posts, PARAMETERS, as_of=dt.date(2018, 1, 1)).empty

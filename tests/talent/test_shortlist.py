@@ -246,3 +246,12 @@ def test_nobody_and_no_posts_give_empty_lists() -> None:
     assert nobody.explain("u1", "deputy").startswith("u1副职需要4名人选，符合条件的有0人，还缺4人。")
     none = dataclasses.replace(asked(), posts=asked().posts[:0], weights=asked().weights[:0])
     assert shortlists(people, none, eligible(people), PACK, seed=1).frame.empty
+
+
+def test_what_could_not_be_checked_of_anybody_is_told_with_everybody_on_the_list() -> None:
+    doubts = pd.DataFrame({"unit_code": ["u1"], "post": ["deputy"], "reason": ["没有核对"]})
+    plain, doubted = build().frame, build(doubts=doubts).frame
+    there = (doubted["unit_code"] == "u1") & (doubted["post"] == "deputy")
+    assert doubted.loc[there, "counter_reasons"].str.startswith("没有核对").all()
+    assert doubted[~there].equals(plain[~there])
+    assert doubted.drop(columns="counter_reasons").equals(plain.drop(columns="counter_reasons"))

@@ -19,6 +19,7 @@ from huanjie_lib.risk.classification import classify, to_verify
 from huanjie_lib.risk.gates import evaluate_gates
 from huanjie_lib.risk.indicators import IndicatorValues, indicator_values
 from huanjie_lib.risk.prepared import NEVER, Bools, Ints, Prepared, day_number, prepare
+from huanjie_lib.risk.provenance import Provenance, provenance
 from huanjie_lib.risk.scoring import Scores, score
 from huanjie_lib.vocabulary import GateStatus, Level, ValueStatus, date_text
 
@@ -76,6 +77,7 @@ class RiskResult:
     units: pd.DataFrame
     findings: Findings
     ledgers: Ledgers
+    sources: Provenance
 
     def __repr__(self) -> str:
         """Return number of units, as-of date and parameter version."""
@@ -272,6 +274,7 @@ def run_risk(
         units=units,
         findings=findings,
         ledgers=ledgers,
+        sources=provenance(prepared, parameters, as_of),
     )
 
 

@@ -636,6 +636,7 @@ def write_assessment(
         If ``out`` lies in the data folder or is a file, or ``previous`` is ``out`` or not of an earlier date.
     """
     from huanjie_lib.intake import IssueLevel, write_report
+    from huanjie_lib.intake.cells import in_cells
 
     _check_out(data, out, "评估文件夹")
     earlier = None if previous is None else _earlier_run(previous, out, as_of)
@@ -659,6 +660,7 @@ def write_assessment(
         signals=result.findings.signals.to_frame(),
         ledgers=result.ledgers,
         casework=casework,
+        sources=in_cells(result.sources.rows, intake.columns),
         inputs=intake.digests(),
         code_version=__version__,
         intake=intake.totals() | {f"{level.value}s": intake.number(level) for level in IssueLevel},

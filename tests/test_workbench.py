@@ -1,6 +1,8 @@
 import datetime as dt
 import io
+import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +12,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from huanjie_lib.access.grants import GRANTS
+from huanjie_lib.access.keys import KeyRing
+from huanjie_lib.access.rotation import Rotation, rotate_tree
 from huanjie_lib.casework.events import Action, Actor
 from huanjie_lib.errors import DataError, UsageError
 from huanjie_lib.parameters import load_parameters
 from huanjie_lib.sample import make_city, write_city
 from huanjie_lib.store.ledger import Ledger, open_ledger
 from huanjie_lib.store.run_folder import RUN_TABLES, Run, file_digest, read_ledgers, read_run
-from huanjie_lib.vocabulary import CaseEvent, Role
+from huanjie_lib.views.summary import unit_profile
+from huanjie_lib.vocabulary import CaseEvent, Role, ValueStatus
 from huanjie_lib.workbench import (
     WEIGHT_METHODS,
     assess,
@@ -26,6 +31,7 @@ from huanjie_lib.workbench import (
     propose_weights,
     publish_run,
     read_casework,
+    rotate_keys,
     weight_effect,
     write_assessment,
     write_proposal,
@@ -33,6 +39,7 @@ from huanjie_lib.workbench import (
 from tests.offices import CITY, life
 
 AS_OF = dt.date(2026, 10, 31)
+SEED = 20261031
 SAMPLE = Path(__file__).resolve().parents[1] / "data" / "sample"
 
 
@@ -51,6 +58,14 @@ def test_rows_are_conserved_and_the_manifest_says_what_was_read(small_city: Path
     ]
     assert counts["read"] == counts["loaded"] + counts["quarantined"] + counts["dropped"] > 0
     assert (tmp_path / "intake" / "report.csv").exists()
+    run, sheets = read_run(tmp_path), set()
+    for code in run.units["unit_code"].iloc[::5]:
+        for loss in unit_profile(run, code).losses:
+            assert loss.cells or loss.status is not ValueStatus.OBSERVED, (code, loss.indicator)
+            sheets |= {
+                found[1] for line in loss.cells if (found := re.search(r"工作表“(.+?)”，.*[A-Z]+\d", line))
+            }
+    assert {"基本情况", "审计台账", "审计对象", "选民登记核对"} <= sheets
 
 
 def test_figures_trace_to_the_cell_of_a_return(small_city: Path) -> None:
@@ -246,3 +261,82 @@ class TestPublishing:
             publish_run(folder, store, account="chen")
         with open_ledger(store, read_only=True) as ledger:
             assert len(ledger.events()) == len(ledger.runs()) == 0
+
+
+class TestNewKeys:
+    """Rotation of a folder that holds the register of the small city and nothing else."""
+
+    @pytest.fixture
+    def data(self, small_city: Path, tmp_path: Path) -> Path:
+        folder = tmp_path / "data"
+        (folder / "tables").mkdir(parents=True)
+        names = ("units", "townships", "people", "people_protected", "identities", "kinships", "plans")
+        for name in names:
+            shutil.copy(small_city / "tables" / f"{name}.parquet", folder / "tables")
+        shutil.copy(small_city / "sources.yaml", folder)
+        return folder
+
+    @pytest.fixture
+    def key(self, tmp_path: Path) -> Path:
+        KeyRing.from_seed(SEED).write(tmp_path / "key")
+        return tmp_path / "key"
+
+    def test_the_new_folder_gives_the_same_people_under_new_pseudonyms(
+        self, data: Path, key: Path, tmp_path: Path
+    ) -> None:
+        out, new_key = tmp_path / "new", tmp_path / "new.key"
+        done = rotate_keys(data, out, key=key, new_key=new_key)
+        old, new = KeyRing.read(key), KeyRing.read(new_key)
+        before, after = (open_data(folder, keys=keys) for folder, keys in ((data, old), (out, new)))
+        refs = before.tables["people"]["person_ref"].map(new.successor)
+        assert after.tables["people"]["person_ref"].tolist() == refs.tolist()
+        assert done.sealed == len(before.tables["identities"])
+        assert done.fingerprint == new.fingerprint
+        assert str(done.pseudonyms) in done.summary()
+        sealed = after.tables["identities"].iloc[0]
+        assert new.unseal(sealed["name_sealed"], "name", sealed["person_ref"])
+        again = rotate_keys(out, tmp_path / "third", key=new_key, new_key=tmp_path / "third.key")
+        assert again.pseudonyms == done.pseudonyms
+        third = KeyRing.read(tmp_path / "third.key")
+        people = open_data(tmp_path / "third", keys=third).tables["people"]["person_ref"]
+        assert third.recognised(before.tables["people"]["person_ref"], set(people)) == dict(
+            zip(before.tables["people"]["person_ref"], people, strict=True)
+        )
+
+    @pytest.mark.parametrize(
+        ("name", "change", "told"),
+        [
+            ("plans", lambda frame: frame.iloc[1:], "plans.parquet：发现“读出的行数与原来不同”"),
+            ("people", lambda frame: frame.assign(birth_year=1990), "表 people：发现“更换代号后与原来不同”"),
+        ],
+    )
+    def test_a_new_folder_that_gives_anything_else_does_not_stand(
+        self,
+        data: Path,
+        key: Path,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        name: str,
+        change: Callable[[pd.DataFrame], pd.DataFrame],
+        told: str,
+    ) -> None:
+        def spoiled(source: Path, out: Path, rotation: Rotation) -> int:
+            files = rotate_tree(source, out, rotation)
+            path = out / "tables" / f"{name}.parquet"
+            change(pd.read_parquet(path)).to_parquet(path, index=False)
+            return files
+
+        monkeypatch.setattr("huanjie_lib.access.rotation.rotate_tree", spoiled)
+        before = set(tmp_path.iterdir())
+        with pytest.raises(DataError, match=told):
+            rotate_keys(data, tmp_path / "new", key=key, new_key=tmp_path / "new.key")
+        assert set(tmp_path.iterdir()) == before
+
+    def test_a_key_file_is_never_overwritten(self, data: Path, key: Path, tmp_path: Path) -> None:
+        with pytest.raises(UsageError, match="密钥文件没有写入"):
+            rotate_keys(data, tmp_path / "new", key=key, new_key=key)
+        assert not (tmp_path / "new").exists()
+        (tmp_path / "new").mkdir()
+        (tmp_path / "new" / "a").touch()
+        with pytest.raises(UsageError, match="文件夹不是空的"):
+            rotate_keys(data, tmp_path / "new", key=key, new_key=tmp_path / "new.key")

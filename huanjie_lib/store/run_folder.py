@@ -30,6 +30,9 @@ Layout (all tables Parquet, all text UTF-8, no clock time anywhere, so that equa
     without neighbours, the remedies without measures.
 ``readings``
     unit_code, topic, text: what the findings say, in sentences.
+``sources`` (read by unit, :meth:`Run.sources`)
+    unit_code, indicator, source_table, columns, source_file, source_sheet, source_row, letters, headings:
+    every row that an indicator was computed from, and in which of its cells. A folder may be without it.
 ``ledgers/``
     the tables of :data:`huanjie_lib.ledgers.LEDGER_TABLES`: alerts, what can be put right, amendments of
     closed cases and what they regained, the audit and the conflict ledger.
@@ -68,6 +71,8 @@ if TYPE_CHECKING:
 __all__ = [
     "MANIFEST_FORMAT",
     "RUN_TABLES",
+    "SOURCES",
+    "SOURCE_COLUMNS",
     "Run",
     "file_digest",
     "read_ledgers",
@@ -97,6 +102,12 @@ RUN_TABLES: tuple[str, ...] = (
 )
 OPEN_LEDGERS, RESTRICTED = Path("ledgers"), Path("restricted")
 SIGNALS = RESTRICTED / "signals.parquet"
+SOURCES = "sources.parquet"
+SOURCE_COLUMNS: tuple[str, ...] = (
+    *("unit_code", "indicator", "source_table", "columns"),
+    *("source_file", "source_sheet", "source_row", "letters", "headings"),
+)
+_SOURCE_GROUP = 20_000  # rows of a group of the file: one unit is found without reading the others
 
 
 @dataclass(frozen=True)
@@ -173,6 +184,20 @@ class Run:
             .pipe(gpd.GeoDataFrame, geometry="geometry", crs=frame.crs)
         )
 
+    def sources(self, unit_code: str | None = None) -> pd.DataFrame:
+        """Read the rows and cells that the indicators of a unit, or of all, were computed from.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The columns of :data:`SOURCE_COLUMNS`; no row where the folder holds none, as one for leaders.
+        """
+        path = None if self.path is None else self.path / SOURCES
+        if path is None or not path.exists():
+            return pd.DataFrame(columns=list(SOURCE_COLUMNS))
+        filters = None if unit_code is None else [("unit_code", "==", unit_code)]
+        return pd.read_parquet(path, filters=filters)
+
     def shapes(self) -> NDArray[np.object_]:
         """Read what a map draws of each unit, in the order of ``units``, without loading geopandas.
 
@@ -213,6 +238,7 @@ def write_run(
     signals: pd.DataFrame | None,
     ledgers: Ledgers | None = None,
     casework: Casework | None = None,
+    sources: pd.DataFrame | None = None,
     inputs: list[dict[str, Any]],
     code_version: str,
     intake: Mapping[str, Any],
@@ -235,6 +261,8 @@ def write_run(
         Alerts and ledgers of the run, or ``None`` where there are none.
     casework
         State of the ledger of cases whose amendments the run took, named in the manifest.
+    sources
+        Rows and cells that indicators were computed from, or ``None`` to leave them out.
     inputs
         One entry per input file: path relative to the data folder, sha256, bytes.
     code_version
@@ -264,6 +292,11 @@ def write_run(
     if boundaries is not None:
         boundaries.sort_values("unit_code").to_parquet(geometry, index=False, compression="zstd")
         outputs[geometry.name] = {"rows": len(boundaries), "sha256": file_digest(geometry)}
+    (out / SOURCES).unlink(missing_ok=True)
+    if sources is not None:
+        ordered = sources.sort_values("unit_code", kind="stable")[list(SOURCE_COLUMNS)]
+        ordered.to_parquet(out / SOURCES, index=False, compression="zstd", row_group_size=_SOURCE_GROUP)
+        outputs[SOURCES] = {"rows": len(sources), "sha256": file_digest(out / SOURCES)}
     outputs |= _write_apart(out, signals, ledgers)
     parameters = out / "parameters.json"
     parameters.write_text(run.parameters.canonical_json() + "\n", encoding="utf-8")

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import pandas as pd
 
 from huanjie_lib.store.run_folder import Run
+from huanjie_lib.views.provenance import source_lines
 from huanjie_lib.views.tables import (
     admission_list,
     admission_of,
@@ -184,7 +185,11 @@ class Dimension:
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """One indicator of a unit: what it costs, why, and the cell the figure came from."""
+    """One indicator of a unit: what it costs, why, and where the figure came from.
+
+    ``source`` is the row that decided it; ``cells`` are all rows and columns that it was computed from, one
+    line for each file, sheet and table.
+    """
 
     indicator: str
     label: str
@@ -195,6 +200,7 @@ class Loss:
     reason: str
     data_date: dt.date | None
     source: str
+    cells: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -430,6 +436,9 @@ def _losses(run: Run) -> tuple[Loss, ...]:
     """Return the applicable indicators of a run of one unit, largest loss first."""
     framework = run.parameters.framework
     rows = {row["indicator"]: row for row in run.indicators.to_dict("records")}
+    sources = run.sources(str(run.units["unit_code"].iloc[0]))
+    words = sources.columns.drop("source_row")
+    traced = {str(i): mine for i, mine in sources.astype(dict.fromkeys(words, "object")).groupby("indicator")}
     losses = []
     for indicator in framework.indicators:
         row = rows.get(indicator.id)
@@ -447,6 +456,7 @@ def _losses(run: Run) -> tuple[Loss, ...]:
                 reason=str(row["reason"]) if row["points"] > 0 else "",
                 data_date=_date(row["data_date"]),
                 source=source_text(row["source_file"], row["source_sheet"], row["source_row"]),
+                cells=source_lines(traced[indicator.id], framework.metrics) if indicator.id in traced else (),
             )
         )
     return tuple(sorted(losses, key=lambda loss: -round(loss.points, 9)))

@@ -10,6 +10,8 @@ import shapely
 from huanjie_lib.errors import DataError
 from huanjie_lib.store.run_folder import (
     RUN_TABLES,
+    SOURCE_COLUMNS,
+    SOURCES,
     Run,
     file_digest,
     read_manifest,
@@ -136,3 +138,26 @@ def test_signals_lie_apart_and_only_who_asks_for_them_gets_them(small_run: Run, 
     write(small_run, tmp_path)
     with pytest.raises(DataError, match="没有线索数据"):
         read_signals(tmp_path)
+
+
+def test_the_sources_of_a_unit_are_read_alone(small_run: Run, tmp_path: Path) -> None:
+    codes = small_run.units["unit_code"].tolist()
+    whole = pd.DataFrame(
+        [
+            (code, "households", "facts", "households", "a.xlsx", "基本情况", row, "D", "总户数")
+            for row in (9, 5, 7)
+            for code in codes
+        ],
+        columns=list(SOURCE_COLUMNS),
+    ).astype({"source_row": "Int64", "source_file": "category"})
+    manifest = write(small_run, tmp_path / "with", sources=whole)
+    again = read_run(tmp_path / "with")
+    mine = again.sources(codes[3])
+    assert mine["unit_code"].tolist() == [codes[3]] * 3
+    assert mine["source_row"].tolist() == [9, 5, 7]
+    assert len(again.sources()) == 3 * len(codes)
+    assert manifest["outputs"][SOURCES]["rows"] == len(whole)  # type: ignore[index]
+    write(small_run, tmp_path / "with")
+    without = read_run(tmp_path / "with").sources(codes[3])
+    assert without.empty
+    assert list(without.columns) == list(SOURCE_COLUMNS)

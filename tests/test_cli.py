@@ -21,6 +21,7 @@ from huanjie_lib.errors import HuanjieError
 from huanjie_lib.store.ledger import open_ledger
 from huanjie_lib.store.run_folder import read_ledgers
 from huanjie_lib.vocabulary import CaseEvent
+from tests.full_ledger import DAYS, fill
 from tests.offices import life
 
 Capture = pytest.CaptureFixture[str]
@@ -260,7 +261,23 @@ def test_export_says_why_there_is_no_map(city: Path, tmp_path: Path, capsys: Cap
         (["serve", "--run", "x", "--account", "chen"], 2, "没有指定案件台账"),
         (["serve", "--run", "x", "--app", "casework", "--store", "s"], 2, "补充 --role"),
         (["serve", "--run", "x", "--role", "system"], 2, "应为：city、county、township"),
-        (["check"], 2, "检查数据用 --data，检查台账用 --ledger"),
+        (["check"], 2, "检查数据用 --data，检查台账用 --ledger，检查备份用 --backup"),
+        (["check", "--data", "x", "--ledger", "y", "--backup", "z"], 2, "三个都给出"),
+        (["check", "--backup", "nowhere"], 2, "没有这个文件"),
+        (["backup", "--store", "nowhere", "--out", "a.zip"], 6, "huanjie store init"),
+        (["restore", "--from", "nowhere", "--store", "new"], 2, "没有这个文件"),
+        (["restore", "--from", "nowhere", "--store", "postgresql://db/x"], 2, "补充 --evidence"),
+        (["store", "copy", "--from", "nowhere", "--to", "new"], 6, "huanjie store init"),
+        (
+            ["register", "rotate", "--data", "x", "--key", "k", "--new-key", "n", "--out", "x/y"],
+            2,
+            "结果不能写在数据文件夹里",
+        ),
+        (
+            ["register", "rotate", "--data", "x", "--key", "k", "--new-key", "x/n", "--out", "y"],
+            2,
+            "密钥不能放在数据里",
+        ),
         (["check", "--data", "x", "--ledger", "y"], 2, "两个都给出"),
         (["check", "--ledger", "nowhere"], 6, "huanjie store init"),
         (
@@ -730,3 +747,23 @@ class TestPeople:
         assert "没有改动，请删去到期人员的行" in said.err
         assert run("retention", "--data", tmp_path / "kept", "--as-of", "2031-01-01") == 0
         assert "共0项到期" in capsys.readouterr().out
+
+
+def test_a_ledger_is_backed_up_checked_restored_and_moved(tmp_path: Path, capsys: Capture) -> None:
+    store, file, new = tmp_path / "store", tmp_path / "a.zip", tmp_path / "new"
+    with open_ledger(store, create=True) as ledger:
+        head = fill(ledger, store / "heads")
+    newest = store / "heads" / f"{DAYS[1]}.json"
+    assert run("store", "upgrade", "--store", store) == 0  # nothing to do asks for no backup
+    assert run("backup", "--store", store, "--out", file) == 0
+    assert run("check", "--backup", file, "--head", newest) == 0
+    assert run("restore", "--from", file, "--store", new, "--head", newest) == 0
+    assert run("check", "--ledger", new) == 0
+    told_so_far = capsys.readouterr().out
+    assert told_so_far.count(head.hash) == 4
+    assert "佐证材料 1 份，每日链头 2 份" in told_so_far
+    assert run("store", "copy", "--from", new, "--to", tmp_path / "moved") == 0
+    assert run("backup", "--store", store, "--out", file) == 2
+    file.write_bytes(file.read_bytes()[:-9])
+    assert run("check", "--backup", file) == 6
+    assert "不完整，或不是备份文件" in told(capsys)

@@ -72,12 +72,13 @@ def copy_tables(source: sa.Connection, target: sa.Connection) -> None:
         raise LedgerError("没有复制台账", [Fault(where, "已有内容", "空的位置", remedy)])
     if not schema.standing(target):
         schema.upgrade(target, revision)
-    into = _tables(target)
-    for table in _tables(source).values():
+    stored = _tables(source)  # a server's database may hold tables of others too
+    for name, into in _tables(target).items():
+        table = stored[name]
         query = sa.select(table).order_by(*table.primary_key.columns).execution_options(yield_per=_BATCH)
         rows = source.execute(query)
         for part in rows.mappings().partitions(_BATCH):
-            target.execute(sa.insert(into[table.name]), [dict(row) for row in part])
+            target.execute(sa.insert(into), [dict(row) for row in part])
 
 
 def is_empty(connection: sa.Connection, revision: str) -> bool:
@@ -190,7 +191,7 @@ def check_equal(source: sa.Connection, target: sa.Connection) -> None:
     wanted, found = table_digests(source), table_digests(target)
     faults = [
         Fault(f"表 {name}", f"{found[name].rows} 行，内容不同", f"{wanted[name].rows} 行", "重新复制")
-        for name in wanted
+        for name in found
         if found[name] != wanted[name]
     ]
     if faults:

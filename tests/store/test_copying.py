@@ -46,6 +46,8 @@ def test_a_ledger_moves_to_postgresql_and_back_byte_for_byte(
         assert moved.verify(head) == []
         moved.append(act(CaseEvent.OPEN, CITY, 0, case_id="C9"))  # it goes on there
         assert moved.head().sequence == head.sequence + 1
+    with closing(connect(postgres_url)) as store, store.writing() as connection:
+        connection.exec_driver_sql("CREATE TABLE of_others (a int)")
     copy_ledger(postgres_url, tmp_path / "back", evidence=office / "evidence")
     assert rows_of(tmp_path / "back") == rows_of(postgres_url)
     assert rows_of(office)["case_events"] != rows_of(postgres_url)["case_events"]

@@ -13,6 +13,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,9 +24,10 @@ import polars as pl
 from huanjie_lib.contracts import Column, table
 from huanjie_lib.errors import DataError, Fault, UsageError
 from huanjie_lib.intake.checks import Context, check
-from huanjie_lib.intake.files import has_geometry, read_table
+from huanjie_lib.intake.files import check_kind, has_geometry, read_table
 from huanjie_lib.intake.headings import table_names
 from huanjie_lib.intake.report import Issue, IssueLevel, write_csv
+from huanjie_lib.intake.sandbox import Job, read_apart
 from huanjie_lib.vocabulary import CrosswalkKind
 
 if TYPE_CHECKING:
@@ -522,6 +524,15 @@ def read_units(path: Path) -> tuple[pd.DataFrame, gpd.GeoDataFrame | None]:
     """
     if not path.is_file():
         raise UsageError("没有这份名录", [Fault("名录", str(path), "已有的文件", "检查路径")])
+    units: tuple[pd.DataFrame, gpd.GeoDataFrame | None] = read_apart(
+        Job(path.name, partial(_list_of_units, path))
+    )
+    return units
+
+
+def _list_of_units(path: Path) -> tuple[pd.DataFrame, gpd.GeoDataFrame | None]:
+    """Read the file; runs in the worker."""
+    check_kind(path, path.name)
     contract = table("units")
     batch, _ = read_table(path, path.name, contract, table_names(contract, frozenset()))
     wanted = ("unit_code", "unit_name")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import pandas as pd
 
 from huanjie_lib.errors import DataError, Fault
+from huanjie_lib.intake.sandbox import Job, read_apart
 from huanjie_lib.intake.workbook import cell_text, read_csv_grid
 from huanjie_lib.parameters import Framework
 from huanjie_lib.risk.judgments import GroupJudgments, group_judgments, judgment_matrices
@@ -42,7 +44,7 @@ def read_judgments(path: Path, framework: Framework) -> GroupJudgments:
     if not path.is_file():
         remedy = f"检查 --judgments 后面的路径；格式见示例数据中的 {JUDGMENTS_FILE}"
         raise DataError("没有判断表", [Fault(str(path), "没有这个文件", "专家判断的 CSV 文件", remedy)])
-    grid = read_csv_grid(path, path.name).rows
+    grid = read_apart(Job(path.name, partial(read_csv_grid, path, path.name))).rows
     headings = [cell_text(cell).strip() for cell in grid[0]] if grid else []
     lacking = [name for name in _COLUMNS if name not in headings]
     if lacking:

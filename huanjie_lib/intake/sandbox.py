@@ -32,7 +32,7 @@ from typing import IO, Any, Final, Self
 
 from huanjie_lib.errors import DataError, Fault
 
-__all__ = ["LIMITS", "CrashError", "Job", "Limits", "Sandbox", "serve"]
+__all__ = ["LIMITS", "CrashError", "Job", "Limits", "Sandbox", "read_apart", "serve"]
 
 _HEADER: Final = struct.Struct("<Q")
 _START: Final = "from huanjie_lib.intake.sandbox import serve; serve()"
@@ -211,6 +211,18 @@ class Sandbox:
         name, trace = content
         _LOG.error("reader failed (%s) on a file\n%s", name, trace)
         raise CrashError("文件不能读取", [_defect(job.file, name)])
+
+
+def read_apart(job: Job) -> Any:
+    """Read a single file in the worker; for several, keep one :class:`Sandbox` open.
+
+    Raises
+    ------
+    DataError
+        As :meth:`Sandbox.run`.
+    """
+    with Sandbox() as sandbox:
+        return sandbox.run(job)
 
 
 @dataclass(frozen=True)

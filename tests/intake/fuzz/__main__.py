@@ -9,11 +9,14 @@ Ends with 0 when nothing was found. A find is written to ``--finds`` and told ho
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 from pathlib import Path
 
 import atheris
+
+os.environ.setdefault("POLARS_MAX_THREADS", "1")  # a thread pool costs tables of ten rows more than it saves
 
 with atheris.instrument_imports(include=["huanjie_lib.intake"]):
     from tests.intake.fuzz.targets import LONGEST, run, seeds

@@ -22,7 +22,6 @@ from huanjie_lib.views.meeting import MANIFEST_DIGEST, PARAMETERS_DIGEST, Meetin
 from huanjie_lib.views.meeting_figures import colours_figure, map_figure
 from huanjie_lib.views.print_map import render
 from huanjie_lib.views.words import (
-    ADMISSION,
     CONTESTED,
     INTERNAL,
     count_text,
@@ -60,7 +59,7 @@ _DPI: Final = 220
 _FULL: Final = 12
 """Red units told in full in the text; where there are more, an annex lists all."""
 _LEAGUE: Final = 20
-_NAMED: Final = 20
+_NAMED: Final = 10
 _STEPS: Final = 6
 _STEPS_LISTED: Final = 4
 _MISSES: Final = 10
@@ -449,9 +448,8 @@ def _overall(draft: _Draft) -> None:
         rows,
         size=12.0,
     )
-    draft.note(
-        f"注：变化是与{meeting.since_text}相比。" if meeting.since else "注：没有更早一期的评估，变化不明。"
-    )
+    if meeting.since_meeting:
+        draft.note(f"注：变化是与{meeting.since_text}相比。")
     for gap in meeting.gaps:
         draft.note(f"注：{gap}")
     if len(meeting.trend) > 1:
@@ -531,13 +529,13 @@ def _map(draft: _Draft) -> None:
 
 _LEAGUE_COLUMNS: Final = (
     ("位次", 12.0),
-    ("镇街", 25.0),
-    ("县区", 21.0),
+    ("镇街", 24.0),
+    ("县区", 20.0),
     ("单位数", 15.0),
     ("红", 11.0),
     ("黄", 11.0),
     ("绿", 11.0),
-    ("平均指数", 17.0),
+    ("平均指数", 19.0),
     ("变化", 16.0),
     ("准入率", 17.0),
 )
@@ -595,8 +593,8 @@ def _units(draft: _Draft) -> None:
             ("等级", 14),
             ("指数", 14),
             ("变化", 15),
-            ("准入", 24),
-            ("最大扣分原因", 50),
+            ("准入条件", 20),
+            ("最大扣分原因", 54),
         ),
         [
             [
@@ -606,7 +604,7 @@ def _units(draft: _Draft) -> None:
                 + (f"\n{flags}" if (flags := _flags(row["to_verify"], row["contested"])) else ""),
                 number_text(row["index"]),
                 number_text(row["change"], signed=True),
-                ADMISSION.get(row["admission"], "—"),
+                GateStatus.labels().get(row["admission"], "—"),
                 row["reason_1"] or "—",
             ]
             for number, row in enumerate(draft.meeting.units.to_dict("records"), start=1)
@@ -647,6 +645,8 @@ def _red_unit(draft: _Draft, unit: RedUnit) -> None:
         standing.append(f"较{draft.meeting.since_text}{number_text(unit.change, signed=True)}")
     if unit.newly_red:
         standing.append("新转为红色")
+    elif unit.snapshots_red >= len(draft.meeting.trend) > 1:
+        standing.append(f"有记录的{unit.snapshots_red}期一直为红色")
     elif unit.snapshots_red > 1:
         standing.append(f"连续{unit.snapshots_red}期为红色")
     standing.append(_flags(unit.to_verify, unit.contested))
@@ -1013,7 +1013,8 @@ def _method(draft: _Draft) -> None:
         )
     draft.heading("把握有多大")
     doubt = parameters.assumptions
-    weights = "权重视为确定" if doubt.weight_concentration is None else "权重按专家意见的离散程度随机变动"
+    centre = doubt.weight_concentration
+    weights = "权重视为确定" if centre is None else f"权重围绕所用权重随机变动（集中度{centre:g}）"
     draft.text(
         f"每个村（社区）测算{count_text(doubt.draws)}次：{weights}，评分标准上下变动的标准差为量程的{doubt.reference_shift:.0%}，"
         f"填报数的相对误差为{doubt.data_error:.0%}。没有一种颜色的把握达到{doubt.contested_below:.0%}的，记为{CONTESTED}。"

@@ -26,7 +26,6 @@ from huanjie_lib.casework.figures import LoopFigures, loop_figures
 from huanjie_lib.casework.workdays import Workdays
 from huanjie_lib.errors import DataError, Fault
 from huanjie_lib.parameters import WorkCalendar
-from huanjie_lib.risk.verification import largest_misses
 from huanjie_lib.store.run_folder import Run, file_digest
 from huanjie_lib.store.snapshot import part_of
 from huanjie_lib.views.summary import Overview, overview
@@ -222,6 +221,8 @@ class Backtest:
         DataError
             If the folder does not hold a backtest.
         """
+        from huanjie_lib.risk.verification import largest_misses  # brings scikit-learn
+
         try:
             facts = json.loads((folder / "scorecard.json").read_text(encoding="utf-8"))
             predictions = pd.read_parquet(folder / "predictions.parquet")

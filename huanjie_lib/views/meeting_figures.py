@@ -68,6 +68,7 @@ def colours_figure(trend: pd.DataFrame, *, size_mm: tuple[float, float]) -> Figu
         axes = figure.subplots()
         axes.spines[["top", "right"]].set_visible(False)
         places, below = range(len(trend)), pd.Series(0, index=trend.index)
+        crowded = len(trend) > _MOST_LABELS
         for level in LEVELS:
             counts = trend[level.value].astype("int64")
             if not counts.any():
@@ -78,13 +79,17 @@ def colours_figure(trend: pd.DataFrame, *, size_mm: tuple[float, float]) -> Figu
                 "edgecolor": "white",
             }
             axes.bar(places, counts, 0.82, bottom=below, label=level.label, linewidth=0.5, **paint)
-            ends = {0, len(trend) - 1} if len(trend) > _MOST_LABELS else set(places)
-            for place in sorted(ends):
+            for place in (len(trend) - 1,) if crowded else places:
                 count = int(counts.iloc[place])
-                if count > _ROOM * trend["units"].max():
+                middle = below.iloc[place] + count / 2
+                if count <= _ROOM * trend["units"].max():
+                    continue
+                if crowded:
+                    said = f"{level.mark} {count_text(count)}"
+                    axes.text(place + 0.55, middle, said, va="center", color=_INK, size=8)
+                else:
                     ink = "white" if level is Level.RED else _INK
-                    middle = below.iloc[place] + count / 2
-                    axes.text(place, middle, count_text(count), ha="center", va="center", color=ink, size=7.5)
+                    axes.text(place, middle, count_text(count), ha="center", va="center", color=ink, size=8)
             below = below + counts
         axes.plot(places, trend["to_verify"], color=_INK, linestyle="--", marker="o", markersize=2.5,
                   linewidth=1.0, label="待核实（不论颜色）")  # fmt: skip
@@ -95,7 +100,7 @@ def colours_figure(trend: pd.DataFrame, *, size_mm: tuple[float, float]) -> Figu
         axes.tick_params(axis="y", labelsize=8)
         axes.yaxis.set_major_formatter(lambda value, _: count_text(round(value)))
         axes.set_ylabel("村（社区）数", fontsize=8, color=_SOFT)
-        axes.margins(x=0.01)
+        axes.set_xlim(-0.6, len(trend) - 0.4 + (0.1 * len(trend) if crowded else 0.0))
         handles, labels = axes.get_legend_handles_labels()
         last = [*range(1, len(handles)), 0]  # the line comes first of itself
         figure.legend(

@@ -26,6 +26,7 @@ from huanjie_lib.views.words import (
     CONTESTED,
     INTERNAL,
     LEVELS,
+    NAMELESS,
     count_text,
     date_text,
     ems,
@@ -171,6 +172,8 @@ def levels_figure(
 def page_map(run: Run, boundaries: gpd.GeoDataFrame, *, size_mm: tuple[float, float]) -> Figure:
     """Return the map of a run for a page of a document: the map, and a legend of two lines below it.
 
+    Townships are outlined and named; where there is one alone, its units are.
+
     Parameters
     ----------
     run
@@ -188,6 +191,9 @@ def page_map(run: Run, boundaries: gpd.GeoDataFrame, *, size_mm: tuple[float, fl
     from matplotlib.figure import Figure
 
     units = map_units(run)
+    if units["group"].nunique() == 1:
+        names = run.units["unit_name"].replace("", pd.NA).fillna(NAMELESS)
+        units = units.assign(group=units["unit_code"], group_name=names.to_numpy())
     shapes, _ = _projected(units, boundaries)
     width, height = size_mm
     with _settings():
@@ -333,11 +339,16 @@ def _fill(axes: Axes, shapes: gpd.GeoSeries, **style: Any) -> None:
 
 
 def _dots(axes: Axes, shapes: gpd.GeoSeries, **style: Any) -> None:
-    from matplotlib.patches import Circle
+    from matplotlib.patches import PathPatch
+    from matplotlib.path import Path
 
-    radius = 1.6 * _metres_per_mm(axes)
-    for x, y in shapely.get_coordinates(shapes.to_numpy()):
-        axes.add_artist(Circle((x, y), radius, **style))
+    centres = shapely.get_coordinates(shapes.to_numpy())
+    if not len(centres):
+        return
+    circle = Path.unit_circle()
+    spots = centres[:, None, :] + 1.6 * _metres_per_mm(axes) * np.asarray(circle.vertices)
+    path = Path(spots.reshape(-1, 2), np.tile(np.asarray(circle.codes), len(centres)))
+    axes.add_artist(PathPatch(path, **style))
 
 
 def _groups(

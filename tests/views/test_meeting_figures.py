@@ -14,6 +14,7 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 
 from huanjie_lib.store.run_folder import Run
+from huanjie_lib.store.snapshot import part_of
 from huanjie_lib.views.meeting_figures import colours_figure, map_figure
 from huanjie_lib.views.print_map import render
 from huanjie_lib.views.tables import trend
@@ -38,6 +39,12 @@ def test_the_map_counts_what_the_run_holds(drawn: Figure, small_run: Run) -> Non
     assert f"待核实{small_run.index['to_verify'].sum()}个" in said
     assert f"颜色有争议{small_run.uncertainty['contested'].sum()}个" in said
     assert {"石桥镇", "云溪镇"} <= {text.get_text() for text in drawn.axes[0].texts}
+
+
+def test_the_map_of_one_township_names_its_units(small_run: Run) -> None:
+    figure = map_figure(part_of(small_run, ["990101102"]), size_mm=SIZE)
+    assert figure is not None
+    assert {"石桥村", "下桥村", "柳湾村"} == {text.get_text() for text in figure.axes[0].texts}
 
 
 def test_the_map_is_as_large_as_asked_and_equal_each_time(drawn: Figure, small_run: Run) -> None:
@@ -88,10 +95,10 @@ def test_bars_add_up_to_the_units_of_each_snapshot(small_run: Run) -> None:
     assert [label.get_text() for label in axes.get_xticklabels()] == ["2026.8", "2026.9", "2026.10"]
 
 
-def test_many_snapshots_are_labelled_at_their_ends_alone() -> None:
+def test_many_snapshots_are_labelled_at_their_end_alone() -> None:
     days = pd.date_range("2024-11-30", periods=24, freq="ME")
     rows = {"units": 300, "red": 90, "yellow": 110, "green": 100, "unknown": 0, "to_verify": 5}
     figure = colours_figure(pd.DataFrame({"as_of": days, **rows}), size_mm=(156.0, 70.0))
-    assert [text.get_text() for text in figure.axes[0].texts] == ["90", "90", "110", "110", "100", "100"]
+    assert [text.get_text() for text in figure.axes[0].texts] == ["红 90", "黄 110", "绿 100"]
     assert len(figure.axes[0].get_xticks()) <= 9
     assert figure.axes[0].get_xticklabels()[-1].get_text() == "2026.10"

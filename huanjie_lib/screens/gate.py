@@ -24,7 +24,15 @@ from tornado.web import HTTPError, RequestHandler, StaticFileHandler, authentica
 from voila.tornado.handler import TornadoVoilaHandler
 from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
 
-from huanjie_lib.screens.kernels import FullError, Place, PlaceKernels, ScreenKernels, Viewer, error_number
+from huanjie_lib.screens.kernels import (
+    FullError,
+    Place,
+    PlaceKernels,
+    ScreenKernels,
+    Viewer,
+    error_number,
+    working_for,
+)
 from huanjie_lib.screens.sign_on import OWN_HEADERS, NotSignedOnError, SignOn
 
 __all__ = [
@@ -306,6 +314,7 @@ async def _next(pieces: AsyncGenerator[str, None], kernels: ScreenKernels, place
     RuntimeError
         If the kernel that should make it has died: Voilà would wait for ever.
     """
+    working_for(place.kernel_id)
     coming = asyncio.ensure_future(anext(pieces, None))
     while not (await asyncio.wait({coming}, timeout=_LOOKED_EVERY_S))[0]:
         if place.kernel_id and not await kernels.lives(place.kernel_id):

@@ -36,6 +36,7 @@ __all__ = [
     "ScreenKernels",
     "Viewer",
     "error_number",
+    "working_for",
 ]
 
 MOST_PAGES: Final = 40
@@ -67,6 +68,11 @@ logger = logging.getLogger(__name__)
 def error_number(kernel_id: str) -> str:
     """Return the number by which an error of a kernel is told on its page and found in the log."""
     return kernel_id[:_NUMBER]
+
+
+def working_for(kernel_id: str) -> None:
+    """Let what is logged from here on, in this task and those that it makes, bear a kernel's number."""
+    _kernel.set(kernel_id)
 
 
 class FullError(Exception):
@@ -233,7 +239,7 @@ class ScreenKernels(AsyncMappingKernelManager):
         if self.ending:
             raise asyncio.CancelledError
         kernel_id = str(await super().start_kernel(**options))
-        _kernel.set(kernel_id)
+        working_for(kernel_id)
         return kernel_id
 
     # ------------------------------------------------------------ going
@@ -347,6 +353,7 @@ class PlaceKernels:
 
     def _take(self, kernel_id: str) -> None:
         self._place.kernel_id, self._place.since = kernel_id, time.monotonic()
+        working_for(kernel_id)
 
     def forget_request(self) -> None:
         """Drop what Voilà keeps of the request for a socket that this server does not have."""

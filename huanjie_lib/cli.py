@@ -16,7 +16,7 @@ import re
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -39,12 +39,14 @@ if TYPE_CHECKING:
     from huanjie_lib.access.keys import KeyRing
     from huanjie_lib.access.masking import Unmasked
     from huanjie_lib.casework.events import Actor
+    from huanjie_lib.contracts import Purpose
     from huanjie_lib.intake import Intake
     from huanjie_lib.parameters import ParameterSet
     from huanjie_lib.risk.weighting import Method
     from huanjie_lib.screens.sign_on import SignOn
     from huanjie_lib.store.ledger import Ledger
     from huanjie_lib.store.requests import RequestEvent
+    from huanjie_lib.views.stamp import Stamp
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -366,10 +368,16 @@ def match(
     type=click.Choice([role.value for role in Role if role is not Role.SYSTEM]),
     default=Role.TALENT.value,
     show_default=True,
-    help="名册给谁看：只有 talent 和 city 可以看到掩码后的姓名和决定的理由。",
+    help="名册给谁：只给 talent 和 city，其他角色不能查看人员。",
 )
-@click.option("--store", default=None, help=f"案件台账：{_STORES}；不填则没有已有的决定。")
-def roster(talent: Path, out: Path, key: Path | None, role: str, store: str | None) -> None:
+@click.option("--office", default="", help="导出人的单位。")
+@click.option("--account", default=None, help="导出人的账号，印在每一页上；不填用本机的登录名。")
+@click.option(
+    "--store", default=None, help=f"案件台账：{_STORES}；不填则没有已有的决定；给出时导出记入其中的查阅日志。"
+)
+def roster(
+    talent: Path, out: Path, key: Path | None, role: str, office: str, account: str | None, store: str | None
+) -> None:
     """Write whom a talent run proposes for each post, and what was decided so far."""
     from huanjie_lib.exports.roster import write_roster
     from huanjie_lib.store.ledger import open_ledger
@@ -380,7 +388,16 @@ def roster(talent: Path, out: Path, key: Path | None, role: str, store: str | No
     if store is not None:
         with open_ledger(store, read_only=True) as ledger:
             decisions = ledger.decisions()
-    path = write_roster(run, out, role=Role.lookup()[role], keys=keys, decisions=decisions)
+    stamp = _stamp(account, office, role, "人才工作")
+    path = write_roster(
+        run,
+        out,
+        role=stamp.role,
+        keys=keys,
+        decisions=decisions,
+        stamp=stamp,
+        noted=_noting(store, stamp, "talent"),
+    )
     click.echo(f"建议名册已写入 {path}。仅供决策参考，由组织决定")
 
 
@@ -714,6 +731,9 @@ def template(
 @click.option(
     "--most-pages-each", type=click.IntRange(1), default=4, show_default=True, help="每人最多打开的页面。"
 )
+@click.option(
+    "--warm", type=click.IntRange(0, 64), default=1, show_default=True, help="预先备好的页面，每个约 240 MB。"
+)
 @click.option("--port", type=click.IntRange(1, 65535), default=8866, show_default=True, help="端口。")
 @click.option("--open", "open_browser", is_flag=True, help="启动后打开浏览器。")
 def serve(
@@ -735,6 +755,7 @@ def serve(
     proxy_secret: Path | None,
     most_pages: int,
     most_pages_each: int,
+    warm: int,
     port: int,
     open_browser: bool,
 ) -> None:
@@ -767,6 +788,7 @@ def serve(
         run_folder,
         port=port,
         open_browser=open_browser,
+        pool_size=warm,
         screen=screen,
         proposals=proposals,
         desk=desk,
@@ -873,16 +895,81 @@ def weights(
     click.echo(f"方案已写入 {out}；采用时运行 huanjie run --pack {out}")
 
 
-@cli.command(help="写出工作清单、离线地图和 A3 打印地图。")
+_EXPORTED = "导出记入其中的查阅日志"
+
+
+def _handing_out(command: _Command) -> _Command:
+    """Add the options that say who hands a file out; each page bears it."""
+    roles = [role.value for role in Role if role is not Role.SYSTEM]
+    for option in (
+        click.option(
+            "--role",
+            type=click.Choice(roles),
+            default=Role.CITY.value,
+            show_default=True,
+            help="导出人的角色。",
+        ),
+        click.option("--office", default="", help="导出人的单位。"),
+        click.option("--account", default=None, help="导出人的账号，印在每一页上；不填用本机的登录名。"),
+    ):
+        command = option(command)
+    return command
+
+
+def _stamp(account: str | None, office: str, role: str, purpose: str) -> Stamp:
+    import getpass
+
+    from huanjie_lib.views.stamp import Stamp
+
+    who = account or getpass.getuser()
+    return Stamp(who, office, Role.lookup()[role], purpose, dt.datetime.now(_BEIJING).date())
+
+
+def _noting(
+    store: str | None, stamp: Stamp, purpose: Purpose
+) -> Callable[[Mapping[str, bytes]], None] | None:
+    """Return what puts files into the access log before they are handed out; nothing without a ledger."""
+    if store is None:
+        return None
+
+    def note(files: Mapping[str, bytes]) -> None:
+        import uuid
+
+        from huanjie_lib.store.access_log import AccessEntry
+        from huanjie_lib.store.ledger import open_ledger
+
+        with open_ledger(store) as ledger:
+            for name, content in files.items():
+                entry = AccessEntry(
+                    entry_id=uuid.uuid4().hex,
+                    action=AccessAction.EXPORT,
+                    purpose=purpose,
+                    subject=name,
+                    digest=hashlib.sha256(content).hexdigest(),
+                    items=1,
+                )
+                ledger.log_access(entry, _actor(stamp.account, stamp.office, stamp.role.value))
+
+    return note
+
+
+@cli.command(help="写出工作清单、离线地图和 A3 打印地图；每一页印有导出人和日期。")
 @click.option("--run", "run_folder", type=_FOLDER, required=True, help="huanjie run 写出的文件夹。")
 @click.option("--out", type=_FOLDER, required=True, help="写入文件的文件夹。")
-def export(run_folder: Path, out: Path) -> None:
+@click.option("--store", default=None, help=f"案件台账：{_STORES}；给出时{_EXPORTED}。")
+@_handing_out
+def export(
+    run_folder: Path, out: Path, store: str | None, account: str | None, office: str, role: str
+) -> None:
     """Write the working list, the offline map and the A3 map."""
     from huanjie_lib.exports import export_run
     from huanjie_lib.store.run_folder import read_run
 
+    stamp = _stamp(account, office, role, "换届工作")
     progress = _Progress()
-    paths = export_run(read_run(run_folder), out, progress=progress)
+    paths = export_run(
+        read_run(run_folder), out, stamp=stamp, noted=_noting(store, stamp, "risk"), progress=progress
+    )
     progress.close()
     click.echo(f"已写出 {len(paths)} 个文件到 {out}：{'、'.join(p.name for p in paths)}")
     omitted = json.loads(paths[-1].read_text(encoding="utf-8"))["omitted"]
@@ -893,20 +980,33 @@ def export(run_folder: Path, out: Path) -> None:
 @cli.command(help="写出台账工作簿和一村一策；有 --store 时连同案件。")
 @click.option("--run", "run_folder", type=_FOLDER, required=True, help="huanjie run 写出的文件夹。")
 @click.option("--out", type=_FOLDER, required=True, help="写入文件的文件夹。")
-@click.option("--store", default=None, help=f"案件台账：{_STORES}；不填则没有案件。")
+@click.option("--store", default=None, help=f"案件台账：{_STORES}；不填则没有案件；{_EXPORTED}。")
 @click.option(
     "--restricted", is_flag=True, help="连同限定范围的内容：审计对象、谈话、离任安置和异常线索案件。"
 )
 @click.option("--plans/--no-plans", default=True, show_default=True, help="是否写出红色村的一村一策。")
 @click.option("--sheet", "sheets", multiple=True, help="要张贴审计明白账的村（社区）代码，可重复。")
+@click.option("--scope", multiple=True, help="只写这些区划代码前几位的村（社区），可重复；不填为全部。")
+@_handing_out
 def ledgers(
-    run_folder: Path, out: Path, store: str | None, restricted: bool, plans: bool, sheets: tuple[str, ...]
+    run_folder: Path,
+    out: Path,
+    store: str | None,
+    restricted: bool,
+    plans: bool,
+    sheets: tuple[str, ...],
+    scope: tuple[str, ...],
+    account: str | None,
+    office: str,
+    role: str,
 ) -> None:
     """Write the ledgers of a run and its cases, and the documents made from them."""
+    from huanjie_lib.casework.events import Actor
     from huanjie_lib.exports.casework import export_casework
     from huanjie_lib.store.ledger import open_ledger
     from huanjie_lib.store.run_folder import read_ledgers, read_run
 
+    stamp = _stamp(account, office, role, "整改督办")
     run, frames = read_run(run_folder), read_ledgers(run_folder, restricted=restricted)
     progress = _Progress()
     with ExitStack() as stack:
@@ -919,7 +1019,10 @@ def ledgers(
             restricted=restricted,
             plans=plans,
             sheets=sheets,
-            today=dt.datetime.now(_BEIJING).date(),
+            today=stamp.day,
+            actor=Actor(stamp.account, office, stamp.role, scope),
+            stamp=stamp,
+            noted=_noting(store, stamp, "casework"),
             progress=progress,
         )
     progress.close()

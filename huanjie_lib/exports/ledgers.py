@@ -28,6 +28,7 @@ from huanjie_lib.contracts import TABLES
 from huanjie_lib.exports.book import A3, A4, Book, Column, Form, new_book
 from huanjie_lib.exports.pack import put_files
 from huanjie_lib.risk.audits import NoticeStanding
+from huanjie_lib.views.stamp import Stamp
 from huanjie_lib.views.words import INTERNAL, count_text, date_text
 from huanjie_lib.vocabulary import CaseEvent, CaseKind, CaseState, GateStatus, Role
 
@@ -506,6 +507,7 @@ def ledger_workbook(
     version: str,
     head: Head,
     restricted: bool = False,
+    stamp: Stamp | None = None,
 ) -> bytes:
     """Return the ledgers as the bytes of an XLSX file; equal ledgers give equal bytes.
 
@@ -532,6 +534,8 @@ def ledger_workbook(
         End of the chain of events that ``cases`` and ``events`` come from.
     restricted
         Whether restricted cases and sheets are wanted.
+    stamp
+        Who exports.
 
     Raises
     ------
@@ -547,7 +551,8 @@ def ledger_workbook(
     }
     chain = f"账本至第{count_text(head.sequence)}条"
     out = io.BytesIO()
-    with new_book(out, title=f"台账（截至{date_text(as_of)}）", as_of=as_of, version=version) as book:
+    title = f"台账（截至{date_text(as_of)}）"
+    with new_book(out, title=title, as_of=as_of, version=version, stamp=stamp) as book:
         for sheet in sheets:
             frame = frames.get(sheet.table, pd.DataFrame(columns=[c.name for c in sheet.columns]))
             of_cases = sheet.table in _CASE_TABLES

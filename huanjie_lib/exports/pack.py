@@ -14,16 +14,18 @@ from huanjie_lib import __version__
 from huanjie_lib.errors import Fault, UsageError
 from huanjie_lib.exports.workbook import workbook
 from huanjie_lib.store.run_folder import Run, file_digest
+from huanjie_lib.views.stamp import Stamp
 
 if TYPE_CHECKING:
     import geopandas as gpd
     from matplotlib.figure import Figure
 
-__all__ = ["EXPORT_FORMAT", "FORMATS", "earlier_export", "export_run", "is_as_left", "put_files"]
+__all__ = ["EXPORT_FORMAT", "FORMATS", "Noted", "earlier_export", "export_run", "is_as_left", "put_files"]
 
 EXPORT_FORMAT: Final = "huanjie-export/1"
 
 Progress = Callable[[str, int, int], None]
+Noted = Callable[[Mapping[str, bytes]], None]
 
 _NAMES: Final[dict[str, str]] = {
     "xlsx": "选情工作清单_{as_of}.xlsx",
@@ -43,12 +45,14 @@ def export_run(
     out: Path,
     *,
     formats: Collection[str] | None = None,
+    stamp: Stamp | None = None,
+    noted: Noted | None = None,
     progress: Progress | None = None,
 ) -> list[Path]:
     """Write the files of a run into a folder.
 
     Files are made first and put in their places only when all are there, the manifest last: an export that
-    fails leaves the folder as it was. Equal runs give equal bytes.
+    fails leaves the folder as it was. Equal runs and stamps give equal bytes.
 
     Parameters
     ----------
@@ -60,6 +64,10 @@ def export_run(
     formats
         Some of :data:`FORMATS`. When omitted, all of them; but where no unit has a boundary or a place there
         is no map to draw, and the manifest says so under ``omitted``.
+    stamp
+        Who exports, in which role, for what and when: it stands on every page, and in the manifest.
+    noted
+        Called with the files, by name, before any is put in its place: the access log has them first.
     progress
         Called with a Chinese label, the step reached and the number of steps.
 
@@ -91,7 +99,7 @@ def export_run(
         omitted = dict.fromkeys(_MAPS, "村（社区）没有边界和坐标，不能制图")
     names = {kind: _NAMES[kind].format(as_of=run.as_of.isoformat()) for kind in wanted}
     earlier = earlier_export(out, names.values())
-    makers = _makers(run)
+    makers = _makers(run, stamp)
     made: dict[str, bytes] = {}
     for step, kind in enumerate(wanted):
         if progress is not None:
@@ -110,9 +118,15 @@ def export_run(
             for name, data in made.items()
         },
         "omitted": omitted,
+        "exported": None if stamp is None else stamp.entry,
+        "inputs": [
+            {name: one[name] for name in ("sha256", "bytes")} for one in run.manifest.get("inputs", ())
+        ],
     }
     text = json.dumps(manifest, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
     stale = _stale(out, earlier, manifest)
+    if noted is not None:
+        noted(made)
     put_files(out, {**made, _MANIFEST: text.encode()}, stale)
     return [out / name for name in (*made, _MANIFEST)]
 
@@ -125,19 +139,24 @@ def _checked(formats: Collection[str] | None) -> tuple[str, ...]:
     return tuple(kind for kind in FORMATS if formats is None or kind in formats)
 
 
-def _makers(run: Run) -> dict[str, Callable[[], bytes]]:
+def _makers(run: Run, stamp: Stamp | None) -> dict[str, Callable[[], bytes]]:
     """Return what makes each format; a map is imported and drawn only when it is asked for, and once."""
 
     @cache
     def sheet() -> Figure:
+        from huanjie_lib.views.fonts import register_matplotlib
         from huanjie_lib.views.print_map import print_map
 
-        return print_map(run, _boundaries(run))
+        figure = print_map(run, _boundaries(run))
+        if stamp is not None:
+            look = {"fontsize": 7, "color": "#5a6472", "fontfamily": register_matplotlib()}
+            figure.text(0.99, 0.004, stamp.text, ha="right", va="bottom", parse_math=False, **look)
+        return figure
 
     def page() -> bytes:
         from huanjie_lib.views.folium_map import folium_map, standalone_html
 
-        return standalone_html(folium_map(run, _boundaries(run))).encode()
+        return standalone_html(folium_map(run, _boundaries(run), stamp=stamp)).encode()
 
     def printed(kind: Literal["pdf", "png"]) -> bytes:
         from huanjie_lib.views.print_map import render
@@ -145,7 +164,7 @@ def _makers(run: Run) -> dict[str, Callable[[], bytes]]:
         return render(sheet(), kind)
 
     return {
-        "xlsx": lambda: workbook(run),
+        "xlsx": lambda: workbook(run, stamp=stamp),
         "html": page,
         "pdf": lambda: printed("pdf"),
         "png": lambda: printed("png"),

@@ -18,7 +18,7 @@ from huanjie_lib.access.keys import KeyRing
 from huanjie_lib.access.masking import MASKED_ROLES, masked_names
 from huanjie_lib.access.roles import require
 from huanjie_lib.exports.book import A3, A4, Book, Column, new_book
-from huanjie_lib.exports.pack import put_files
+from huanjie_lib.exports.pack import Noted, put_files
 from huanjie_lib.store.decisions import named_in, renewed
 from huanjie_lib.store.run_folder import file_digest
 from huanjie_lib.store.talent_folder import TalentRun
@@ -177,6 +177,7 @@ def write_roster(
     keys: KeyRing | None = None,
     decisions: pd.DataFrame | None = None,
     stamp: Stamp | None = None,
+    noted: Noted | None = None,
 ) -> Path:
     """Write the roster into a folder and return its path.
 
@@ -193,6 +194,8 @@ def write_roster(
         are recorded.
     stamp
         Who exports.
+    noted
+        Called with the file, by name, before it is put in its place: the access log has it first.
 
     Raises
     ------
@@ -203,6 +206,8 @@ def write_roster(
     """
     name = f"建议名册_{run.as_of.isoformat()}.xlsx"
     made = roster_workbook(run, role=role, keys=keys, decisions=decisions, stamp=stamp)
+    if noted is not None:
+        noted({name: made})
     put_files(out, {name: made}, [])
     return out / name
 

@@ -15,7 +15,8 @@ from huanjie_lib.casework.village_plan import Duty, Matter, VillagePlan, Village
 from huanjie_lib.casework.workdays import PROVISIONAL
 from huanjie_lib.exports.docx import OfficialDocument, file_name, numeral
 from huanjie_lib.exports.pack import earlier_export, is_as_left, put_files
-from huanjie_lib.views.words import INTERNAL, number_text
+from huanjie_lib.views.stamp import Stamp, stamp_text
+from huanjie_lib.views.words import number_text
 from huanjie_lib.vocabulary import date_text
 
 __all__ = ["FOLDER", "VILLAGE_PLAN_FORMAT", "export_village_plans", "village_plan_document"]
@@ -31,11 +32,11 @@ _MANIFEST: Final = "manifest.json"
 Progress = Callable[[str, int, int], None]
 
 
-def village_plan_document(plan: VillagePlan) -> bytes:
-    """Return a unit's plan as a DOCX; equal plans give equal bytes."""
+def village_plan_document(plan: VillagePlan, *, stamp: Stamp | None = None) -> bytes:
+    """Return a unit's plan as a DOCX; equal plans and stamps give equal bytes."""
     paper = OfficialDocument(
         plan.title,
-        header=f"截至{date_text(plan.as_of)}　参数版本{plan.version}　{INTERNAL}",
+        header=f"截至{date_text(plan.as_of)}　参数版本{plan.version}　{stamp_text(stamp)}",
         as_of=plan.as_of,
     )
     _state(paper, plan)
@@ -58,7 +59,9 @@ def village_plan_document(plan: VillagePlan) -> bytes:
     return paper.to_bytes()
 
 
-def export_village_plans(plans: VillagePlans, out: Path, *, progress: Progress | None = None) -> list[Path]:
+def export_village_plans(
+    plans: VillagePlans, out: Path, *, stamp: Stamp | None = None, progress: Progress | None = None
+) -> list[Path]:
     """Write one document a plan into ``out/一村一策``, and a manifest with their digests.
 
     Parameters
@@ -68,6 +71,8 @@ def export_village_plans(plans: VillagePlans, out: Path, *, progress: Progress |
     out
         Folder in which the folder 一村一策 is made. One that an earlier export left there is replaced, unless
         someone has changed a file in it since: a plan that has been filled in is never overwritten.
+    stamp
+        Who exports: stands on every page, and in the manifest.
     progress
         Called with a Chinese label, the step reached and the number of steps.
 
@@ -89,7 +94,7 @@ def export_village_plans(plans: VillagePlans, out: Path, *, progress: Progress |
     for step, (name, plan) in enumerate(names.items()):
         if progress is not None:
             progress("生成一村一策", step, len(names))
-        made[name] = village_plan_document(plan)
+        made[name] = village_plan_document(plan, stamp=stamp)
     if progress is not None:
         progress("生成一村一策", len(names), len(names))
     manifest = {
@@ -97,6 +102,7 @@ def export_village_plans(plans: VillagePlans, out: Path, *, progress: Progress |
         "as_of": plans.as_of.isoformat(),
         "code_version": __version__,
         "parameter_version": plans.version,
+        "exported": None if stamp is None else stamp.entry,
         "outputs": {
             name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
             for name, data in made.items()

@@ -14,6 +14,7 @@ import pandas as pd
 from huanjie_lib.exports.book import A3, FONT, GRID, LINE, Book, Column, Form, cell_values, lines, new_book
 from huanjie_lib.store.run_folder import Run
 from huanjie_lib.views import tables
+from huanjie_lib.views.stamp import Stamp
 from huanjie_lib.views.summary import Overview, overview
 from huanjie_lib.views.words import (
     ADMISSION,
@@ -178,8 +179,8 @@ _READING: Final = (
 )
 
 
-def workbook(run: Run) -> bytes:
-    """Return the workbook of a run as the bytes of an XLSX file; equal runs give equal bytes.
+def workbook(run: Run, *, stamp: Stamp | None = None) -> bytes:
+    """Return the workbook of a run as the bytes of an XLSX file; equal runs and stamps give equal bytes.
 
     Raises
     ------
@@ -188,7 +189,9 @@ def workbook(run: Run) -> bytes:
     """
     view = overview(run)
     out = io.BytesIO()
-    with new_book(out, title=view.title, as_of=run.as_of, version=view.parameter_version) as book:
+    with new_book(
+        out, title=view.title, as_of=run.as_of, version=view.parameter_version, stamp=stamp
+    ) as book:
         _overview(book, run, view)
         units = len(run.units)
         book.table("工作清单", tables.working_list(run), _WORKING, f"共{count_text(units)}个", paper=A3)

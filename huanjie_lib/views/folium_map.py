@@ -25,8 +25,9 @@ from huanjie_lib.store.run_folder import Run
 from huanjie_lib.views.fonts import font_face_css
 from huanjie_lib.views.geometry import decode_geometry, encode_geometry
 from huanjie_lib.views.shapes import group_shapes, unit_shapes
+from huanjie_lib.views.stamp import Stamp, stamp_text
 from huanjie_lib.views.tables import contested_flags, map_units
-from huanjie_lib.views.words import INTERNAL, LEVELS, count_text, date_text, level_notes
+from huanjie_lib.views.words import LEVELS, count_text, date_text, level_notes
 from huanjie_lib.vocabulary import Level
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class _Levels(MacroElement):
         return "layer"
 
 
-def folium_map(run: Run, boundaries: gpd.GeoDataFrame) -> folium.Map:
+def folium_map(run: Run, boundaries: gpd.GeoDataFrame, *, stamp: Stamp | None = None) -> folium.Map:
     """Return the standalone map of a run.
 
     Parameters
@@ -76,6 +77,8 @@ def folium_map(run: Run, boundaries: gpd.GeoDataFrame) -> folium.Map:
         The run.
     boundaries
         unit_code, geometry in longitude and latitude; see :meth:`Run.boundaries`.
+    stamp
+        Who hands it out.
 
     Raises
     ------
@@ -86,7 +89,7 @@ def folium_map(run: Run, boundaries: gpd.GeoDataFrame) -> folium.Map:
         map_units(run),
         boundaries,
         title="村（社区）换届选情三色图",
-        subtitle=f"数据截至{date_text(run.as_of)}　参数版本 {run.parameters.version}　{INTERNAL}",
+        subtitle=f"数据截至{date_text(run.as_of)}　参数版本 {run.parameters.version}　{stamp_text(stamp)}",
         notes=(*level_notes(run.parameters), "点击村（社区）看扣分原因和准入结论。"),
     )
 

@@ -18,6 +18,7 @@ from huanjie_lib.parameters import load_parameters
 from huanjie_lib.pipeline import RiskResult, run_risk
 from huanjie_lib.sample import make_city
 from huanjie_lib.store.ledger import open_ledger
+from huanjie_lib.views.stamp import Stamp
 from huanjie_lib.vocabulary import CaseEvent, Role
 from huanjie_lib.workbench import as_run
 
@@ -101,3 +102,43 @@ def test_a_unit_that_is_not_in_the_run_is_refused(
     with pytest.raises(UsageError, match="999999999999"):
         export_casework(as_run(result), frames, tmp_path, sheets=["999999999999"])
     assert not any(tmp_path.iterdir())
+
+
+def test_an_account_gets_the_rows_of_its_area_under_its_name(
+    result: RiskResult, frames: Mapping[str, pd.DataFrame], tmp_path: Path
+) -> None:
+    codes = frames["audit_units"]["unit_code"]
+    town = Actor("li", "云溪镇", Role.TOWNSHIP, (str(codes.iloc[0])[:9],))
+    stamp = Stamp("li", "云溪镇", Role.TOWNSHIP, "整改督办", dt.date(2026, 11, 2))
+    noted: list[str] = []
+    written = export_casework(
+        as_run(result), frames, tmp_path, actor=town, stamp=stamp, noted=lambda files: noted.extend(files)
+    )
+    assert noted == [written[0].name]
+    book = openpyxl.load_workbook(written[0])
+    told = "\n".join(str(c.value) for sheet in book for row in sheet.rows for c in row)
+    assert stamp.text in told
+    outside = result.units["unit_name"][~result.units["unit_code"].str.startswith(town.scope)]
+    inside = result.units["unit_name"][result.units["unit_code"].str.startswith(town.scope)]
+    only = set(outside) - set(inside)
+    assert not [name for name in only if f"\n{name}\n" in told]
+    assert all(path.name.startswith(town.scope) for path in written[1:-1])
+    with pytest.raises(UsageError, match="本次评估中的单位"):
+        export_casework(as_run(result), frames, tmp_path, actor=town, sheets=[str(codes.iloc[-1])])
+
+
+def test_ledgers_by_person_are_for_roles_that_may_read_them(
+    result: RiskResult, frames: Mapping[str, pd.DataFrame], tmp_path: Path
+) -> None:
+    def sheets(role: Role, name: str) -> dict[str, int]:
+        (path,) = export_casework(
+            as_run(result), frames, tmp_path / name, actor=Actor("a", "o", role), restricted=True, plans=False
+        )
+        return {sheet.title: sheet.max_row for sheet in openpyxl.load_workbook(path)}
+
+    audit, county = sheets(Role.AUDIT, "audit"), sheets(Role.COUNTY, "county")
+    assert audit["审计对象"] == county["审计对象"] > 3
+    assert (audit["谈话台账"], audit["离任安置"]) == (3, 3)  # headings, and that there is nothing
+    for role in (Role.READER, Role.TALENT, Role.TOWNSHIP):
+        with pytest.raises(UsageError, match="没有查阅的权限"):
+            sheets(role, "none")

@@ -8,15 +8,19 @@ import hashlib
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import openpyxl
 import pytest
 
-from huanjie_lib.errors import DataError, UsageError
+from huanjie_lib.errors import DataError, LedgerError, UsageError
 from huanjie_lib.exports import EXPORT_FORMAT, FORMATS, export_run
 from huanjie_lib.exports import pack as module
 from huanjie_lib.store.run_folder import Run, file_digest
+from huanjie_lib.views.stamp import Stamp
+from huanjie_lib.vocabulary import Role
 
 NAMES = (
     "选情工作清单_2026-10-31.xlsx",
@@ -214,3 +218,36 @@ def test_without_any_place_the_list_is_written_and_the_maps_are_said_to_be_omitt
     assert set(manifest(tmp_path / "out")["omitted"]) == {"html", "pdf", "png"}  # type: ignore[call-overload]
     with pytest.raises(DataError, match="没有边界数据"):
         export_run(run, tmp_path / "map", formats=["png"])
+
+
+def test_who_exports_stands_in_every_file_and_the_log_has_them_first(small_run: Run, tmp_path: Path) -> None:
+    stamp = Stamp("chen", "市换届办", Role.CITY, "换届工作", dt.date(2026, 11, 2))
+    seen: dict[str, str] = {}
+
+    def note(files: Mapping[str, bytes]) -> None:
+        assert not (tmp_path / "out").exists()
+        seen.update({name: hashlib.sha256(content).hexdigest() for name, content in files.items()})
+
+    formats = ("xlsx", "html", "pdf")
+    paths = export_run(small_run, tmp_path / "out", formats=formats, stamp=stamp, noted=note)
+    assert seen == {path.name: file_digest(path) for path in paths[:-1]}
+    book, page, printed, _ = paths
+    for sheet in openpyxl.load_workbook(book):
+        assert stamp.text in sheet.oddHeader.right.text
+    assert stamp.text in page.read_text(encoding="utf-8")
+    (plain, _) = export_run(small_run, tmp_path / "plain", formats=["pdf"])
+    assert len(printed.read_bytes()) > len(plain.read_bytes())  # one line more is drawn
+    read = manifest(tmp_path / "out")
+    assert read["exported"] == stamp.entry
+    assert {frozenset(one) for one in read["inputs"]} <= {frozenset({"sha256", "bytes"})}  # type: ignore[attr-defined]
+    again = export_run(small_run, tmp_path / "again", formats=formats, stamp=stamp)
+    assert [file_digest(path) for path in again] == [file_digest(path) for path in paths]
+
+
+def test_what_the_log_refuses_is_not_handed_out(small_run: Run, tmp_path: Path) -> None:
+    def refuse(_: Mapping[str, bytes]) -> None:
+        raise LedgerError("不能登记", [])
+
+    with pytest.raises(LedgerError):
+        export_run(small_run, tmp_path / "out", formats=["xlsx"], noted=refuse)
+    assert not (tmp_path / "out").exists()

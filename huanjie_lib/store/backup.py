@@ -322,7 +322,7 @@ def _pack(draft: Path, work: Path, evidence: EvidenceFolder | None, told: _Manif
 # ---------------------------------------------------------------- checking
 
 
-def check_backup(file: Path, folder: Path, *, head: Head | None = None) -> Backup:
+def check_backup(file: Path, folder: Path, *, head: Head | None = None, lasting: bool = False) -> Backup:
     """Unpack a backup into a new folder and check all of it.
 
     Parameters
@@ -334,6 +334,8 @@ def check_backup(file: Path, folder: Path, *, head: Head | None = None) -> Backu
         well.
     head
         A head that was kept elsewhere: it shows a backup that somebody has made anew, digests and all.
+    lasting
+        Whether what was unpacked is to stand on the disk when this returns.
 
     Raises
     ------
@@ -347,9 +349,14 @@ def check_backup(file: Path, folder: Path, *, head: Head | None = None) -> Backu
         undo = stack.enter_context(ExitStack())
         undo.callback(shutil.rmtree, folder)
         with _opened(file) as (archive, told):
-            found = [_unpack(archive, name, wanted, folder) for name, wanted in told.members.items()]
-            for parent in {(folder / name).parent for name in told.members}:
-                flush_folder(parent)
+            for parent in sorted({(folder / name).parent for name in told.members}):
+                parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            found = [
+                _unpack(archive, name, wanted, folder, lasting=lasting)
+                for name, wanted in told.members.items()
+            ]
+            for made in [path for path in (folder, *folder.rglob("*")) if lasting and path.is_dir()]:
+                flush_folder(made)
         faults = [fault for fault in found if fault is not None]
         if faults:
             raise LedgerError(_NOT_WHOLE, faults)
@@ -411,10 +418,11 @@ def _opened(file: Path) -> Iterator[tuple[zipfile.ZipFile, _Manifest]]:
         yield archive, told
 
 
-def _unpack(archive: zipfile.ZipFile, name: str, wanted: _Member, folder: Path) -> Fault | None:
+def _unpack(
+    archive: zipfile.ZipFile, name: str, wanted: _Member, folder: Path, *, lasting: bool
+) -> Fault | None:
     """Write one member into a folder; return what is wrong with it."""
     place = folder / name
-    made_private(place.parent)
     digest, size = hashlib.sha256(), 0
     try:
         with archive.open(name) as member, place.open("xb") as out:
@@ -422,8 +430,9 @@ def _unpack(archive: zipfile.ZipFile, name: str, wanted: _Member, folder: Path) 
                 digest.update(block)
                 size += len(block)
                 out.write(block)
-            out.flush()
-            os.fsync(out.fileno())
+            if lasting:
+                out.flush()
+                os.fsync(out.fileno())
     except _UNREADABLE:
         return Fault(f"备份中的 {name}", "读不出来", "备份时的内容", "换用另一份备份")
     if (digest.hexdigest(), size) != (wanted.sha256, wanted.bytes):
@@ -487,7 +496,7 @@ def restore(file: Path, url: str | Path, *, evidence: Path | None = None, head: 
         _check_new(home)
         made_private(home.parent)
         with _beside(home) as work:
-            made = check_backup(file, work / "new", head=head)
+            made = check_backup(file, work / "new", head=head, lasting=True)
             (work / "new" / _LEDGER).rename(work / "new" / store.file.name)
             if home.exists():
                 home.rmdir()  # empty; where it is not, this fails and nothing is lost
@@ -505,7 +514,7 @@ def _restore_server(file: Path, store: Store, evidence: Path | None, head: Head 
         _check_new(place)
     made_private(evidence.absolute().parent)
     with _beside(evidence.absolute()) as work, ExitStack() as undo:
-        made = check_backup(file, work / "new", head=head)
+        made = check_backup(file, work / "new", head=head, lasting=True)
         source = undo.enter_context(closing(SqliteStore(work / "new" / _LEDGER)))
         with source.reading() as read, store.writing() as written:
             copy_tables(read, written)

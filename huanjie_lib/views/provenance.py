@@ -11,7 +11,7 @@ from huanjie_lib.contracts import TABLES
 from huanjie_lib.parameters import Metric
 from huanjie_lib.views.words import present
 
-__all__ = ["cells_text", "row_spans", "source_lines"]
+__all__ = ["cells_text", "columns_text", "deciding_cells", "row_spans", "source_lines"]
 
 _MOST_COLUMNS = 8
 
@@ -78,6 +78,37 @@ def source_lines(
             place.append(f"第{shown}行" + (f"（共{len(numbers)}行）" if len(numbers) > 1 else ""))
         lines.append("，".join([*place, named]) if named else "，".join(place))
     return tuple(lines)
+
+
+def deciding_cells(sources: pd.DataFrame) -> dict[tuple[str, ...], list[tuple[str, str, str]]]:
+    """Return by indicator, table, file and sheet the columns read there, with letters and headings.
+
+    Parameters
+    ----------
+    sources
+        Rows of ``sources`` of all units.
+    """
+    keys = ["indicator", "source_table", "source_file", "source_sheet"]
+    read = ["columns", "letters", "headings"]
+    found: dict[tuple[str, ...], list[tuple[str, str, str]]] = {}
+    for row in sources[[*keys, *read]].drop_duplicates().itertuples(index=False, name=None):
+        texts = [str(part) if present(part) else "" for part in row]
+        found.setdefault(tuple(texts[: len(keys)]), []).append((texts[-3], texts[-2], texts[-1]))
+    return found
+
+
+def columns_text(
+    table: str, read: list[tuple[str, str, str]], row: int | None, metrics: Mapping[str, Metric]
+) -> str:
+    """Return the cells of one row that were read, as of :func:`deciding_cells`.
+
+    Examples
+    --------
+    >>> columns_text("talks", [("due", "F", "应谈人数"), ("done", "G", "已谈人数")], 5, {})
+    'F5“应谈人数”、G5“已谈人数”'
+    """
+    rows = [] if row is None else [row]
+    return "、".join(_columns(table, *one, rows, metrics) for one in read if one[0])
 
 
 def _columns(

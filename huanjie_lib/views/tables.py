@@ -21,12 +21,14 @@ import pandas as pd
 
 from huanjie_lib.parameters import Gate
 from huanjie_lib.store.run_folder import Run
+from huanjie_lib.views.provenance import columns_text, deciding_cells
 from huanjie_lib.views.words import (
     ADMISSION,
     CONTESTED,
     LEVELS,
     NAMELESS,
     number_text,
+    present,
     source_text,
     with_names,
 )
@@ -250,7 +252,6 @@ def losses_table(run: Run) -> pd.DataFrame:
     names = _units(run).set_index("unit_code")
     codes = frame["unit_code"]
     ids = frame["indicator"]
-    sources = ["source_file", "source_sheet", "source_row"]
     return pd.DataFrame(
         {
             "unit_code": codes,
@@ -267,11 +268,22 @@ def losses_table(run: Run) -> pd.DataFrame:
             "status": frame["status"].map(ValueStatus.labels()),
             "reason": frame["reason"],
             "data_date": pd.to_datetime(frame["data_date"]),
-            "source": [
-                source_text(*cell) for cell in zip(*(frame[c].tolist() for c in sources), strict=True)
-            ],
+            "source": _cells(run, frame),
         }
     ).reset_index(drop=True)
+
+
+def _cells(run: Run, frame: pd.DataFrame) -> list[str]:
+    """Return the row that decided each value, and the cells of it that were read."""
+    read, metrics = deciding_cells(run.sources()), run.parameters.framework.metrics
+    names = ["indicator", "source_table", "source_file", "source_sheet", "source_row"]
+    told = []
+    for indicator, table, file, sheet, row in frame[names].itertuples(index=False, name=None):
+        place = source_text(file, sheet, row)
+        key = (indicator, table, file, sheet if present(sheet) else "")
+        cells = columns_text(table, read.get(key, []), int(row) if present(row) else None, metrics)
+        told.append(f"{place}，{cells}" if place and cells else place)
+    return told
 
 
 def flip_table(run: Run) -> pd.DataFrame:

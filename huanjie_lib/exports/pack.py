@@ -149,7 +149,7 @@ def _makers(run: Run, stamp: Stamp | None) -> dict[str, Callable[[], bytes]]:
 
         figure = print_map(run, _boundaries(run))
         if stamp is not None:
-            look = {"fontsize": 7, "color": "#5a6472", "fontfamily": register_matplotlib()}
+            look: dict[str, Any] = {"fontsize": 7, "color": "#5a6472", "fontfamily": register_matplotlib()}
             figure.text(0.99, 0.004, stamp.text, ha="right", va="bottom", parse_math=False, **look)
         return figure
 

@@ -15,15 +15,14 @@ from typing import Any, Final
 
 import pandas as pd
 
+from huanjie_lib.access.roles import require
+from huanjie_lib.access.suppression import SMALLEST
 from huanjie_lib.errors import DataError, Fault, UsageError
 from huanjie_lib.parameters import Framework
 from huanjie_lib.store.run_folder import RUN_TABLES, Run, file_digest, read_manifest, read_run, write_run
 from huanjie_lib.vocabulary import Role
 
-__all__ = ["SMALLEST", "blurred", "part_of", "snapshot_role", "write_snapshot"]
-
-SMALLEST: Final = 5
-"""A number of persons below this is told as “fewer than” only."""
+__all__ = ["blurred", "part_of", "snapshot_role", "write_snapshot"]
 
 _OF_PERSONS: Final = frozenset({"人", "人次", "名"})
 """Units of indicators that count persons."""
@@ -109,7 +108,7 @@ def write_snapshot(source: Path, out: Path, *, role: Role, scope: Sequence[str] 
     DataError
         If the source is no run, is a snapshot for another role, or has no unit in the scope.
     UsageError
-        If ``out`` holds something already.
+        If ``out`` holds something already, or the role may not read a run.
     """
     manifest = read_manifest(source)
     before = manifest.get("snapshot")
@@ -120,10 +119,14 @@ def write_snapshot(source: Path, out: Path, *, role: Role, scope: Sequence[str] 
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         fault = Fault(str(out), "已有内容", "新的或空的文件夹", "换一个文件夹")
         raise UsageError("快照没有写出", [fault])
+    for name in RUN_TABLES:
+        require(role, f"run/{name}", "risk")
     run = part_of(read_run(source), scope)
     frames: dict[str, Any] = {name: getattr(run, name) for name in RUN_TABLES}
     if role is Role.READER:
         frames = _suppressed(frames, run.parameters.framework)
+    sources = run.sources()
+    sources = sources[sources["unit_code"].isin(frames["units"]["unit_code"])]
     boundaries = None
     if (source / "boundaries.parquet").exists():
         boundaries = run.boundaries().dropna(subset="geometry")
@@ -137,6 +140,7 @@ def write_snapshot(source: Path, out: Path, *, role: Role, scope: Sequence[str] 
         replace(run, **frames),
         out,
         boundaries=boundaries,
+        sources=None if role is Role.READER or sources.empty else sources,
         signals=None,
         inputs=[],
         code_version=manifest["code_version"],

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from huanjie_lib.access.roles import may_read
 from huanjie_lib.errors import DataError, UsageError
 from huanjie_lib.screens.overview import OverviewModel, OverviewView
-from huanjie_lib.store.run_folder import RUN_TABLES, Run, file_digest, read_ledgers, read_run
+from huanjie_lib.store.run_folder import (
+    RUN_TABLES,
+    SOURCE_COLUMNS,
+    SOURCES,
+    Run,
+    file_digest,
+    read_ledgers,
+    read_run,
+)
 from huanjie_lib.store.snapshot import snapshot_role, write_snapshot
 from huanjie_lib.vocabulary import Role
 
@@ -110,3 +120,25 @@ def test_what_cannot_be_cut_is_refused(small_run: Run, tmp_path: Path) -> None:
     before = json.loads((tmp_path / "leaders" / "manifest.json").read_text(encoding="utf-8"))["snapshot"]
     again = write_snapshot(tmp_path / "leaders", tmp_path / "again", role=Role.READER, scope=[TOWN])
     assert again["snapshot"]["run_sha256"] == before["run_sha256"]
+
+
+def test_source_cells_go_to_those_whose_cells_they_are(small_run: Run, tmp_path: Path) -> None:
+    assert small_run.path is not None
+    run = Path(shutil.copytree(small_run.path, tmp_path / "run"))
+    rows = {name: ["x"] * len(small_run.units) for name in SOURCE_COLUMNS}
+    sources = pd.DataFrame({**rows, "unit_code": small_run.units["unit_code"]})
+    sources.to_parquet(run / SOURCES, index=False)
+    write_snapshot(run, tmp_path / "leaders", role=Role.READER)
+    assert not (tmp_path / "leaders" / SOURCES).exists()
+    write_snapshot(run, tmp_path / "town", role=Role.TOWNSHIP, scope=[TOWN])
+    assert set(pd.read_parquet(tmp_path / "town" / SOURCES)["unit_code"].str[:9]) == {TOWN}
+
+
+def test_a_role_that_may_not_read_a_run_gets_no_snapshot(small_run: Run, tmp_path: Path) -> None:
+    assert small_run.path is not None
+    barred = [role for role in Role if not may_read(role, "run/index", "risk")]
+    assert Role.READER not in barred
+    for role in barred:
+        with pytest.raises(UsageError, match="没有查阅的权限"):
+            write_snapshot(small_run.path, tmp_path / role.value, role=role)
+        assert not (tmp_path / role.value).exists()

@@ -65,6 +65,7 @@ class TalentResult:
     eligibility: Eligibility
     kin: pd.DataFrame
     trials: Trials
+    evidence: pd.DataFrame
     portraits: Portraits
     profiles: PostProfiles
     shortlists: Shortlists
@@ -138,6 +139,7 @@ class TalentResult:
             "eligibility": rules,
             "eligible": self.eligibility.verdicts(),
             "portraits": self.portraits.to_frame(),
+            "evidence": self.evidence,
             "tasks": self.portraits.tasks,
             "trials": self.trials.people,
             "raters": self.trials.raters,
@@ -282,6 +284,7 @@ def run_talent(
         eligibility=found.eligibility,
         kin=found.kin,
         trials=found.trials,
+        evidence=_evidence(tables, found.people, as_of),
         portraits=found.portraits,
         profiles=found.profiles,
         shortlists=found.shortlists,
@@ -406,6 +409,16 @@ def _units(tables: Mapping[str, pd.DataFrame], as_of: dt.date) -> pd.DataFrame:
 def _in_order(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     """Return a table in the order of its key, so that draws do not depend on the order of its rows."""
     return frame.sort_values(list(TABLES[name].key), kind="stable", ignore_index=True)
+
+
+def _evidence(tables: Mapping[str, pd.DataFrame], people: pd.DataFrame, as_of: dt.date) -> pd.DataFrame:
+    """Return what is held of these people on the date, the latest first."""
+    held = _table(tables, "evidence")
+    held = held[held["person_ref"].isin(people["person_ref"]) & ~(held["dated_on"] > pd.Timestamp(as_of))]
+    names = ["person_ref", "aspect", "kind", "year", "rating", "dated_on", "document"]
+    order = ["person_ref", "dated_on", *names[1:5], "evidence_id"]
+    ascending = [name not in {"dated_on", "year"} for name in order]
+    return held.sort_values(order, ascending=ascending, ignore_index=True)[names]
 
 
 def _members(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

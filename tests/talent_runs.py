@@ -117,6 +117,14 @@ def talent_run() -> TalentRun:
         ),
         "eligible": _eligible(),
         "portraits": portraits,
+        "evidence": pd.DataFrame(
+            [
+                (ZHANG, "finance", "appraisal", 2025, 82.0, pd.Timestamp("2025-12-20"), "年度考核〔2025〕"),
+                (ZHANG, "industry", "record", 2024, 60.0, pd.Timestamp("2024-06-01"), None),
+                (LI, "industry", "record", 2025, 55.0, pd.Timestamp("2025-03-01"), "实绩材料〔2025〕"),
+            ],
+            columns=["person_ref", "aspect", "kind", "year", "rating", "dated_on", "document"],
+        ),
         "tasks": pd.DataFrame(
             [
                 (ZHANG, "finance", "appraisal", 2025, 30.0, "补充2025年财务管理的年度考核"),

@@ -422,6 +422,7 @@ _GRANTS: Final = (
                 "person_ref post rule label version source status reason checked_on expires_on unit_code"
             ),
             "eligible": "person_ref post status",
+            "evidence": "person_ref aspect kind year rating dated_on document",
             "impact": "attribute value total chosen rate ratio low high flagged",
             "lists": "unit_code post person_ref fit",
             "people": (

@@ -309,6 +309,8 @@ class TalentModel(StateModel):
     def races(self) -> pd.DataFrame:
         """Return the 考察组 that the filter by township lets through, those with diverging results first."""
         frame = talent.races(self.run)
+        if self.actor.scope:
+            frame = frame[frame["group_ref"].isin(self._groups)]
         if self.township:
             frame = frame[frame["township"] == self.townships[self.township]]
         return frame.sort_values(["diverging", "group_ref"], ascending=[False, True], ignore_index=True)
@@ -319,8 +321,27 @@ class TalentModel(StateModel):
         chosen = frame[frame["group_ref"] == self.group] if self.group else frame.head(1)
         if chosen.empty:
             return None
-        found = chosen.to_dict("records")[0]
-        return found, talent.race(self.run, found["group_ref"])
+        found, people = chosen.to_dict("records")[0], talent.race(self.run, chosen["group_ref"].iloc[0])
+        if self.actor.scope:
+            people = people[people["person_ref"].isin(self._seen)].reset_index(drop=True)
+        return found, people
+
+    @cached_property
+    def _seen(self) -> frozenset[str]:
+        """People whom an account with a scope may see, as :meth:`sees` does."""
+        found: set[str] = set()
+        for name in ("people", "shortlists", "lists", "teams"):
+            frame = self.run.table(name)
+            found |= set(
+                frame.loc[frame["unit_code"].fillna("").str.startswith(self.actor.scope), "person_ref"]
+            )
+        return frozenset(found)
+
+    @cached_property
+    def _groups(self) -> frozenset[str]:
+        """考察组 with anybody whom an account with a scope may see."""
+        frame = self.run.table("races")
+        return frozenset(frame.loc[frame["person_ref"].isin(self._seen), "group_ref"])
 
     def sheets(self) -> list[Sheet]:
         """Return the tables of a tab that is made of tables; none for the others."""
@@ -391,8 +412,11 @@ class TalentModel(StateModel):
 
     @traitlets.validate("group")
     def _check_group(self, proposal: dict[str, Any]) -> str:
-        if proposal["value"] and self.run.table("races", group_ref=proposal["value"]).empty:
-            raise traitlets.TraitError("no such group")
+        value = proposal["value"]
+        if value and (
+            self.run.table("races", group_ref=value).empty or (self.actor.scope and value not in self._groups)
+        ):
+            raise traitlets.TraitError("no such group, or not for this account")
         return str(proposal["value"])
 
     @traitlets.validate("person")
@@ -695,7 +719,8 @@ class TalentView:
                 for row in rows.to_dict("records")
             ],
             weighted=bool(weights),
-            verdicts=talent.verdicts(run, person),
+            verdicts=talent.verdicts(run, person, post["unit_code"] if post else ""),
+            evidence=talent.evidence(run, person),
             tasks=talent.tasks(run, person, weights or None),
             trial=talent.trial_sentence(run, person, name=name),
             steps=steps,
@@ -726,7 +751,12 @@ class TalentView:
                     "ref": ref,
                     "name": called[ref],
                     "who": places.get(ref),
-                    "verdict": next(v for v in talent.verdicts(run, ref) if v.post.value == post["post"]),
+                    "verdict": next(
+                        v
+                        for v in talent.verdicts(run, ref, post["unit_code"])
+                        if v.post.value == post["post"]
+                    ),
+                    "evidence": talent.evidence(run, ref),
                 }
                 for ref in (a, b)
             ],

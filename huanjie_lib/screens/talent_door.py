@@ -38,7 +38,8 @@ from huanjie_lib.store.ledger import open_ledger
 from huanjie_lib.store.talent_folder import TalentRun, read_talent
 from huanjie_lib.store.writer import MOST_ACTION_BYTES, check_length, too_big
 from huanjie_lib.views.stamp import Stamp
-from huanjie_lib.vocabulary import AccessAction, DecisionChoice
+from huanjie_lib.views.talent import verdicts
+from huanjie_lib.vocabulary import AccessAction, DecisionChoice, GateStatus
 
 __all__ = ["Subject", "door_handlers", "judged", "logged_page"]
 
@@ -147,7 +148,8 @@ def judged(body: bytes, run: TalentRun, digest: str) -> Decision:
     Raises
     ------
     TransitionError
-        If it is no decision, is about another run, or names a post or a person that the run does not know.
+        If it is no decision, is about another run, names a post or a person that the run does not know, or
+        chooses somebody whom a rule refuses for the post.
     """
     try:
         told = json.loads(body)
@@ -165,6 +167,13 @@ def judged(body: bytes, run: TalentRun, digest: str) -> Decision:
     for ref, name in ((decision.person_ref, "建议人选"), (decision.instead_ref, "改选人员")):
         if ref and run.table("people", person_ref=ref).empty:
             faults.append(Fault(name, "人才库中没有", "人才库中的人员", _REMEDY))
+    chosen = decision.person_ref if decision.choice is DecisionChoice.ACCEPT else decision.instead_ref
+    if chosen and not faults:
+        verdict = next(v for v in verdicts(run, chosen, decision.unit_code) if v.post is decision.post)
+        if verdict.status is GateStatus.FAIL:
+            why = "；".join(rule["reason"] for rule in verdict.rules) or "资格不通过"
+            remedy = "资格条件不能由决定放宽；审核意见有误的，由出具单位更正后重新匹配"
+            faults.append(Fault("资格", why, "资格没有不通过的人员", remedy))
     if faults:
         raise TransitionError("决定没有登记", faults)
     advised = any(

@@ -14,8 +14,9 @@ that equal inputs give equal bytes.
 ``eligibility``, ``eligible``
     person_ref, post, rule, version, source, status, reason, checked_on, expires_on of every rule that refuses
     a person or cannot be judged; person_ref, post, status.
-``portraits``, ``tasks``
-    person_ref, aspect, low, mean, high, known; what to verify first and how much narrower that makes it.
+``portraits``, ``evidence``, ``tasks``
+    person_ref, aspect, low, mean, high, known; person_ref, aspect, kind, year, rating, dated_on, document of
+    what they rest on; what to verify first and how much narrower that makes it.
 ``trials``, ``raters``, ``races``
     quasi-post assessment: results of people, severity of raters, bands of those who were assessed together.
 ``cultivation``, ``standing``
@@ -51,7 +52,7 @@ from huanjie_lib.store.run_folder import file_digest
 
 __all__ = ["TALENT_FORMAT", "TALENT_TABLES", "TalentRun", "read_talent", "write_talent"]
 
-TALENT_FORMAT = "huanjie-talent/1"
+TALENT_FORMAT = "huanjie-talent/2"
 TALENT_TABLES: tuple[str, ...] = (
     "units",
     "people",
@@ -60,6 +61,7 @@ TALENT_TABLES: tuple[str, ...] = (
     "eligibility",
     "eligible",
     "portraits",
+    "evidence",
     "tasks",
     "trials",
     "raters",

@@ -473,6 +473,25 @@ def _rule_words(rule: dict[Any, Any]) -> dict[str, str]:
     }
 
 
+def evidence(run: TalentRun, person_ref: str) -> list[dict[str, str]]:
+    """Return what is held of a person in words, the latest first.
+
+    Each item tells its aspect, kind, year, rating, the day it was dated, and the document.
+    """
+    aspects, kinds = PortraitAspect.labels(), EvidenceKind.labels()
+    return [
+        {
+            "aspect": aspects[row["aspect"]],
+            "kind": kinds[row["kind"]],
+            "year": f"{row['year']}年",
+            "rating": points_text(row["rating"]),
+            "dated": date_text(row["dated_on"]),
+            "document": row["document"] if pd.notna(row["document"]) else "",
+        }
+        for row in run.table("evidence", person_ref=person_ref).to_dict("records")
+    ]
+
+
 def tasks(run: TalentRun, person_ref: str, weights: dict[str, float] | None = None) -> list[dict[str, Any]]:
     """Return what to verify about a person first: text and by how many points it narrows.
 

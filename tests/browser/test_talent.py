@@ -183,6 +183,8 @@ def test_a_person_and_two_side_by_side(watch: Watch, office: Office) -> None:
         expect(room.drawer.locator(".hj-case-head")).to_contain_text(ADVICE)
         expect(room.drawer.locator('[data-table="verdicts"] tbody tr')).to_have_count(len(PostKind))
         expect(room.drawer.locator('[data-table="portrait"] tbody tr')).to_have_count(12)
+        held = office.run.table("evidence", person_ref=a)
+        expect(room.drawer.locator('[data-table="evidence"] tbody tr')).to_have_count(len(held))
         room.page.keyboard.press("Escape")
         expect(room.drawer).to_be_hidden()
         for number in (0, 1):

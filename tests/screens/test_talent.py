@@ -23,6 +23,7 @@ from huanjie_lib.screens.talent_names import Names, write_names
 from huanjie_lib.store.decisions import Decision
 from huanjie_lib.store.ledger import Ledger, open_ledger
 from huanjie_lib.store.talent_folder import TalentRun
+from huanjie_lib.views import talent
 from huanjie_lib.vocabulary import DecisionChoice, PostKind, Role
 from tests.talent_runs import (
     BRIDGE,
@@ -200,6 +201,30 @@ class TestModel:
         cloud.person = ZHANG_TOO  # at home elsewhere, listed for a post there
         assert [s.name for s in _tab(model, "reserve").sheets()] == ["quota", "structure"]
         assert len(_tab(model, "steps").sheets()[0].rows) == 0
+        assert len(model.races()) == 0
+        for group in ("G1", "G2"):
+            with pytest.raises(traitlets.TraitError):
+                model.group = group
+
+    def test_an_office_sees_of_a_race_whom_it_may_see(self, run: TalentRun) -> None:
+        hostile = TalentModel(run, actor=Actor("w", "o", Role.TALENT, (HOSTILE,)), names=Names(None))
+        assert set(hostile.races()["group_ref"]) == {"G1", "G2"}
+        seen = {ref for ref in (ZHANG, OUYANG, LI) if hostile.sees(ref)}
+        shown = set()
+        for group in ("G1", "G2"):
+            hostile.group = group
+            found = hostile.race()
+            assert found is not None
+            shown |= set(found[1]["person_ref"])
+        assert shown == seen
+        assert OUYANG in shown  # at home there
+
+    def test_a_file_shows_what_a_portrait_rests_on(self, model: TalentModel, run: TalentRun) -> None:
+        assert [item["rating"] for item in talent.evidence(run, ZHANG)] == ["82.0", "60.0"]
+        model.set_state({"place": PLACE, "person": ZHANG})
+        _, file = TalentView(model)._person_html(ZHANG)
+        assert "年度考核〔2025〕" in file
+        assert file.count("<tr><td>财务管理</td><td>年度考核") == 1
 
     def test_what_may_be_decided_is_told_with_what_has_been_seen(
         self, model: TalentModel, ledger: Ledger

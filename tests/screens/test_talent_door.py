@@ -30,7 +30,30 @@ def talent_run() -> TalentRun:
     post = {"unit_code": [UNIT], "post": ["director"]}
     frames = {
         "posts": pd.DataFrame(post),
-        "people": pd.DataFrame({"person_ref": ["P1", "P2", "P3"]}),
+        "people": pd.DataFrame({"person_ref": ["P1", "P2", "P3", "P4"]}),
+        "units": pd.DataFrame({"unit_code": [UNIT], "unit_name": ["上云村"]}),
+        "eligible": pd.DataFrame(
+            {
+                "person_ref": ["P1", "P2", "P3", "P4"],
+                "post": "director",
+                "status": ["pass", "pass", "unknown", "fail"],
+            }
+        ),
+        "eligibility": pd.DataFrame(
+            {
+                "person_ref": ["P4"],
+                "post": [""],
+                "rule": ["bar_criminal"],
+                "label": ["受过刑事处罚"],
+                "version": ["2026-01-01"],
+                "source": ["村民委员会组织法"],
+                "status": ["fail"],
+                "reason": ["联审意见不同意"],
+                "checked_on": [pd.NaT],
+                "expires_on": [pd.NaT],
+                "unit_code": [None],
+            }
+        ),
         "shortlists": pd.DataFrame({**post, "person_ref": ["P1"]}),
         "lists": pd.DataFrame({**post, "person_ref": ["P2"]}),
     }
@@ -49,6 +72,7 @@ def body(**other: Any) -> bytes:
         ({"person_ref": "P2"}, False),
         ({"person_ref": "P3"}, True),
         ({"choice": "reject"}, True),
+        ({"choice": "reject", "person_ref": "P4"}, True),
         ({"choice": "change", "instead_ref": "P2"}, True),
     ],
 )
@@ -69,6 +93,8 @@ def test_the_server_tells_whether_a_decision_departs_from_the_advice(
         (body(unit_code="990101101202"), "岗位"),
         (body(person_ref="P9"), "建议人选"),
         (body(choice="change", instead_ref="P9"), "改选人员"),
+        (body(person_ref="P4"), "资格：发现“联审意见不同意”"),
+        (body(choice="change", instead_ref="P4", reason="本人能力强"), "资格条件不能由决定放宽"),
     ],
 )
 def test_what_the_run_does_not_know_is_refused(sent: bytes, told: str) -> None:

@@ -57,7 +57,7 @@ def test_a_folder_that_is_not_whole_is_refused_by_name(tmp_path: Path) -> None:
         read_talent(tmp_path)
     write(tmp_path)
     (tmp_path / "manifest.json").write_text('{"format": "huanjie-run/3"}')
-    with pytest.raises(DataError, match="huanjie-talent/1"):
+    with pytest.raises(DataError, match="huanjie-talent/2"):
         read_talent(tmp_path)
     (tmp_path / "manifest.json").write_text("{")
     with pytest.raises(DataError, match="不能解析的内容"):

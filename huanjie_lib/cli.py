@@ -1448,6 +1448,7 @@ def request_copy(
 @click.option("--data", type=_FOLDER, required=True, help="数据文件夹。")
 @click.option("--as-of", type=_Date(), required=True, help="截至日期，如 2026-10-31。")
 @click.option("--talent", "talents", type=_FOLDER, multiple=True, help="一并检查的人才文件夹，可重复。")
+@click.option("--person", default=None, help="只处理这个代号的人：本人申请删除，不看期限。")
 @click.option("--apply", "applied", is_flag=True, help="写出新的数据文件夹；须给出下面各项。")
 @click.option("--out", type=_FOLDER, default=None, help="新的数据文件夹。")
 @click.option("--store", default=None, help=f"案件台账：{_STORES}；删除记入其中的查阅日志。")
@@ -1465,6 +1466,7 @@ def retention(
     data: Path,
     as_of: dt.date,
     talents: tuple[Path, ...],
+    person: str | None,
     applied: bool,
     out: Path | None,
     store: str | None,
@@ -1475,7 +1477,7 @@ def retention(
     pack: Path | None,
 ) -> None:
     """Tell what has been kept long enough, and write a data folder without it."""
-    from huanjie_lib.access.retention import due, folder_due_on
+    from huanjie_lib.access.retention import asked_for, due, folder_due_on
     from huanjie_lib.contracts import TABLES
     from huanjie_lib.parameters import load_privacy
     from huanjie_lib.store.ledger import open_ledger
@@ -1483,8 +1485,17 @@ def retention(
     from huanjie_lib.store.talent_folder import read_talent
 
     terms = load_privacy(pack)
-    found = due(held_tables(data), terms, as_of=as_of)
-    for term in terms.terms:
+    tables = held_tables(data)
+    try:
+        found = (
+            due(tables, terms, as_of=as_of)
+            if person is None
+            else asked_for(tables, terms, person_ref=person, as_of=as_of)
+        )
+    except KeyError as error:
+        fault = Fault("--person", str(person), "人才库中的人员代号", "核对代号和数据文件夹")
+        raise UsageError("没有持有这个人的信息", [fault]) from error
+    for term in terms.terms if person is None else ():
         click.echo(found.explain(term.id))
     for folder in talents:
         ends = folder_due_on(read_talent(folder).as_of, terms)

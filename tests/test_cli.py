@@ -748,6 +748,21 @@ class TestPeople:
         assert run("retention", "--data", tmp_path / "kept", "--as-of", "2031-01-01") == 0
         assert "共0项到期" in capsys.readouterr().out
 
+    def test_who_asks_for_deletion_is_in_no_table_of_the_reserve_afterwards(
+        self, small_city: Path, store: Path, person: str, tmp_path: Path, capsys: Capture
+    ) -> None:
+        asked = ("retention", "--data", small_city, "--as-of", "2026-11-02", "--person")
+        applying = ("--apply", "--out", tmp_path / "kept", "--store", store, "--account", "li")
+        assert run(*asked, "P1", *applying, "--reason", "本人申请删除") == 2
+        assert run(*asked, person, *applying, "--reason", "本人申请删除") == 0
+        assert "后备人才1条" in capsys.readouterr().out
+        for name in ("people", "identities", "vettings", "evidence"):
+            frame = pd.read_parquet(tmp_path / "kept" / "tables" / f"{name}.parquet")
+            assert person not in set(frame["person_ref"])
+        with open_ledger(store, read_only=True) as ledger:
+            (entry,) = ledger.access_log().to_dict("records")
+        assert (entry["action"], entry["subject"], entry["reason"]) == ("delete", person, "本人申请删除")
+
 
 def test_a_ledger_is_backed_up_checked_restored_and_moved(tmp_path: Path, capsys: Capture) -> None:
     store, file, new = tmp_path / "store", tmp_path / "a.zip", tmp_path / "new"

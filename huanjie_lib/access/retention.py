@@ -19,10 +19,12 @@ from huanjie_lib.contracts import TABLES
 from huanjie_lib.parameters import PrivacyPack, RetentionTerm
 from huanjie_lib.vocabulary import date_text
 
-__all__ = ["DUE_COLUMNS", "Due", "due", "folder_due_on", "of_person", "without"]
+__all__ = ["ASKED", "DUE_COLUMNS", "Due", "asked_for", "due", "folder_due_on", "of_person", "without"]
 
 DUE_COLUMNS: Final = ("term", "label", "table", "person_ref", "row", "since", "due_on")
 """Columns of :attr:`Due.frame`: ``row`` is the place in the table, 0 for a person as a whole."""
+ASKED: Final = "asked"
+"""Stands for a term where the person has asked for deletion."""
 WHOLE: Final[Mapping[str, tuple[str, ...]]] = {
     table.name: tuple(name for name in ("person_ref", "other_ref") if name in table.names)
     for table in TABLES.values()
@@ -55,6 +57,11 @@ class Due:
     def __repr__(self) -> str:
         """Return the date, the number due and the version of the terms."""
         return f"Due(as_of={self.as_of}, due={len(self.frame)}, terms={self.pack.id}@{self.pack.version})"
+
+    @property
+    def whole(self) -> frozenset[str]:
+        """Ids of the terms by which a person falls due and not a row."""
+        return frozenset(term.id for term in self.pack.terms if term.whole_person) | {ASKED}
 
     def to_frame(self) -> pd.DataFrame:
         """Return what is due, :data:`DUE_COLUMNS`."""
@@ -148,6 +155,24 @@ def _due_rows(term: RetentionTerm, frame: pd.DataFrame, as_of: dt.date) -> tuple
     return rows.sort_values(["due_on", "person_ref", "row"], kind="stable"), int(since.isna().sum())
 
 
+def asked_for(
+    tables: Mapping[str, pd.DataFrame], pack: PrivacyPack, *, person_ref: str, as_of: dt.date
+) -> Due:
+    """Return one person as due, who has asked for deletion.
+
+    Raises
+    ------
+    KeyError
+        If the tables of the reserve hold nothing about the person.
+    """
+    if not any(rows.any() for rows in of_person(tables, person_ref).values()):
+        raise KeyError(person_ref)
+    day = pd.Timestamp(as_of)
+    row = (ASKED, "本人申请删除", "people", person_ref, 0, day, day)
+    kinds = {"since": "datetime64[us]", "due_on": "datetime64[us]"}
+    return Due(as_of, pd.DataFrame([row], columns=list(DUE_COLUMNS)).astype(kinds), {}, pack)
+
+
 def of_person(tables: Mapping[str, pd.DataFrame], person_ref: str) -> dict[str, pd.Series[bool]]:
     """Return which rows of the tables of the reserve are about a person, by table."""
     return {
@@ -167,7 +192,7 @@ def without(tables: Mapping[str, pd.DataFrame], found: Due) -> dict[str, pd.Data
     found
         What is due.
     """
-    whole = found.frame[found.frame["term"].isin([one.id for one in found.pack.terms if one.whole_person])]
+    whole = found.frame[found.frame["term"].isin(found.whole)]
     kept = _without_people(tables, set(whole["person_ref"]))
     single = found.frame.drop(index=whole.index)
     for name, rows in single.groupby("table"):

@@ -150,13 +150,12 @@ def _digest(data: Path) -> str:
 
 def _entries(tables: Mapping[str, pd.DataFrame], found: Due, reason: str, digest: str) -> list[AccessEntry]:
     """Return an entry for each person and term, saying how many rows go."""
-    whole = {term.id for term in found.pack.terms if term.whole_person}
     told = []
     for (term, label, table, ref), rows in found.frame.groupby(
         ["term", "label", "table", "person_ref"], sort=True
     ):
         count = len(rows)
-        if term in whole:
+        if term in found.whole:
             count = sum(int(mine.sum()) for mine in of_person(tables, str(ref)).values())
         key = hashlib.sha256(f"{digest}\x1f{term}\x1f{ref}\x1f{found.as_of}".encode()).hexdigest()[:32]
         told.append(

@@ -5,7 +5,7 @@ import datetime as dt
 import pandas as pd
 import pytest
 
-from huanjie_lib.access.retention import DUE_COLUMNS, WHOLE, due, of_person, without
+from huanjie_lib.access.retention import DUE_COLUMNS, WHOLE, asked_for, due, of_person, without
 from huanjie_lib.contracts import TABLES
 from huanjie_lib.parameters import load_privacy
 
@@ -95,6 +95,17 @@ def test_where_nothing_is_due_everything_stays(tables: dict[str, pd.DataFrame]) 
     for name, frame in without(tables, found).items():
         pd.testing.assert_frame_equal(frame, tables[name])
     assert due({}, PACK, as_of=DAY).frame.empty
+
+
+def test_who_asks_for_deletion_goes_alone_and_at_once(tables: dict[str, pd.DataFrame]) -> None:
+    found = asked_for(tables, PACK, person_ref="P2", as_of=DAY)
+    assert found.frame["person_ref"].tolist() == ["P2"]
+    kept = without(tables, found)
+    assert kept["people"]["person_ref"].tolist() == ["P1", "P3", "P4", "P5"]
+    assert kept["kinships"].empty
+    assert len(kept["vettings"]) == 3
+    with pytest.raises(KeyError):
+        asked_for(tables, PACK, person_ref="P9", as_of=DAY)
 
 
 def test_rows_about_a_person_are_found_in_each_table(tables: dict[str, pd.DataFrame]) -> None:

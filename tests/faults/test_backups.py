@@ -28,7 +28,7 @@ def assert_whole(found: dict[str, Any]) -> None:
 
 
 def test_sqlite_is_backed_up_while_others_write() -> None:
-    assert_whole(backed_up("--backups", 3))
+    assert_whole(backed_up("--backups", 2))
 
 
 def test_postgresql_is_backed_up_while_others_write(postgres_server: PostgresServer) -> None:

@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from huanjie_lib.contracts import TABLES, Column, Table
 from huanjie_lib.parameters import Metric
@@ -38,20 +39,24 @@ _FAMILIES: tuple[Mapping[str, float], ...] = (
     {"比例": 1, "%": 0.01, "‰": 0.001},
 )
 _OTHER_UNITS = ("%", "‰", "亩", "公顷", "平方米", "岁", "天", "年", "月", "个月")
+_LONGEST = 200
 _INVISIBLE = re.compile(r"[\s\u200b-\u200f\u2060\ufeff]+")
 _LAST_BRACKETS = re.compile(r"\((?:单位[::]?)?([^()]+)\)$")
 _UNIT = re.compile(r"^(?P<name>.+)\((?:单位[::]?)?(?P<unit>[^()]+)\)$")
 
 
+@lru_cache(maxsize=2**16)
 def normalise(text: str) -> str:
     r"""Return a heading without blanks, full-width forms, marks of obligation and case.
+
+    Of a text longer than any heading only the beginning is looked at.
 
     Examples
     --------
     >>> normalise(" 村（社区）\n 名称＊："), normalise("常住人口（人）")
     ('村(社区)名称', '常住人口(人)')
     """
-    plain = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
+    plain = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text[:_LONGEST]))
     return plain.strip("*:").casefold()
 
 

@@ -42,6 +42,8 @@ __all__ = ["Reading", "SheetReader"]
 
 _HEADER_ROWS: Final = 15
 _TELLING: Final = 3
+_LONGEST: Final = 200  # characters of a heading
+_REMEMBERED: Final = 100_000
 _METRIC: Final = "metric:"
 _NOT_RETURNED: Final = frozenset({"identities", "cases", "case_events", "runs", "access_log"})
 _NO_DATA: Final = frozenset({"填表说明", "填报说明"})
@@ -174,6 +176,7 @@ class SheetReader:
         self._unit_names = table_names(TABLES["units"], self._units)
         self._targets = self._make_targets(framework)
         self._known: dict[str, bool] = {}
+        self._filed: tuple[Grid | None, dict[int, str | None]] = None, {}
 
     def _make_targets(self, framework: Framework) -> tuple[_Target, ...]:
         facts, projects, items = table("facts"), table("audit_projects"), table("audit_items")
@@ -295,6 +298,8 @@ class SheetReader:
         """Whether a text is a heading of some table."""
         known = self._known.get(text)
         if known is None:
+            if len(self._known) > _REMEMBERED:
+                self._known.clear()
             known = normalise(text) in IGNORED or self._is_unit_name(text)
             known = known or any(t.names.match(text) is not None for t in self._targets)
             self._known[text] = known
@@ -356,11 +361,11 @@ class SheetReader:
         name_column = None
         group = ""
         for column in range(len(grid.rows[top])):
-            own = cell_text(grid.rows[top][column]).strip()
+            own = cell_text(grid.rows[top][column]).strip()[:_LONGEST]
             parts = [own]
             if depth == 2:
-                group = cell_text(grid.at(top, column)).strip() or group
-                below = cell_text(grid.rows[top + 1][column]).strip()
+                group = cell_text(grid.at(top, column)).strip()[:_LONGEST] or group
+                below = cell_text(grid.rows[top + 1][column]).strip()[:_LONGEST]
                 parts = [group, below] if below else [own]
             parts = [p for p in parts if p]
             if not parts:
@@ -379,8 +384,17 @@ class SheetReader:
                     found[column] = said.meaning
         if not found:
             return None
-        filed = _filing_text(grid.rows[:top])
+        filed = self._filing_text(grid, top)
         return _Header(target, top, top + depth - 1, found, texts, name_column, filed, mapped)
+
+    def _filing_text(self, grid: Grid, top: int) -> str | None:
+        """Return what :func:`_filing_text` finds above a row; each sheet is searched once for each row."""
+        if self._filed[0] is not grid:
+            self._filed = grid, {}
+        known = self._filed[1]
+        if top not in known:
+            known[top] = _filing_text(grid.rows[:top])
+        return known[top]
 
     def _is_unit_name(self, text: str) -> bool:
         heading = self._unit_names.match(text)

@@ -53,6 +53,7 @@ MAX_ENTRIES: Final = 2_000
 MAX_ROWS: Final = 200_000
 MAX_COLUMNS: Final = 500
 MAX_CELLS: Final = 4_000_000
+MAX_SHEETS: Final = 200
 
 _DAMAGE = (zipfile.BadZipFile, expat.ExpatError, KeyError, ValueError, OSError, EOFError, RuntimeError)
 _RATIO_MATTERS_FROM = 2**20
@@ -267,6 +268,14 @@ def read_workbook(path: Path, file: str) -> Book:
         raise _refusal(file, "网页或 XML，不是工作簿", "用 Excel 或 WPS 打开后另存为 .xlsx 再重报")
     else:
         raise _refusal(file, "文件损坏或不是工作簿", "用 Excel 打开后另存为 .xlsx 再重报")
+    cells = sum(scan.rows * scan.columns for scan in scans if scan is not None)
+    if len(scans) > MAX_SHEETS or cells > MAX_CELLS:
+        raise _refusal(
+            file,
+            f"{len(scans)} 个工作表，共 {cells} 个单元格",
+            "删除与报送无关的工作表，或分成几个文件报送",
+            f"一个文件不超过 {MAX_SHEETS} 个工作表、{MAX_CELLS} 个单元格",
+        )
     try:
         with calamine.CalamineWorkbook.from_filelike(io.BytesIO(content)) as book:
             metas = book.sheets_metadata

@@ -738,6 +738,13 @@ CASES: tuple[Case, ...] = (
     # ------------------------------------------------------------ hostile workbooks
     Case("zip bomb", XLSX, _bomb, None, says=["error:压缩比异常"]),
     Case("thousands of entries", XLSX, _many_entries, None, says=["error:部件，压缩比异常"]),
+    Case(
+        "hundreds of sheets",
+        XLSX,
+        lambda: workbook(**{f"矛盾摸排{n}": [HEADS] for n in range(201)}),
+        None,
+        says=["error:201 个工作表"],
+    ),
     Case("two entries of one name", XLSX, _twice, None, says=[DAMAGED]),
     Case("entries that climb out of the folder", XLSX, _climbing, None, says=[DAMAGED]),
     Case(

@@ -20,6 +20,7 @@ from huanjie_lib.sample.city import City, make_city
 from huanjie_lib.store.talent_folder import TALENT_TABLES
 from huanjie_lib.vocabulary import PostKind
 
+pytestmark = pytest.mark.slow
 AS_OF = dt.date(2026, 10, 31)
 
 

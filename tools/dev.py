@@ -427,8 +427,9 @@ def test(pytest_arguments: list[str]) -> int:
     code = lint()
     if code != 0:
         return code
-    # One file's tests stay in one process, so that its fixtures (a city, a server) are made once.
-    parallel = ("-n", "2", "--dist", "loadfile")
+    # One file's tests stay in one process, so that its fixtures (a city, a server) are made once; files with
+    # slow tests come first (tests/conftest.py), so that no process waits for the other's last file.
+    parallel = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
     return run(program("python"), "-m", "pytest", *parallel, *pytest_arguments, **browser)
 
 

@@ -731,10 +731,13 @@ def _progress(draft: _Draft) -> None:
     if coverage is None:
         draft.text("没有审计、矛盾台账，审计覆盖、摸排覆盖情况不明，须核实。")
         return
-    draft.text(
-        f"未整改审计问题{count_text(coverage.problems_open)}项，其中逾期{count_text(coverage.problems_overdue)}项；"
-        f"报完成但没有证据的{count_text(coverage.problems_unproven)}项，仍按未整改计。"
+    text = (
+        f"未整改审计问题{count_text(coverage.problems_open)}项，"
+        f"其中逾期{count_text(coverage.problems_overdue)}项"
     )
+    if coverage.problems_unproven:
+        text += f"；报完成但没有证据的{count_text(coverage.problems_unproven)}项，仍按未整改计"
+    draft.text(f"{text}。")
     draft.table(
         "审计覆盖",
         (
@@ -792,13 +795,21 @@ def _loop(draft: _Draft) -> None:
         draft.text("没有案件台账，预警、派单、整改、复核、销号情况不明。")
         return
     figures, total = meeting.loop.figures, meeting.loop.total
-    draft.text(
-        f"截至{date_text(figures.as_of)}，共立案{count_text(total['cases'])}件，未办结{count_text(total['open'])}件，"
-        f"其中逾期{count_text(total['overdue'])}件、将到期{count_text(total['soon'])}件；已销号{count_text(total['closed'])}件，"
-        f"从预警到销号一般用{_days(total['cycle_median'])}（中位数）；按期率{_share(total['on_time_share'])}，"
-        f"重开率{_share(total['reopen_rate'])}，退回率{_share(total['return_rate'])}。"
-        + ("已销号的案件少，中位数和比率仅供参考。" if total["few"] else "")
+    text = (
+        f"截至{date_text(figures.as_of)}，共立案{count_text(total['cases'])}件，"
+        f"未办结{count_text(total['open'])}件，其中逾期{count_text(total['overdue'])}件、"
+        f"将到期{count_text(total['soon'])}件"
     )
+    if total["closed"]:
+        text += (
+            f"；已销号{count_text(total['closed'])}件，从预警到销号的中位数为{_days(total['cycle_median'])}，"
+            f"按期率{_share(total['on_time_share'])}，重开率{_share(total['reopen_rate'])}，"
+            f"退回率{_share(total['return_rate'])}"
+        )
+        text += "（销号的案件少，仅供参考）" if total["few"] else ""
+    else:
+        text += "；还没有销号的案件"
+    draft.text(f"{text}。")
     kinds = figures.table[(figures.table["scope"] == "kind") & (figures.table["cases"] > 0)]
     if len(kinds):
         draft.table(
@@ -859,7 +870,8 @@ def _wrong(draft: _Draft) -> None:
     facts = backtest.facts
     best = facts["models"][facts["recommended"]]
     draft.text(
-        f"用{facts['feature_term']}届及以前的数据预测{facts['test_term']}届，{count_text(facts['units'])}个单位中"
+        f"用{'全市' if meeting.scope else ''}{facts['feature_term']}届及以前的数据预测"
+        f"{facts['test_term']}届，{count_text(facts['units'])}个单位中"
         f"实际出险{count_text(facts['events'])}个。成绩最好的是{best['label']}："
         f"平均查准率{_ratio(best['pr_auc'])}（95%区间{_ratio(best['pr_auc_low'])}至{_ratio(best['pr_auc_high'])}），"
         f"随机抽查为{_ratio(facts['base_rate'])}。"
@@ -879,8 +891,8 @@ def _wrong(draft: _Draft) -> None:
             (("单位", 62), ("片区", 40), ("预测可能性", 27), ("风险名次", 27)),
             [
                 [
-                    str(row["unit"]),
-                    str(row["region"]),
+                    row["unit_name"],
+                    row["region_name"],
                     _share(row["probability"]),
                     number_text(row["rank"], decimals=0),
                 ]

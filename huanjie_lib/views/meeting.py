@@ -201,7 +201,8 @@ class Backtest:
     facts
         Content of ``scorecard.json`` (:meth:`huanjie_lib.risk.backtest.Scorecard.to_json`).
     misses
-        The events that the recommended model ranked safest: unit, region, outcome, probability, rank.
+        The events that the recommended model ranked safest: unit, region, outcome, probability, rank; at a
+        meeting with unit_name and region_name, for a part of the city those of its own units alone.
     """
 
     facts: Mapping[str, Any]
@@ -430,7 +431,7 @@ def meeting_of(
         coverage=_coverage(run, known, township, reds),
         loop=_loop(run, told, events, head, today),
         regained=_regained(known.get("regained_units")),
-        backtest=backtest,
+        backtest=None if backtest is None else _named(backtest, whole, township),
         digests=_digests(whole),
         gaps=(),
     )
@@ -616,15 +617,11 @@ def _coverage(
 
 def _areas(run: Run, coverage: pd.DataFrame, scope: str) -> pd.DataFrame:
     """Return the rows of the meeting's areas with their names, the whole first."""
-    names: dict[str, str] = {}
-    for area in ("county", "township"):
-        pairs = run.units[[f"{area}_code", f"{area}_name"]].dropna().drop_duplicates()
-        names |= dict(pairs.astype("str").itertuples(index=False, name=None))
     if scope:
         rows = coverage[coverage["code"].str.startswith(scope) & (coverage["level"] != "city")]
     else:
         rows = coverage[coverage["level"].isin(["city", "county"])]
-    called = rows["code"].map(names).fillna(rows["code"]).mask(rows["level"] == "city", CITY)
+    called = rows["code"].map(_area_names(run.units)).fillna(rows["code"]).mask(rows["level"] == "city", CITY)
     return rows.assign(area=called).reset_index(drop=True)
 
 
@@ -661,6 +658,29 @@ def _regained(moved: pd.DataFrame | None) -> Regained | None:
         better=int((new < old).sum()),
         worse=int((new > old).sum()),
     )
+
+
+def _named(backtest: Backtest, run: Run, scope: str) -> Backtest:
+    """Return a backtest whose misses are those of the meeting's units, with names where codes have one."""
+    misses = backtest.misses.astype({"unit": "str", "region": "str"})
+    misses = misses[misses["unit"].str.startswith(scope)].reset_index(drop=True)
+    areas = _area_names(run.units)
+    places = run.units["township_code"].map(areas).fillna("") + run.units["unit_name"].fillna("")
+    names = dict(zip(run.units["unit_code"], places, strict=True))
+    misses = misses.assign(
+        unit_name=misses["unit"].map(names).fillna(misses["unit"]),
+        region_name=misses["region"].map(areas).fillna(misses["region"]),
+    )
+    return dataclasses.replace(backtest, misses=misses)
+
+
+def _area_names(units: pd.DataFrame) -> dict[str, str]:
+    """Return the names of counties and townships by code."""
+    names: dict[str, str] = {}
+    for area in ("county", "township"):
+        pairs = units[[f"{area}_code", f"{area}_name"]].dropna().drop_duplicates()
+        names |= dict(pairs.astype("str").itertuples(index=False, name=None))
+    return names
 
 
 def _digests(run: Run) -> tuple[tuple[str, str], ...]:

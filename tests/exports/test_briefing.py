@@ -114,6 +114,25 @@ def test_no_missing_figure_is_printed_as_such_or_as_zero() -> None:
             assert not [text for text in texts for word in ("nan", "None", "NaT", "<NA>") if word in text]
 
 
+def test_closed_cases_are_told_with_their_shares() -> None:
+    meeting = whole_meeting()
+    assert meeting.loop is not None
+    assert "还没有销号的案件。" in words(briefed().blocks)
+    figures = meeting.loop.figures
+    shares = {"on_time_share": 0.75, "reopen_rate": 0.125, "return_rate": float("nan")}
+    first = figures.table.index == 0
+    table = figures.table.assign(
+        **{
+            name: figures.table[name].mask(first, value)
+            for name, value in {"closed": 8, "cycle_median": 9.0, **shares}.items()
+        }
+    )
+    loop = dataclasses.replace(meeting.loop, figures=dataclasses.replace(figures, table=table))
+    told = words(briefing_of(dataclasses.replace(meeting, loop=loop)).blocks)
+    assert "已销号8件，从预警到销号的中位数为9.0个工作日，按期率75.0%，重开率12.5%，退回率—" in told
+    assert "（销号的案件少，仅供参考）" in told
+
+
 def test_headings_are_numbered_without_gaps_and_never_end_a_part() -> None:
     blocks = briefed().blocks
     first = [b.text for b in blocks if isinstance(b, Heading) and b.level == 1]
@@ -147,7 +166,12 @@ def test_a_township_pack_lists_all_its_units() -> None:
     rows = table(briefing, "全部村（社区）").rows
     assert [row[1] for row in rows] == meeting.units["unit_name"].tolist()
     others = set(whole_meeting().league["township_name"]) - {meeting.area}
-    assert not any(name in words(briefing.blocks) for name in others)
+    said = [
+        cell for block in briefing.blocks if isinstance(block, Table) for row in block.rows for cell in row
+    ]
+    for name in others:
+        assert name not in words(briefing.blocks)
+        assert not [cell for cell in said if name in cell]
 
 
 def test_colours_that_all_turn_red_are_told(small_run: Run) -> None:

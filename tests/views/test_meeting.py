@@ -150,6 +150,24 @@ def test_a_written_backtest_reads_as_it_was(tmp_path: Path) -> None:
         Backtest.read(tmp_path)
 
 
+def test_misses_have_names_and_are_those_of_the_meetings_units() -> None:
+    run = whole_meeting().run
+    units = run.units.drop_duplicates("township_code").head(2)
+    made = Backtest.of(card())
+    misses = made.misses.head(3).assign(
+        unit=[*units["unit_code"], "甲县东镇01村"], region=[*units["township_code"], "甲县"]
+    )
+    coded = dataclasses.replace(made, misses=misses)
+    names = (units["township_name"] + units["unit_name"]).tolist()
+    whole = meeting_of(run, backtest=coded).backtest
+    part = meeting_of(run, backtest=coded, township=units["township_code"].iloc[1]).backtest
+    assert whole is not None
+    assert part is not None
+    assert whole.misses["unit_name"].tolist() == [*names, "甲县东镇01村"]
+    assert whole.misses["region_name"].tolist() == [*units["township_name"], "甲县"]
+    assert part.misses["unit_name"].tolist() == names[1:]
+
+
 def test_it_explains_itself(small_run: Run) -> None:
     meeting = meeting_of(small_run)
     assert repr(meeting).startswith("Meeting(area='全市', units=12, red=")

@@ -338,6 +338,35 @@ def test_a_name_in_a_reason_goes_to_those_alone_who_decide(
     assert planted.found_in(said.texts()) == []
 
 
+def test_the_ledger_holds_nobody_after_a_name_was_shown_and_a_copy_made(
+    planted: Planted, tmp_path: Path
+) -> None:
+    store, data = tmp_path / "store", planted.folder
+    open_ledger(store, create=True).close()
+    held = pd.read_parquet(data / "tables" / "identities.parquet")
+    keys, ref = KeyRing.read(planted.key), held["person_ref"].iloc[5]
+    name = keys.unseal(held["name_sealed"].iloc[5], "name", ref)
+    who = ("--store", store, "--account", "li", "--office", "市委组织部", "--role", "talent")
+    about = ("--person", ref, "--data", data, "--key", planted.key)
+    shown = say("access", "show", *about, *who, "--reason", f"通知{name}和{planted.names[0]}谈话")
+    assert shown.code == 0, shown.text
+    assert name in shown.text
+    copied = say("request", "copy", *about, *who, "--reason", "本人申请查阅", "--out", tmp_path / "copy.xlsx")
+    assert copied.code == 0, copied.text
+    listed = say("access", "log", "--store", store)
+    for said in (copied, listed):
+        assert planted.found_in(said.texts()) == []
+    known = {
+        keys.unseal(text, "name", one)
+        for one, text in zip(held["person_ref"], held["name_sealed"], strict=True)
+    }
+    whole = [*everything_in(store), *listed.texts()]
+    assert ref in listed.text
+    assert not [
+        (where, secret) for where, text in whole for secret in known if len(secret) > 2 and secret in text
+    ]
+
+
 # ---------------------------------------------------------------- errors
 
 

@@ -5,19 +5,25 @@ No name and no file is given before the access log has it, and none where the lo
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import io
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import openpyxl
 import pandas as pd
 import pytest
+from tornado.web import HTTPError, RequestHandler
 
 from huanjie_lib.casework.events import Actor
 from huanjie_lib.errors import TransitionError, UsageError
 from huanjie_lib.parameters import load_parameters
-from huanjie_lib.screens.talent_door import Subject, asked_name, judged, made_file
+from huanjie_lib.screens import talent_door
+from huanjie_lib.screens.kernels import Viewer
+from huanjie_lib.screens.talent_door import NameDoor, Subject, asked_name, judged, logged_page, made_file
+from huanjie_lib.screens.writer_link import Answer
 from huanjie_lib.store.decisions import DECISION_COLUMNS
 from huanjie_lib.store.talent_folder import TalentRun
 from huanjie_lib.vocabulary import Role
@@ -183,3 +189,73 @@ def test_files_are_for_those_who_may_see_people_and_the_roster_for_the_whole_cit
         made_file("roster", subject, some, nothing_decided)
     with pytest.raises(TransitionError, match="没有这种文件"):
         made_file("people", subject, OFFICE, nothing_decided)
+
+
+# ---------------------------------------------------------------- the log comes first
+
+
+class Line:
+    """A line to the writer that answers as told, and keeps what it was asked."""
+
+    def __init__(self, status: int) -> None:
+        self.actor, self.status = OFFICE, status
+        self.asked: list[dict[str, Any]] = []
+
+    async def ask(
+        self, method: str, path: str, purpose: str, *, actor: Actor, headers: Any, body: Any
+    ) -> Answer:
+        content = b"".join([block async for block in body])
+        assert (method, path, purpose, actor) == ("POST", "/access", "access", OFFICE)
+        assert headers["Content-Length"] == str(len(content))
+        self.asked.append(json.loads(content))
+        refused = {"ok": False, "code": "ledger", "title": "连不上案件台账", "lines": []}
+        entry = {"number": 1, "hash": "ab" * 32}
+        return Answer(self.status, {"ok": True, "entry": entry} if self.status == 200 else refused)
+
+
+def made(kind: Any, **told: Any) -> Any:
+    """Return a handler without a server around it."""
+    handler = kind.__new__(kind)
+    handler.__dict__.update({"_current_user": "li", **told})
+    return handler
+
+
+@pytest.mark.parametrize("status", [200, 503])
+def test_the_page_is_drawn_only_once_its_opening_is_logged(
+    subject: Subject, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    drawn: list[str] = []
+
+    class Page(RequestHandler):
+        async def get(self, *_: str) -> None:  # type: ignore[override]
+            drawn.append("page")
+
+    monkeypatch.setattr(talent_door, "viewer_of", lambda _: Viewer("li"))
+    line = Line(status)
+    assert subject.run.path is not None
+    page = made(logged_page(Page, line, subject.run.path))  # type: ignore[arg-type]
+    if status == 200:
+        asyncio.run(page.get(""))
+    else:
+        with pytest.raises(HTTPError, match="连不上案件台账"):
+            asyncio.run(page.get(""))
+    assert drawn == (["page"] if status == 200 else [])
+    assert [(one["action"], one["digest"]) for one in line.asked] == [("open", subject.digest)]
+
+
+@pytest.mark.parametrize("status", [200, 503])
+def test_a_name_is_answered_only_once_it_is_logged(
+    subject: Subject, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    monkeypatch.setattr(NameDoor, "actor", OFFICE)
+    answers: list[Any] = []
+    line = Line(status)
+    request = SimpleNamespace(body=asked())
+    door = made(NameDoor, link=line, subject=subject, request=request)
+    door.finish = answers.append
+    door.set_status = lambda code: answers.append(code)
+    asyncio.run(NameDoor.post(door))
+    told = {"ok": True, "name": NAMES[ZHANG]} if status == 200 else None
+    assert [one["subject"] for one in line.asked] == [ZHANG]
+    assert answers[-1] == told if status == 200 else NAMES[ZHANG] not in str(answers)
+    assert len(answers) == (1 if status == 200 else 2)

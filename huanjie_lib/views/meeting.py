@@ -4,6 +4,9 @@ A :class:`Meeting` is made from one run and from what else there is: its ledgers
 last meeting, a backtest. Each figure is computed here or in the view that a screen reads too, and files only
 set it. What there is not is told in ``gaps`` and stays missing; it never becomes a zero.
 
+What a township gets tells no reason drawn from reports: a report is never disclosed to those whom it concerns
+(信访工作条例 art. 30); its points stay in the index.
+
 Changes are since the last meeting where its run is handed in, else since the snapshot before. ``Meeting.run``
 is the run cut to the meeting's area and compared with that date, so that any other view of it agrees.
 """
@@ -65,6 +68,7 @@ MANIFEST_DIGEST: Final = "评估清单 manifest.json"
 PARAMETERS_DIGEST: Final = "参数"
 """What the digest of the parameters is called."""
 _MISSES: Final = 20
+_LEADS: Final = "leads"
 _DUTIES: Final = {"leader": "包干领导", "stabilisation": "稳控预案", "resolution": "化解方案"}
 
 
@@ -403,8 +407,9 @@ def meeting_of(
     whole, mine = run, part_of(run, (township,) if township else ())
     run = _published(mine, earlier, between=False)
     before = previous_snapshot(run)
-    view = overview(run, since="上期" if earlier is None else "上次会议")
-    units, codes = working_list(run), set(run.units["unit_code"])
+    shown = _without_leads(run) if township else run
+    view = overview(shown, since="上期" if earlier is None else "上次会议")
+    units, codes = working_list(shown), set(run.units["unit_code"])
     told = None if cases is None else cases[~cases["restricted"].astype("bool")]
     told = None if told is None else told[told["unit_code"].isin(codes)]
     known = {} if ledgers is None else {name: _about(frame, codes) for name, frame in ledgers.items()}
@@ -439,6 +444,14 @@ def meeting_of(
 
 
 # --- parts ------------------------------------------------------------------------------------------------
+
+
+def _without_leads(run: Run) -> Run:
+    """Return a run whose reasons and causes leave out what is drawn from reports (举报); scores stay."""
+    leads = run.indicators["source_table"] == _LEADS
+    drawn = set(run.indicators.loc[leads, "indicator"])
+    points = run.points_lost[~run.points_lost["indicator"].isin(drawn)]
+    return dataclasses.replace(run, indicators=run.indicators[~leads], points_lost=points)
 
 
 def _about(frame: pd.DataFrame, codes: set[str]) -> pd.DataFrame:
@@ -715,6 +728,8 @@ def _gaps(
         gaps.append("没有用往届数据回测，模型在哪里判断错误不明；运行回测可得。")
     if meeting.run.parameters.gates is None:
         gaps.append("所用参数包没有设置准入条件，不产生准入清单。")
+    if meeting.scope:
+        gaps.append("镇街汇报不列由举报线索得出的扣分原因；指数和等级仍计入。")
     nameless = int((meeting.units["unit_name"] == NAMELESS).sum())
     if nameless:
         gaps.append(f"有{nameless}个村（社区）没有填报名称。")

@@ -127,6 +127,25 @@ def test_a_township_meeting_is_about_its_units_alone() -> None:
         meeting_of(meeting.run, township="110101001")
 
 
+def test_a_township_is_told_no_reason_from_reports_but_the_same_index() -> None:
+    meeting = whole_meeting()
+    leads = meeting.run.indicators["source_table"] == "leads"
+    costly = meeting.run.indicators[leads & (meeting.run.indicators["points"] > 3.5)]
+    code = str(costly["unit_code"].iloc[0])
+    reasons = set(meeting.run.indicators.loc[leads, "reason"])
+
+    def from_reports(row: dict[str, str]) -> list[str]:
+        told = [row[f"reason_{n}"] for n in (1, 2, 3)]
+        return [text for text in told if text.split("（扣")[0] in reasons]
+
+    town = whole_meeting(code[:9])
+    assert from_reports(meeting.to_frame().loc[code].to_dict())
+    assert not [row for row in town.units.to_dict("records") if from_reports(row)]
+    assert town.to_frame().loc[code, "index"] == meeting.to_frame().loc[code, "index"]
+    assert any("不列由举报线索得出的扣分原因" in gap for gap in town.gaps)
+    assert "线索" not in town.overview.picture[3]
+
+
 def test_an_earlier_run_must_be_earlier() -> None:
     with pytest.raises(DataError, match="早于2026年10月31日的评估"):
         meeting_of(whole_meeting().run, earlier=whole_meeting().run)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 from tornado.httpclient import HTTPClientError
 
 from huanjie_lib.store.run_folder import RUN_TABLES
-from tests.attacks.attacker import Attacker, message
+from tests.attacks.attacker import Attacker, Page, message
 from tests.attacks.conftest import OTHER_TOWN, SECRET, TOWN, Target
 
 pytestmark = pytest.mark.slow
@@ -235,24 +235,30 @@ def wang(target: Target) -> Any:
         yield channel
 
 
+@pytest.fixture(scope="module")
+def zhao(target: Target) -> Iterator[tuple[Attacker, Page]]:
+    """An account of one township, and a page that is open for the whole module."""
+    with target.open("zhao") as opened:
+        yield opened
+
+
 class TestOthers:
     """What belongs to others is out of reach."""
 
-    def test_a_kernel_answers_its_own_viewer_alone(self, target: Target) -> None:
-        with target.open("zhao") as (zhao, page):
-            li = target.account("li")
-            assert zhao.ask(f"/api/kernels/{page.kernel}").status == 200
-            assert li.ask(f"/api/kernels/{page.kernel}").status == 404
-            with pytest.raises(HTTPClientError) as caught, li.channel(page.kernel):
-                pass
-            assert caught.value.code == 404
-            assert li.leave(page) == 404
-            assert (
-                zhao.ask(f"/voila/api/shutdown/{page.kernel}", "POST", "").status == 403
-            )  # a form elsewhere
-            assert zhao.ask(f"/api/kernels/{page.kernel}", "DELETE").status in {403, 405}
-            with zhao.channel(page.kernel) as channel:  # it still lives, and answers its own
-                assert channel.states()
+    def test_a_kernel_answers_its_own_viewer_alone(self, target: Target, zhao: tuple[Attacker, Page]) -> None:
+        viewer, page = zhao
+        li = target.account("li")
+        assert viewer.ask(f"/api/kernels/{page.kernel}").status == 200
+        assert li.ask(f"/api/kernels/{page.kernel}").status == 404
+        with pytest.raises(HTTPClientError) as caught, li.channel(page.kernel):
+            pass
+        assert caught.value.code == 404
+        assert li.leave(page) == 404
+        form_elsewhere = viewer.ask(f"/voila/api/shutdown/{page.kernel}", "POST", "")
+        assert form_elsewhere.status == 403
+        assert viewer.ask(f"/api/kernels/{page.kernel}", "DELETE").status in {403, 405}
+        with viewer.channel(page.kernel) as channel:  # it still lives, and answers its own
+            assert channel.states()
 
     def test_a_kernel_that_waits_belongs_to_nobody(self, target: Target) -> None:
         """Its number cannot be guessed; it is read here from the process list, as another user could."""
@@ -263,10 +269,13 @@ class TestOthers:
         for kernel in waiting:
             assert target.account("li").ask(f"/api/kernels/{kernel}").status == 404
 
-    def test_no_message_brings_rows_of_another_township(self, target: Target) -> None:
+    def test_no_message_brings_rows_of_another_township(
+        self, target: Target, zhao: tuple[Attacker, Page]
+    ) -> None:
+        viewer, page = zhao
         units = target.run.units
         mine = units["township_code"] == TOWN
-        with target.open("zhao") as (viewer, page), viewer.channel(page.kernel) as channel:
+        with viewer.channel(page.kernel) as channel:
             states = channel.states()
             everything = page.text + json.dumps(states, ensure_ascii=False)
             assert units.loc[mine, "unit_name"].map(lambda name: name in everything).all()
@@ -289,10 +298,11 @@ class TestOthers:
             assert f">{unit['unit_name']}<" not in everything
         assert "云溪镇" not in everything
 
-    def test_a_pressed_control_that_is_not_on_the_page_does_what_the_model_allows(
-        self, target: Target
+    def test_a_control_that_is_not_on_the_page_does_what_the_model_allows(
+        self, target: Target, zhao: tuple[Attacker, Page]
     ) -> None:
-        with target.open("zhao") as (viewer, page), viewer.channel(page.kernel) as channel:
+        viewer, page = zhao
+        with viewer.channel(page.kernel) as channel:
             states = channel.states()
             side = next(number for number, state in states.items() if state.get("label") == "详情")
             for action, value in (
@@ -313,9 +323,11 @@ class TestOthers:
             told = json.dumps(channel.press(side, "unit", mine), ensure_ascii=False)
             assert f'data-unit=\\"{mine}\\"' in told  # the same press, of what may be seen, does something
 
-    def test_a_kernel_is_told_neither_the_run_nor_the_address(self, target: Target) -> None:
-        with target.open("zhao") as (_, page):
-            environment = Path(f"/proc/{target.kernels()[page.kernel]}/environ").read_bytes().split(b"\0")
+    def test_a_kernel_is_told_neither_the_run_nor_the_address(
+        self, target: Target, zhao: tuple[Attacker, Page]
+    ) -> None:
+        _, page = zhao
+        environment = Path(f"/proc/{target.kernels()[page.kernel]}/environ").read_bytes().split(b"\0")
         told = dict(entry.decode().split("=", 1) for entry in environment if b"=" in entry)
         assert "hj-" in told["HUANJIE_RUN"]
         assert told["HUANJIE_RUN"] != str(target.run.path)
@@ -326,10 +338,9 @@ class TestOthers:
 class TestPage:
     """What stands in the page's address or in the data changes nothing of the page."""
 
-    @pytest.mark.parametrize("query", ["template=lab", "theme=dark", "voila-template=lab&voila-theme=dark"])
-    def test_the_address_overrides_no_template(self, target: Target, query: str) -> None:
+    def test_the_address_overrides_no_template(self, target: Target) -> None:
         viewer = target.account("wang")
-        page = viewer.page(f"/?{query}")
+        page = viewer.page("/?template=lab&theme=dark&voila-template=lab&voila-theme=dark")
         assert "theme-light" in page.text
         assert "cdn" not in page.text.lower()
         assert "theme-dark" not in page.text

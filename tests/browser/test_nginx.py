@@ -28,8 +28,10 @@ from cryptography.x509.oid import NameOID
 from playwright.sync_api import Browser, WebSocket, expect
 
 from huanjie_lib.store.run_folder import Run
+from huanjie_lib.store.snapshot import write_snapshot
+from huanjie_lib.vocabulary import Role
 from tests.browser.conftest import free_port
-from tests.browser.serving import huanjie, servers
+from tests.browser.serving import servers
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -137,7 +139,8 @@ def proxy(small_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     names = "".join(f"{name}:{{PLAIN}}{PASSWORD}\n" for name in ("mayor", "zhao", "nobody"))
     (folder / "passwords").write_text(names, encoding="utf-8")
     certificate(folder)
-    huanjie("snapshot", "--run", small_run.path or "", "--out", folder / "snapshot")
+    assert small_run.path is not None
+    write_snapshot(small_run.path, folder / "snapshot", role=Role.READER)
     port = free_port()
     filled = CONF.read_text(encoding="utf-8")
     for name, value in {

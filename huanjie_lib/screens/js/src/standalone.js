@@ -10,6 +10,7 @@ import { CONTESTED_BIT, LEVEL_BITS, TO_VERIFY_BIT } from './unit_layer.js';
 
 const ROWS = 100; // rows of a list at first, and more at a press
 const MOST_PRINTED = 600;
+const PRINTED_WIDTH = 690; // CSS pixels between the margins of an upright A4 page
 const REST = 250; // ms without a move before what is not drawn at every move
 const COARSE = 10; // tenths that an arrow key moves; one with Shift
 const STATUS = ['通过', '不通过', '待核实'];
@@ -170,7 +171,13 @@ class Page {
         window.addEventListener('beforeprint', () => {
             this.list.shown = Math.max(this.list.shown, MOST_PRINTED);
             this.drawList();
+            // The map is printed as it is on screen, only smaller: it could not be drawn anew in time.
+            const { style, clientWidth, clientHeight } = $('map');
+            style.setProperty('width', `${clientWidth}px`, 'important');
+            style.setProperty('height', `${clientHeight}px`, 'important');
+            style.zoom = Math.min(1, PRINTED_WIDTH / clientWidth);
         });
+        window.addEventListener('afterprint', () => $('map').removeAttribute('style'));
         if (this.trial) this.#listenToDials();
     }
 

@@ -128,13 +128,13 @@ def undeclared(folder: Path, declared: list[Requirement]) -> list[str]:
     """Return the imports of other distributions that are installed only because something else needs them."""
     names = {canonicalize_name(requirement.name) for requirement in declared}
     owners = packages_distributions()
-    found = set()
+    found, own = set(), OURS | {path.stem for path in folder.glob("*.py")}
     for path in folder.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom) and not node.level:
                 modules = [node.module or ""]
-            for module in {name.partition(".")[0] for name in modules} - sys.stdlib_module_names - OURS:
+            for module in {name.partition(".")[0] for name in modules} - sys.stdlib_module_names - own:
                 if not names & {canonicalize_name(owner) for owner in owners.get(module, [])}:
                     found.add(f"{path.name}: {module}")
     return sorted(found)

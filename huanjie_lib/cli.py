@@ -977,6 +977,58 @@ def export(
         click.echo(f"没有制作地图：{reason}", err=True)
 
 
+@cli.command(help="写出会议材料：汇报（DOCX、PDF）、幻灯片（PPTX）和可离线打开的选情一览（HTML）。")
+@click.option("--run", "run_folder", type=_FOLDER, required=True, help="huanjie run 写出的文件夹。")
+@click.option("--out", type=_FOLDER, required=True, help="写入文件的文件夹。")
+@click.option("--store", default=None, help=f"案件台账：{_STORES}；不填则没有案件；{_EXPORTED}。")
+@click.option("--last", type=_FOLDER, default=None, help="上次会议所用的评估文件夹；不填与上期相比。")
+@click.option("--backtest", "tested", type=_FOLDER, default=None, help="huanjie backtest 写出的文件夹。")
+@click.option("--township", default="", help="只写一个镇街：区划代码的前 9 位；没有 HTML。")
+@_handing_out
+def meeting(
+    run_folder: Path,
+    out: Path,
+    store: str | None,
+    last: Path | None,
+    tested: Path | None,
+    township: str,
+    account: str | None,
+    office: str,
+    role: str,
+) -> None:
+    """Write what lies on the table of the leaders' meeting."""
+    from huanjie_lib.exports.meeting import export_meeting
+    from huanjie_lib.store.ledger import open_ledger
+    from huanjie_lib.store.run_folder import read_ledgers, read_run
+    from huanjie_lib.views.meeting import Backtest, meeting_of
+
+    stamp, run = _stamp(account, office, role, "换届工作会议"), read_run(run_folder)
+    cases = events = head = None
+    if store is not None:
+        with open_ledger(store, read_only=True) as ledger:
+            cases, events, end = ledger.cases(), ledger.events(), ledger.head()
+            head = (end.sequence, end.hash)
+    found = meeting_of(
+        run,
+        ledgers=read_ledgers(run_folder),
+        cases=cases,
+        events=events,
+        head=head,
+        earlier=None if last is None else read_run(last),
+        backtest=None if tested is None else Backtest.read(tested),
+        township=township,
+        today=stamp.day,
+    )
+    progress = _Progress()
+    paths = export_meeting(
+        found, run, out, stamp=stamp, noted=_noting(store, stamp, "risk"), progress=progress
+    )
+    progress.close()
+    click.echo(f"已写出 {len(paths)} 个文件到 {out}：{'、'.join(p.name for p in paths)}")
+    for gap in found.gaps:
+        click.echo(f"没有的内容：{gap}", err=True)
+
+
 @cli.command(help="写出台账工作簿和一村一策；有 --store 时连同案件。")
 @click.option("--run", "run_folder", type=_FOLDER, required=True, help="huanjie run 写出的文件夹。")
 @click.option("--out", type=_FOLDER, required=True, help="写入文件的文件夹。")

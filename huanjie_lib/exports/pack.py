@@ -20,7 +20,16 @@ if TYPE_CHECKING:
     import geopandas as gpd
     from matplotlib.figure import Figure
 
-__all__ = ["EXPORT_FORMAT", "FORMATS", "Noted", "earlier_export", "export_run", "is_as_left", "put_files"]
+__all__ = [
+    "EXPORT_FORMAT",
+    "FORMATS",
+    "Noted",
+    "earlier_export",
+    "export_run",
+    "is_as_left",
+    "put_files",
+    "stale_files",
+]
 
 EXPORT_FORMAT: Final = "huanjie-export/1"
 
@@ -124,7 +133,7 @@ def export_run(
         ],
     }
     text = json.dumps(manifest, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
-    stale = _stale(out, earlier, manifest)
+    stale = stale_files(out, earlier, manifest)
     if noted is not None:
         noted(made)
     put_files(out, {**made, _MANIFEST: text.encode()}, stale)
@@ -243,7 +252,7 @@ def is_as_left(path: Path, manifest: Mapping[str, Any]) -> bool:
     return entry is not None and path.is_file() and file_digest(path) == entry["sha256"]
 
 
-def _stale(out: Path, earlier: Mapping[str, Any], manifest: Mapping[str, Any]) -> list[Path]:
+def stale_files(out: Path, earlier: Mapping[str, Any], manifest: Mapping[str, Any]) -> list[Path]:
     """Return the files of the earlier export of the same date that this one does not write again."""
     if earlier.get("as_of") != manifest["as_of"]:
         return []

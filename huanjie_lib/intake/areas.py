@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -10,10 +12,17 @@ import polars as pl
 from huanjie_lib.contracts import TABLES
 from huanjie_lib.errors import DataError, Fault, UsageError
 from huanjie_lib.intake.checks import Batch, Context, check, to_pandas
-from huanjie_lib.intake.files import TABLE_SUFFIXES, read_table
+from huanjie_lib.intake.files import TABLE_SUFFIXES, check_kind, read_table
 from huanjie_lib.intake.headings import table_names
+from huanjie_lib.intake.sandbox import Job, read_apart
 
 __all__ = ["read_areas"]
+
+
+def _load(path: Path, name: str) -> Batch:
+    """Read a table file; runs in the worker."""
+    check_kind(path, path.name)
+    return read_table(path, path.name, TABLES[name], table_names(TABLES[name], frozenset()))[0]
 
 
 def read_areas(data: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -47,7 +56,7 @@ def read_areas(data: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
             p for p in root.glob(f"{name}.*") if p.is_file() and p.suffix.lower() in TABLE_SUFFIXES
         )
         batches: list[Batch] = [
-            read_table(p, p.name, contract, table_names(contract, frozenset()))[0] for p in files
+            replace(read_apart(Job(p.name, partial(_load, p, name))), table=contract) for p in files
         ]
         townships = frames.get("townships")
         known = {} if townships is None else {("townships", "township_code"): townships["township_code"]}

@@ -310,3 +310,15 @@ def test_a_proposal_overwrites_nothing(tmp_path: Path) -> None:
     write_proposal(found, tmp_path / "crosswalk.csv")
     with pytest.raises(UsageError, match="不覆盖"):
         write_proposal(found, tmp_path / "crosswalk.csv")
+
+
+def test_lists_with_boundaries_are_read_with_them(tmp_path: Path) -> None:
+    areas = boxes(**{f"u{A}": (0, 1), f"u{B}": (1, 2)}).assign(unit_name=["上云村", "柳湾村"])
+    areas.to_file(tmp_path / "units.gpkg")
+    frame_read, read = read_units(tmp_path / "units.gpkg")
+    assert frame_read["unit_name"].tolist() == ["上云村", "柳湾村"]
+    assert read is not None
+    assert read["unit_code"].tolist() == [A, B]
+    (tmp_path / "fake.gpkg").write_bytes(b"not a map")
+    with pytest.raises(DataError, match="内容不是 .gpkg 文件"):
+        read_units(tmp_path / "fake.gpkg")

@@ -151,7 +151,7 @@ def dimension_table(meeting: Meeting) -> pd.DataFrame:
     run = meeting.run
     lost = run.points_lost.groupby(["unit_code", "dimension"])["points"].sum().unstack(fill_value=0)
     lost = lost.reindex(columns=[d.id for d in run.parameters.framework.dimensions], fill_value=0.0)
-    reds = lost.loc[[unit.unit_code for unit in meeting.reds]]
+    reds = lost.reindex([unit.unit_code for unit in meeting.reds])
     return pd.DataFrame(
         {
             "dimension": lost.columns,

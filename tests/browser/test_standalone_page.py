@@ -319,3 +319,14 @@ def test_tabs_go_by_keys_and_paper_shows_the_mark(opened: Page) -> None:
     opened.emulate_media(media="print")
     expect(opened.locator(".hj-foot")).to_be_visible()
     expect(opened.locator(".hj-tabs")).to_be_hidden()
+
+
+@pytest.mark.parametrize("tab", ["总体情况", "试算"])
+def test_the_city_fills_its_map_beside_a_wide_legend(opened: Page, small_run: Run, tab: str) -> None:
+    opened.get_by_role("tab", name=tab).click()
+    box = opened.locator(".hj-map-surface").bounding_box()
+    assert box is not None
+    across, down = zip(*spots(opened, small_run), strict=True)
+    assert max(max(across) - min(across), max(down) - min(down)) > 0.3 * min(box["width"], box["height"])
+    assert all(box["x"] < x < box["x"] + box["width"] for x in across)
+    assert all(box["y"] < y < box["y"] + box["height"] for y in down)

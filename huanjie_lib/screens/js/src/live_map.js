@@ -136,8 +136,12 @@ class LiveMapView {
             [offsetWidth + 2 * GAP, GAP],
             [GAP, offsetHeight + 2 * GAP],
         ].map(([right, bottom]) => this.fit(right, bottom));
-        const clear = views.filter((view) => !this.covered(view));
-        const { zoom, middle } = (clear.length ? clear : views).reduce((a, b) => (b.zoom > a.zoom ? b : a));
+        // A view that would be less than half as large helps nobody: rather a few units under a panel.
+        const roomy = views.filter((view) => view.zoom > views[0].zoom - 1);
+        const clear = roomy.filter((view) => !this.covered(view));
+        const { zoom, middle } = clear.length
+            ? clear.reduce((a, b) => (b.zoom > a.zoom ? b : a))
+            : roomy.reduce((a, b) => (b.zoom < a.zoom ? b : a));
 
         this.fitting = true;
         this.layer.fullZoom = zoom;

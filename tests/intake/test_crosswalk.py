@@ -320,5 +320,5 @@ def test_lists_with_boundaries_are_read_with_them(tmp_path: Path) -> None:
     assert read is not None
     assert read["unit_code"].tolist() == [A, B]
     (tmp_path / "fake.gpkg").write_bytes(b"not a map")
-    with pytest.raises(DataError, match="内容不是 .gpkg 文件"):
+    with pytest.raises(DataError, match=r"内容不是 \.gpkg 文件"):
         read_units(tmp_path / "fake.gpkg")

@@ -514,7 +514,7 @@ def _proofs(
         }
 
     certificate = fairness_certificate(
-        score, tables, seed=asked.seed, sample=PROVED_PEOPLE, version=asked.parameters.version
+        score, tables, seed=asked.seed, sample=PROVED_PEOPLE, vital="名单", version=asked.parameters.version
     )
     refs = pd.Index(found.portraits.person_ref, name="person_ref")
     own = _table(tables, "people_protected").set_index("person_ref").reindex(refs)

@@ -18,7 +18,7 @@ from huanjie_lib.matching import STEPS, TalentResult, losses_of, run_talent
 from huanjie_lib.parameters import load_parameters
 from huanjie_lib.sample.city import City, make_city
 from huanjie_lib.store.talent_folder import TALENT_TABLES
-from huanjie_lib.vocabulary import PostKind
+from huanjie_lib.vocabulary import GateStatus, PostKind
 
 pytestmark = pytest.mark.slow
 AS_OF = dt.date(2026, 10, 31)
@@ -145,6 +145,8 @@ def test_a_city_without_trials_plans_or_opinions_still_gets_an_answer(city: City
     names = ("units", "people", "posts")
     found = run({name: city.tables[name] for name in names}, None)
     assert found.shortlists.frame.empty  # nobody passes where no department was asked
+    assert found.certificate.status is not GateStatus.PASS  # of an empty list nothing is proved
+    assert "名单中没有人" in found.certificate.checks["found"].iloc[0]
     assert (found.frames()["posts"]["eligible"] == 0).all()
     assert set(found.frames()["eligible"].astype("str")["status"]) <= {"unknown", "fail"}
 

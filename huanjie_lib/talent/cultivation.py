@@ -210,7 +210,7 @@ def cultivation(
     ...     portrayed, plans, pd.DataFrame({"person_ref": ["P1"], "profile": ["supervision"]}), pack,
     ...     as_of=dt.date(2026, 10, 31))
     >>> print(found.explain("P1"))
-    距村（居）务监督委员会成员的要求差50.7分，其中4.1分有依据，46.6分尚无依据、先核实；...。建议跟班学习90天...。
+    距监委会成员的要求差50.7分，其中4.1分有依据，46.6分尚无依据、先核实；...。建议跟班学习90天...。
     >>> print(found.explain("P9"))
     村级事务逾期123天（2026年6月30日到期）。
     """

@@ -157,6 +157,7 @@ def fairness_certificate(
     protected: Mapping[str, Sequence[str]] = PROTECTED,
     words: Mapping[str, str] = MENTIONS,
     sample: int | None = None,
+    vital: str | None = None,
     version: str = "",
 ) -> Certificate:
     """Score tables again with each protected column flipped, permuted and deleted, and compare every bit.
@@ -177,6 +178,8 @@ def fairness_certificate(
         What the texts of the outputs may not speak of.
     sample
         Number of people to score, drawn at random; everyone when omitted.
+    vital
+        Output without rows of which nothing is proved: equal to itself it is unknown and never a pass.
     version
         Version of the parameters, to be shown.
 
@@ -203,6 +206,8 @@ def fairness_certificate(
     before = score(used)
     digests = {name: digest(value) for name, value in sorted(before.items())}
     rows = [_row("", "repeat", 0, _differing(score, used, digests))]
+    if vital is not None and not len(before[vital]) and rows[0]["status"] == GateStatus.PASS.value:
+        rows = [_row("", "repeat", 0, "", status=GateStatus.UNKNOWN, note=f"{vital}中没有人，无从检验")]
     rows.append(_mention_row(mentions(before, words)))
     for place, (table, column) in enumerate((t, c) for t, columns in protected.items() for c in columns):
         name = f"{table}.{column}"

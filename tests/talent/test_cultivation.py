@@ -224,7 +224,7 @@ def test_a_person_explains_gap_plans_and_proposal() -> None:
         as_of=AS_OF,
     )
     assert found.explain("P0").startswith(
-        "距村（居）务监督委员会成员的要求差53.0分，其中18.0分有依据，35.0分尚无依据、先核实；"
+        "距监委会成员的要求差53.0分，其中18.0分有依据，35.0分尚无依据、先核实；"
         "有依据的差距最大的是财务管理（18.0分）。建议跟班学习90天，预计提高法治思维、财务管理，"
     )
     assert found.explain("P1") == (

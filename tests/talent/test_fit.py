@@ -84,7 +84,7 @@ def test_what_is_not_known_tilts_nothing_and_is_said() -> None:
     assert weights_of(found, "u2", PostKind.SUPERVISION) == pytest.approx(wanted, abs=1e-15)
     assert not found.known.any()  # no unit here has every dimension
     assert found.explain("u2", "supervision", name="云溪社区") == (
-        "云溪社区：村（居）务监督委员会成员看重财务管理28.3%、法治思维23.6%、群众口碑18.9%、矛盾调解15.1%、"
+        "云溪社区：监委会成员看重财务管理28.3%、法治思维23.6%、群众口碑18.9%、矛盾调解15.1%、"
         "工作实绩9.4%、准岗表现4.7%；因本单位在相应的选情维度上扣分，矛盾调解由10.0%调为15.1%；"
         "本单位有选情数据缺失，缺失的部分按岗位画像原权重。"
     )
@@ -100,7 +100,7 @@ def test_what_is_not_known_tilts_nothing_and_is_said() -> None:
 def test_a_post_may_name_its_profile() -> None:
     named = POSTS.assign(profile=["supervision"] + [""] * 14)
     found = profiles(None, named)
-    assert found.posts.loc[found.row("u3", "secretary"), "label"] == "村（居）务监督委员会成员"
+    assert found.posts.loc[found.row("u3", "secretary"), "label"] == "监委会成员"
     with pytest.raises(DataError, match="mayor") as refused:
         profiles(None, POSTS.assign(profile="mayor"))
     assert len(refused.value.faults) == 1

@@ -187,7 +187,7 @@ def test_chances_follow_the_seed_and_certain_people_are_certain(lists: Shortlist
 def test_lists_say_who_how_sure_and_why(lists: Shortlists) -> None:
     text = lists.explain("u1", "deputy", name="上云村")
     best = lists.frame[(lists.frame["unit_code"] == "u1") & (lists.frame["post"] == "deputy")].iloc[0]
-    assert text.startswith("上云村副职需要4名人选，符合条件的有")
+    assert text.startswith("上云村副主任需要4名人选，符合条件的有")
     assert "；可能性在适配分最高的20人中测算。第1名" in text
     assert f"第1名{best['person_ref']}：适配{best['fit']:.1f}分" in text
     assert best["reasons"] in text
@@ -243,7 +243,7 @@ def test_nobody_and_no_posts_give_empty_lists() -> None:
     people = portrayed()
     nobody = shortlists(people, asked(), eligible(people, share=0.0), PACK, seed=1)
     assert set(nobody.frame["post"]) == {"secretary"}
-    assert nobody.explain("u1", "deputy").startswith("u1副职需要4名人选，符合条件的有0人，还缺4人。")
+    assert nobody.explain("u1", "deputy").startswith("u1副主任需要4名人选，符合条件的有0人，还缺4人。")
     none = dataclasses.replace(asked(), posts=asked().posts[:0], weights=asked().weights[:0])
     assert shortlists(people, none, eligible(people), PACK, seed=1).frame.empty
 

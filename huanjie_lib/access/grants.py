@@ -286,6 +286,10 @@ _GRANTS: Final = (
                 "unit_code target reachable needed regained index_after cost days measures open_gates"
             ),
             "remedy_steps": "unit_code order measure label times cost days points who confidence",
+            "sources": (
+                "unit_code indicator source_table columns source_file source_sheet source_row letters "
+                "headings"
+            ),
             "trends": "unit_code direction slope slope_low slope_high snapshots",
             "uncertainty": (
                 "unit_code p_red p_yellow p_green index_mean index_sd rank_low rank_high most_likely "

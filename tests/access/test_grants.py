@@ -30,7 +30,7 @@ def test_every_table_of_the_ledger_is_listed_with_its_columns() -> None:
 
 def test_every_table_of_a_run_and_a_talent_folder_is_listed() -> None:
     """Their columns are held against folders that the program wrote in the tests of workbench and leaks."""
-    assert listed("run") == {*RUN_TABLES, "boundaries"}
+    assert listed("run") == {*RUN_TABLES, "boundaries", "sources"}
     assert listed("ledgers") == set(LEDGER_TABLES)
     assert listed("restricted") == {*RESTRICTED_LEDGERS, "signals"}
     assert listed("talent") == set(TALENT_TABLES)

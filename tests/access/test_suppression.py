@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import product
-
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from scipy.optimize import linprog
 
 from huanjie_lib.access.suppression import HIDDEN, CountTable, Suppressed, suppress
@@ -64,16 +63,14 @@ def check(found: Suppressed) -> None:
             assert high >= counts[place] + found.smallest - 1 - 1e-6
 
 
-def whole_tables(found: Suppressed) -> list[tuple[int, ...]]:
-    """Return every table of whole numbers, hidden ones at least 1, that looks the same; for small tables."""
-    places = np.flatnonzero(found.hidden)
-    values = []
-    for guess in product(range(1, 10), repeat=len(places)):
-        counts = found.table.counts.copy()
-        counts[places] = guess
-        if all(counts[whole] == counts[list(parts)].sum() for whole, parts in found.table.sums):
-            values.append(guess)
-    return values
+def whole_tables(found: Suppressed) -> NDArray[np.int64]:
+    """Return the hidden counts, 1 to 29, of each table of whole numbers that looks the same, shape (k, n)."""
+    hidden = np.flatnonzero(found.hidden)
+    guesses = np.stack(np.meshgrid(*[np.arange(1, 30)] * len(hidden))).reshape(len(hidden), -1)
+    equations = found.table.equations.toarray()
+    shown = np.where(found.hidden, 0, found.table.counts)
+    adds_up = (equations[:, hidden] @ guesses + (equations @ shown)[:, None] == 0).all(axis=0)
+    return guesses[:, adds_up]
 
 
 small_counts = st.sampled_from([0, 0, 1, 2, 3, 4, 5, 6, 9, 17, 60])
@@ -98,9 +95,9 @@ def test_no_hidden_count_of_townships_in_counties_can_be_computed(counts: list[l
 def test_whole_numbers_tell_no_more(counts: list[list[int]]) -> None:
     found = suppress(flat(counts))
     assume(0 < found.hidden.sum() <= 4)
-    tables = np.array(whole_tables(found))
-    for column, place in enumerate(np.flatnonzero(found.hidden)):
-        seen = set(tables[:, column].tolist())
+    tables = whole_tables(found)
+    for row, place in enumerate(np.flatnonzero(found.hidden)):
+        seen = set(tables[row].tolist())
         assert len(seen) > 1
         if found.primary[place]:
             assert max(seen) >= found.smallest

@@ -172,7 +172,7 @@ def test_a_failed_export_leaves_the_folder_as_it_was(
     export_run(small_run, tmp_path, formats=["xlsx"])
     before = contents(tmp_path)
 
-    def fail(run: Run) -> bytes:
+    def fail(run: Run, **_: object) -> bytes:
         raise UsageError(f"{len(run.units)} 个")
 
     monkeypatch.setattr(module, "workbook", fail)

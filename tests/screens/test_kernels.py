@@ -21,6 +21,7 @@ from huanjie_lib.screens.kernels import (
     Viewer,
     error_number,
 )
+from tests.loops import run_apart
 
 ZHAO, LI = Viewer("zhao"), Viewer("li")
 Run = Callable[[Callable[["Counted"], Coroutine[Any, Any, None]]], None]
@@ -63,7 +64,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
         async def within() -> None:
             await what(Counted())
 
-        asyncio.run(within())
+        run_apart(within())
 
     return running
 

@@ -105,7 +105,7 @@ def asked(screen: Any, path: str = "/", **headers: str) -> Iterator[http.client.
     connection = http.client.HTTPConnection(where.hostname or "", where.port, timeout=120)
     try:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        connection.request("GET", f"{path}?{where.query}", headers=named)
+        connection.request("GET", f"{path}{'&' if '?' in path else '?'}{where.query}", headers=named)
         yield connection.getresponse()
     finally:
         connection.close()
@@ -170,13 +170,17 @@ def test_while_a_viewer_has_the_page_open(screen: Callable[[], Any]) -> None:
     served = screen()
     with asked(served) as page:
         (kernel,) = re.findall(r'"kernelId": "([\w-]+)"', page.read().decode("utf-8"))
+        cookies = "; ".join(text.partition(";")[0] for text in page.headers.get_all("Set-Cookie") or [])
     upgrade = {
         "Connection": "Upgrade",
         "Upgrade": "websocket",
         "Sec_WebSocket_Version": "13",
         "Sec_WebSocket_Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+        "Sec_WebSocket_Protocol": "v1.kernel.websocket.jupyter.org",
+        "Cookie": cookies,
+        "Origin": served.url.partition("/?")[0],
     }
-    with asked(served, f"/api/kernels/{kernel}/channels", **upgrade) as channel:
+    with asked(served, f"/api/kernels/{kernel}/channels?session_id=s", **upgrade) as channel:
         assert channel.status == 101
         end(served)
 

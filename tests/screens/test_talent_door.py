@@ -5,7 +5,6 @@ No name and no file is given before the access log has it, and none where the lo
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import io
 import json
@@ -27,6 +26,7 @@ from huanjie_lib.screens.writer_link import Answer
 from huanjie_lib.store.decisions import DECISION_COLUMNS
 from huanjie_lib.store.talent_folder import TalentRun
 from huanjie_lib.vocabulary import Role
+from tests.loops import run_apart
 from tests.talent_runs import CLOUD, KEYS, NAMES, OUYANG, ZHANG, ZHOU, talent_folder
 
 UNIT, DIGEST = "990101101201", "ab" * 32
@@ -235,10 +235,10 @@ def test_the_page_is_drawn_only_once_its_opening_is_logged(
     assert subject.run.path is not None
     page = made(logged_page(Page, line, subject.run.path))  # type: ignore[arg-type]
     if status == 200:
-        asyncio.run(page.get(""))
+        run_apart(page.get(""))
     else:
         with pytest.raises(HTTPError, match="连不上案件台账"):
-            asyncio.run(page.get(""))
+            run_apart(page.get(""))
     assert drawn == (["page"] if status == 200 else [])
     assert [(one["action"], one["digest"]) for one in line.asked] == [("open", subject.digest)]
 
@@ -254,7 +254,7 @@ def test_a_name_is_answered_only_once_it_is_logged(
     door = made(NameDoor, link=line, subject=subject, request=request)
     door.finish = answers.append
     door.set_status = lambda code: answers.append(code)
-    asyncio.run(NameDoor.post(door))
+    run_apart(NameDoor.post(door))
     told = {"ok": True, "name": NAMES[ZHANG]} if status == 200 else None
     assert [one["subject"] for one in line.asked] == [ZHANG]
     assert answers[-1] == told if status == 200 else NAMES[ZHANG] not in str(answers)

@@ -46,7 +46,7 @@ def test_what_is_written_reads_back_equal(tmp_path: Path, region: str) -> None:
 
 
 def test_every_part_of_the_parameters_has_its_file(tmp_path: Path) -> None:
-    shipped = {p.name for p in DEFAULT.glob("*.yaml")}
+    shipped = {p.name for p in DEFAULT.glob("*.yaml")} - {"privacy.yaml"}  # moves no figure; read on its own
     assert set(content(write(tmp_path / "pack"))) == shipped
     texts = [p.read_text(encoding="utf-8") for p in (tmp_path / "pack").iterdir()]
     assert all(t.startswith(f"# 本参数包由程序写出，依据 {ADOPTED.version}。\n") for t in texts)

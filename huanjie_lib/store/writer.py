@@ -28,6 +28,7 @@ import asyncio
 import datetime as dt
 import json
 import logging
+import os
 import secrets
 import signal
 import sys
@@ -549,8 +550,11 @@ async def _serve(writer: Writer, socket: str | None) -> None:
 
 
 def _wait_for_parent(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
-    """Stop when the standard input ends: the parent has closed it, or is no more."""
-    while sys.stdin.buffer.read(1024):
+    """Stop when the standard input ends: the parent has closed it, or is no more.
+
+    Read past the buffer, whose lock a thread that still waits would hold: Python aborts over that when it ends.
+    """
+    while os.read(sys.stdin.fileno(), 1024):
         pass
     loop.call_soon_threadsafe(stop.set)
 

@@ -552,7 +552,7 @@ async def _serve(writer: Writer, socket: str | None) -> None:
 def _wait_for_parent(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
     """Stop when the standard input ends: the parent has closed it, or is no more.
 
-    Read past the buffer, whose lock a thread that still waits would hold: Python aborts over that when it ends.
+    Read past the buffer: a thread that waits there holds its lock, and Python aborts over that at its end.
     """
     while os.read(sys.stdin.fileno(), 1024):
         pass

@@ -9,15 +9,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import pandas as pd
 
-from huanjie_lib.errors import Fault, UsageError
 from huanjie_lib.exports.docx import numeral
-from huanjie_lib.exports.pack import put_files
+from huanjie_lib.exports.pack import checked_formats, made_in_turn, put_files
 from huanjie_lib.views.meeting import MANIFEST_DIGEST, PARAMETERS_DIGEST, Meeting, RedUnit
 from huanjie_lib.views.meeting_figures import colours_figure, map_figure
 from huanjie_lib.views.print_map import render
@@ -242,24 +241,17 @@ def write_briefing(
     huanjie_lib.errors.UsageError: 没有这种汇报格式（共 1 处问题）
       1. formats：发现“doc”；应为：docx、pdf；处理办法：改为其中的一种或几种。
     """
-    unknown = sorted(set(formats) - set(FORMATS))
-    if unknown:
-        faults = [Fault("formats", kind, "、".join(FORMATS), "改为其中的一种或几种") for kind in unknown]
-        raise UsageError("没有这种汇报格式", faults)
+    wanted = checked_formats(formats, FORMATS, "没有这种汇报格式")
     from huanjie_lib.exports.briefing_docx import briefing_docx
     from huanjie_lib.exports.briefing_pdf import briefing_pdf
 
     makers = {"docx": briefing_docx, "pdf": briefing_pdf}
-    wanted = [kind for kind in FORMATS if kind in formats]
     briefing = briefing_of(meeting, mark=mark, office=office)
-    made = {}
-    for step, kind in enumerate(wanted):
-        if progress is not None:
-            progress("生成汇报", step, len(wanted))
-        name = _NAME.format(area=meeting.area, as_of=meeting.as_of.isoformat(), kind=kind)
-        made[name] = makers[kind](briefing)
-    if progress is not None:
-        progress("生成汇报", len(wanted), len(wanted))
+    named = {
+        _NAME.format(area=meeting.area, as_of=meeting.as_of.isoformat(), kind=kind): makers[kind]
+        for kind in wanted
+    }
+    made = made_in_turn({name: partial(make, briefing) for name, make in named.items()}, "生成汇报", progress)
     put_files(out, made, [])
     return [out / name for name in made]
 

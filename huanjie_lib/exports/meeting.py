@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -14,7 +13,15 @@ from huanjie_lib.exports.briefing import briefing_of
 from huanjie_lib.exports.briefing_docx import briefing_docx
 from huanjie_lib.exports.briefing_pdf import briefing_pdf
 from huanjie_lib.exports.deck import deck
-from huanjie_lib.exports.pack import Noted, earlier_export, put_files, stale_files
+from huanjie_lib.exports.pack import (
+    Noted,
+    checked_formats,
+    earlier_export,
+    made_in_turn,
+    outputs_entry,
+    put_files,
+    stale_files,
+)
 from huanjie_lib.exports.standalone import standalone_page
 from huanjie_lib.store.run_folder import Run
 from huanjie_lib.views.meeting import Meeting
@@ -84,21 +91,15 @@ def export_meeting(
     huanjie_lib.errors.UsageError: 没有这种汇报格式（共 1 处问题）
       1. formats：发现“doc”；应为：docx、pdf、pptx、html；处理办法：改为其中的一种或几种。
     """
-    unknown = sorted(set(formats or ()) - set(MEETING_FORMATS))
-    if unknown:
-        faults = [
-            Fault("formats", kind, "、".join(MEETING_FORMATS), "改为其中的一种或几种") for kind in unknown
-        ]
-        raise UsageError("没有这种汇报格式", faults)
+    wanted = checked_formats(formats, MEETING_FORMATS, "没有这种汇报格式")
     if meeting.scope and formats is not None and _CITY_ONLY in formats:
         fault = Fault("formats", _CITY_ONLY, "docx、pdf、pptx", "去掉 html；它含有不下发镇街的线索数据")
         raise UsageError("镇街汇报没有这种格式", [fault])
-    wanted = [
-        kind
-        for kind in MEETING_FORMATS
-        if (formats is None or kind in formats) and not (meeting.scope and kind == _CITY_ONLY)
-    ]
-    names = {kind: _NAMES[kind].format(area=meeting.area, as_of=meeting.as_of.isoformat()) for kind in wanted}
+    names = {
+        kind: _NAMES[kind].format(area=meeting.area, as_of=meeting.as_of.isoformat())
+        for kind in wanted
+        if not (meeting.scope and kind == _CITY_ONLY)
+    }
     earlier = earlier_export(out, names.values(), kind=_FORMAT)
     mark = stamp_text(stamp)
     briefing = briefing_of(meeting, mark=mark, office="" if stamp is None else stamp.office)
@@ -108,13 +109,7 @@ def export_meeting(
         "pptx": lambda: deck(meeting, mark=mark),
         "html": lambda: standalone_page(meeting, run, mark=mark).encode(),
     }
-    made: dict[str, bytes] = {}
-    for step, kind in enumerate(wanted):
-        if progress is not None:
-            progress("生成汇报", step, len(wanted))
-        made[names[kind]] = makers[kind]()
-    if progress is not None:
-        progress("生成汇报", len(wanted), len(wanted))
+    made = made_in_turn({name: makers[kind] for kind, name in names.items()}, "生成汇报", progress)
     manifest = {
         "format": _FORMAT,
         "as_of": meeting.as_of.isoformat(),
@@ -122,10 +117,7 @@ def export_meeting(
         "code_version": __version__,
         "parameter_version": meeting.version,
         "inputs": dict(meeting.digests),
-        "outputs": {
-            name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
-            for name, data in made.items()
-        },
+        "outputs": outputs_entry(made),
         "gaps": list(meeting.gaps),
         "exported": None if stamp is None else stamp.entry,
     }

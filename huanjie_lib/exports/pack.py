@@ -24,9 +24,12 @@ __all__ = [
     "EXPORT_FORMAT",
     "FORMATS",
     "Noted",
+    "checked_formats",
     "earlier_export",
     "export_run",
     "is_as_left",
+    "made_in_turn",
+    "outputs_entry",
     "put_files",
     "stale_files",
 ]
@@ -101,7 +104,7 @@ def export_run(
     huanjie_lib.errors.UsageError: 没有这种导出格式（共 1 处问题）
       1. formats：发现“doc”；应为：xlsx、html、pdf、png；处理办法：改为其中的一种或几种。
     """
-    wanted = _checked(formats)
+    wanted = checked_formats(formats, FORMATS, "没有这种导出格式")
     omitted: dict[str, str] = {}
     if formats is None and not _has_places(run):
         wanted = tuple(kind for kind in wanted if kind not in _MAPS)
@@ -109,23 +112,14 @@ def export_run(
     names = {kind: _NAMES[kind].format(as_of=run.as_of.isoformat()) for kind in wanted}
     earlier = earlier_export(out, names.values())
     makers = _makers(run, stamp)
-    made: dict[str, bytes] = {}
-    for step, kind in enumerate(wanted):
-        if progress is not None:
-            progress("导出文件", step, len(wanted))
-        made[names[kind]] = makers[kind]()
-    if progress is not None:
-        progress("导出文件", len(wanted), len(wanted))
+    made = made_in_turn({name: makers[kind] for kind, name in names.items()}, "导出文件", progress)
     manifest = {
         "format": EXPORT_FORMAT,
         "as_of": run.as_of.isoformat(),
         "code_version": __version__,
         "parameter_version": run.parameters.version,
         "run_manifest_sha256": None if run.path is None else file_digest(run.path / _MANIFEST),
-        "outputs": {
-            name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
-            for name, data in made.items()
-        },
+        "outputs": outputs_entry(made),
         "omitted": omitted,
         "exported": None if stamp is None else stamp.entry,
         "inputs": [
@@ -140,12 +134,40 @@ def export_run(
     return [out / name for name in (*made, _MANIFEST)]
 
 
-def _checked(formats: Collection[str] | None) -> tuple[str, ...]:
-    unknown = sorted(set(formats or ()) - set(FORMATS))
+def checked_formats(formats: Collection[str] | None, known: Sequence[str], summary: str) -> tuple[str, ...]:
+    """Return the formats asked for in the order of those known, all when omitted.
+
+    Raises
+    ------
+    UsageError
+        With the summary, if one is not known.
+    """
+    unknown = sorted(set(formats or ()) - set(known))
     if unknown:
-        faults = [Fault("formats", kind, "、".join(FORMATS), "改为其中的一种或几种") for kind in unknown]
-        raise UsageError("没有这种导出格式", faults)
-    return tuple(kind for kind in FORMATS if formats is None or kind in formats)
+        faults = [Fault("formats", kind, "、".join(known), "改为其中的一种或几种") for kind in unknown]
+        raise UsageError(summary, faults)
+    return tuple(kind for kind in known if formats is None or kind in formats)
+
+
+def made_in_turn(
+    makers: Mapping[str, Callable[[], bytes]], label: str, progress: Progress | None
+) -> dict[str, bytes]:
+    """Return the files that makers make, by name, telling before each and at the end how far it has come."""
+    made: dict[str, bytes] = {}
+    for step, (name, make) in enumerate(makers.items()):
+        if progress is not None:
+            progress(label, step, len(makers))
+        made[name] = make()
+    if progress is not None:
+        progress(label, len(makers), len(makers))
+    return made
+
+
+def outputs_entry(files: Mapping[str, bytes]) -> dict[str, dict[str, Any]]:
+    """Return what a manifest says of files: digest and size by name."""
+    return {
+        name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)} for name, data in files.items()
+    }
 
 
 def _makers(run: Run, stamp: Stamp | None) -> dict[str, Callable[[], bytes]]:

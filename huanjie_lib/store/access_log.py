@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Self
 
 import pandas as pd
 import sqlalchemy as sa
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from huanjie_lib.access.hiding import holds_number
 from huanjie_lib.access.masking import MASKED_ROLES, SHORTEST_REASON
@@ -20,7 +20,7 @@ from huanjie_lib.casework.events import Actor, ChainFault, Head
 from huanjie_lib.contracts import Purpose
 from huanjie_lib.errors import Fault, TransitionError
 from huanjie_lib.store import schema
-from huanjie_lib.store.chains import add_row, chain_frame, known_row, verify_rows
+from huanjie_lib.store.chains import add_row, chain_frame, from_page, known_row, verify_rows
 from huanjie_lib.vocabulary import AccessAction, Role
 
 __all__ = ["ACCESS_COLUMNS", "AccessEntry", "access_frame", "record_access", "verify_access"]
@@ -82,12 +82,7 @@ class AccessEntry(BaseModel):
         TransitionError
             With every fault found.
         """
-        try:
-            return cls.model_validate_json(text)
-        except ValidationError as error:
-            names = sorted({".".join(map(str, detail["loc"])) or "请求" for detail in error.errors()})
-            faults = [Fault(name, "不能识别", "界面填写的内容", "刷新页面后重试") for name in names]
-            raise TransitionError("查阅记录不能识别", faults) from None
+        return from_page(cls, text, "查阅记录不能识别")
 
     def faults(self) -> list[Fault]:
         """Return what is wrong with the entry in itself."""

@@ -8,16 +8,35 @@ the number and the two links.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 import sqlalchemy as sa
+from pydantic import BaseModel, ValidationError
 
 from huanjie_lib.casework.events import GENESIS, ChainFault, FaultKind, canonical, chain_hash
-from huanjie_lib.errors import EventClashError, Fault
+from huanjie_lib.errors import EventClashError, Fault, TransitionError
 from huanjie_lib.store.rows import frame_of
 
-__all__ = ["add_row", "chain_end", "chain_frame", "known_row", "verify_rows"]
+__all__ = ["add_row", "chain_end", "chain_frame", "from_page", "known_row", "verify_rows"]
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def from_page(model: type[M], text: str | bytes, summary: str) -> M:
+    """Return what a page has sent as a model; unknown and missing keys are refused, and no value is repeated.
+
+    Raises
+    ------
+    TransitionError
+        With the summary and every fault found.
+    """
+    try:
+        return model.model_validate_json(text)
+    except ValidationError as error:
+        names = sorted({".".join(map(str, detail["loc"])) or "请求" for detail in error.errors()})
+        faults = [Fault(name, "不能识别", "界面填写的内容", "刷新页面后重试") for name in names]
+        raise TransitionError(summary, faults) from None
 
 
 def chain_end(connection: sa.Connection, table: sa.Table) -> tuple[int, str]:

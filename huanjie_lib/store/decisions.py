@@ -12,12 +12,12 @@ from typing import Annotated, Any, Final, Self
 
 import pandas as pd
 import sqlalchemy as sa
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from huanjie_lib.casework.events import Actor, ChainFault, Head
 from huanjie_lib.errors import Fault, StaleVersionError, TransitionError
 from huanjie_lib.store import schema
-from huanjie_lib.store.chains import add_row, chain_frame, known_row, verify_rows
+from huanjie_lib.store.chains import add_row, chain_frame, from_page, known_row, verify_rows
 from huanjie_lib.vocabulary import DecisionChoice, PostKind, Role
 
 __all__ = [
@@ -95,12 +95,7 @@ class Decision(BaseModel):
         TransitionError
             With every fault found.
         """
-        try:
-            return cls.model_validate_json(text)
-        except ValidationError as error:
-            names = sorted({".".join(map(str, detail["loc"])) or "请求" for detail in error.errors()})
-            faults = [Fault(name, "不能识别", "界面填写的内容", "刷新页面后重试") for name in names]
-            raise TransitionError("决定不能识别", faults) from None
+        return from_page(cls, text, "决定不能识别")
 
     def faults(self) -> list[Fault]:
         """Return what is wrong with the decision in itself."""

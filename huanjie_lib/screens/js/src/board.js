@@ -4,41 +4,23 @@
 // who is logged in, and the kernel is then told to look again. What was typed stays here until the server has
 // taken it. Everything is drawn with text nodes.
 
-import { h, redraw } from './dom.js';
+import { Desk, choicesOf, widgetOf } from './desk.js';
+import { h } from './dom.js';
 import { Draft, faultOf, formOf } from './form.js';
-import { append, upload, uuid } from './post.js';
-import { save } from './save.js';
+import { append, upload } from './post.js';
 
-const LOOK_AGAIN = 20000; // ms between two looks for what other offices have done
-const KNOWN = new Set(['refused', 'clash']); // answers after which nothing of an action has been recorded
 const STALE = { title: '别人刚刚更新了本案，请核对后再提交。', lines: ['填写的内容都还在，上面是本案现在的情况。'] };
 
-class Desk {
+class Board extends Desk {
     constructor(model, root) {
-        this.model = model;
-        this.box = root.appendChild(h('div', { className: 'hj-panel-body', role: 'region', 'aria-label': '办理' }));
-        this.drafts = new Map(); // by case and event
-        this.task = {};
+        super(model, root, '办理');
         this.chosen = '';
-        this.done = '';
-        this.note = null;
-
-        this.handlers = {
-            'change:task': () => this.take(),
-            'msg:custom': (content, buffers) => content?.save && save(content, buffers[0]),
-        };
-        for (const [event, handler] of Object.entries(this.handlers)) model.on(event, handler);
-        this.look = () => document.visibilityState === 'visible' && this.tell('look');
-        this.looking = setInterval(this.look, LOOK_AGAIN);
-        document.addEventListener('visibilitychange', this.look);
-        this.escape = ({ key }) => key === 'Escape' && this.task.case && this.tell('close');
-        document.addEventListener('keydown', this.escape);
         this.take();
         this.look(); // the kernel measures what takes a while once the page is there
     }
 
-    tell(action, value = '') {
-        this.model.send({ action, value });
+    leave() {
+        if (this.task.case) super.leave();
     }
 
     // Another case, or the same one after something has happened to it.
@@ -73,13 +55,12 @@ class Desk {
     // The draft of the form that is open.
     get draft() {
         const form = this.form;
-        const key = `${this.task.case}/${form.event}`;
-        let draft = this.drafts.get(key);
-        if (!draft || draft.rows.length !== form.rows.length) {
-            draft = new Draft(form, this.task.today);
-            this.drafts.set(key, draft);
-        }
-        return draft;
+        if (this.drafts.get(this.key)?.rows.length !== form.rows.length) this.drafts.delete(this.key);
+        return this.kept(this.key, () => new Draft(form, this.task.today));
+    }
+
+    get key() {
+        return `${this.task.case}/${this.form.event}`;
     }
 
     get form() {
@@ -93,10 +74,8 @@ class Desk {
 
     draw() {
         const forms = this.task.forms ?? [];
-        if (!this.task.case) return redraw(this.box, []);
-        const parts = [h('h2', {}, '办理')];
-        if (this.done) parts.push(h('p', { className: 'hj-done', role: 'status' }, this.done));
-        if (this.note) parts.push(faultOf(this.note));
+        if (!this.task.case) return this.show([]);
+        const parts = [h('h2', {}, '办理'), ...this.told(faultOf)];
         if (forms.length) parts.push(this.choices(forms));
         const shut = forms.filter(({ blockers }) => blockers.length);
         const reasons = new Set(shut.flatMap(({ label, blockers }) => blockers.map((reason) => `${label}：${reason}`)));
@@ -108,35 +87,25 @@ class Desk {
             parts.push(
                 formOf(this.form, this.task, this.draft, {
                     changed: () => this.draw(),
-                    submit: () => this.submit(),
+                    submit: () => this.record(),
                     files: (files) => this.attach(files),
                 }),
             );
         }
-        redraw(this.box, parts);
+        this.show(parts);
     }
 
     choices(forms) {
-        const group = h('div', { className: 'hj-acts', role: 'group', 'aria-label': '可以办理的事项' });
-        for (const { event, label, blockers } of forms) {
-            const button = h(
-                'button',
-                {
-                    type: 'button',
-                    disabled: blockers.length > 0,
-                    title: blockers.join(''),
-                    'data-key': `act-${event}`,
-                    'aria-pressed': String(event === this.chosen),
-                },
-                label,
-            );
-            button.addEventListener('click', () => {
-                this.chosen = event;
-                this.draw();
-            });
-            group.append(button);
-        }
-        return group;
+        const choices = forms.map(({ event, label, blockers }) => ({
+            value: event,
+            label,
+            disabled: blockers.length > 0,
+            title: blockers.join(''),
+        }));
+        return choicesOf('可以办理的事项', choices, this.chosen, (event) => {
+            this.chosen = event;
+            this.draw();
+        });
     }
 
     async attach(files) {
@@ -163,7 +132,7 @@ class Desk {
         }
     }
 
-    async submit() {
+    record() {
         const { form, draft, task } = this;
         const wanted = {
             case_id: task.case,
@@ -172,40 +141,8 @@ class Desk {
             expected_version: task.version,
             payload: draft.payload(form),
         };
-        // What may have arrived is repeated under its id; anything else is another action.
-        const { event_id: sent, ...before } = draft.sent ?? {};
-        const same = sent && JSON.stringify(before) === JSON.stringify(wanted);
-        draft.sent = { event_id: same ? sent : uuid(), ...wanted };
-        draft.busy = true;
-        draft.fault = null;
-        this.done = '';
-        this.note = null;
-        this.draw();
-
-        const reply = await append(draft.sent);
-        draft.busy = false;
-        if (reply.ok) {
-            this.drafts.delete(`${task.case}/${form.event}`);
-            this.awaited = true;
-            this.done = `${form.label}已登记。`;
-        } else if (reply.code === 'stale') {
-            draft.sent = null;
-            this.note = STALE;
-            this.awaited = true;
-        } else {
-            if (KNOWN.has(reply.code)) draft.sent = null;
-            draft.fault = reply;
-        }
-        this.draw();
-        if (reply.ok || reply.code === 'stale') this.tell('written', task.case);
-    }
-
-    remove() {
-        clearInterval(this.looking);
-        document.removeEventListener('visibilitychange', this.look);
-        document.removeEventListener('keydown', this.escape);
-        for (const [event, handler] of Object.entries(this.handlers)) this.model.off(event, handler);
-        this.box.remove();
+        const done = `${form.label}已登记。`;
+        return this.submit(this.key, wanted, { id: 'event_id', post: append, done, stale: STALE, about: task.case });
     }
 }
 
@@ -213,9 +150,4 @@ function endingOf({ name }) {
     return name.includes('.') ? name.split('.').at(-1).toLowerCase() : '';
 }
 
-function render({ model, el: root }) {
-    const desk = new Desk(model, root);
-    return () => desk.remove();
-}
-
-export default { render };
+export default widgetOf(Board);

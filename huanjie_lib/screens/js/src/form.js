@@ -77,19 +77,7 @@ export function dateText(iso) {
 // Draws a form; `act` holds what its controls do: changed(), submit(), files(list).
 export function formOf(form, task, draft, act) {
     const id = `hj-act-${form.event}`;
-    const waiting = h('ul', { className: 'hj-blockers', id: `${id}-blockers` });
-    const button = h('button', {
-        type: 'submit',
-        className: 'hj-confirm',
-        'data-key': `${id}-submit`,
-        'aria-describedby': waiting.id,
-    });
-    const refresh = () => {
-        const now = draft.blockers(form, task);
-        button.disabled = draft.busy || now.length > 0;
-        button.textContent = draft.busy ? '正在登记……' : draft.sent ? '重试' : `确认${form.label}`;
-        waiting.replaceChildren(...now.map((sentence) => h('li', {}, sentence)));
-    };
+    const { foot, refresh } = footOf(id, draft, `确认${form.label}`, () => draft.blockers(form, task));
     const bind = (control, take) => {
         control.disabled = draft.busy;
         control.addEventListener('input', () => {
@@ -131,14 +119,37 @@ export function formOf(form, task, draft, act) {
         form.evidence ? evidenceOf(form, task, draft, act, id) : null,
         form.rows.length ? rowsOf(form, draft, bind, id) : null,
         draft.fault ? faultOf(draft.fault) : null,
-        h('div', { className: 'hj-form-foot' }, button, waiting),
+        foot,
     );
-    drawn.addEventListener('submit', (event) => {
-        event.preventDefault();
-        if (!button.disabled) act.submit();
+    return submitted(drawn, act.submit);
+}
+
+// The button that sends a draft, and beside it what is still missing; refresh looks at it again.
+export function footOf(id, draft, label, blockers, ...more) {
+    const waiting = h('ul', { className: 'hj-blockers', id: `${id}-blockers` });
+    const button = h('button', {
+        type: 'submit',
+        className: 'hj-confirm',
+        'data-key': `${id}-submit`,
+        'aria-describedby': waiting.id,
     });
+    const refresh = () => {
+        const now = blockers();
+        button.disabled = Boolean(draft.busy) || now.length > 0;
+        button.textContent = draft.busy ? '正在登记……' : draft.sent ? '重试' : label;
+        waiting.replaceChildren(...now.map((sentence) => h('li', {}, sentence)));
+    };
     refresh();
-    return drawn;
+    return { foot: h('div', { className: 'hj-form-foot' }, button, ...more, waiting), refresh };
+}
+
+// Has a form do something when it is submitted and nothing is missing.
+export function submitted(form, act) {
+    form.addEventListener('submit', (event) => {
+        event.preventDefault();
+        if (!form.querySelector('[type=submit]').disabled) act();
+    });
+    return form;
 }
 
 export function faultOf({ title, lines }) {
@@ -150,10 +161,10 @@ export function faultOf({ title, lines }) {
     );
 }
 
-function labelled(label, control, hint = '', more = null) {
+export function labelled(label, control, hint = '', more = null) {
     return h(
         'div',
-        { className: control.tagName === 'TEXTAREA' ? 'hj-field hj-field-wide' : 'hj-field' },
+        { className: control.matches('textarea, .hj-whole') ? 'hj-field hj-field-wide' : 'hj-field' },
         h('label', { htmlFor: control.id }, label),
         control,
         more,

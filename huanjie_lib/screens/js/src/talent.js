@@ -5,46 +5,29 @@
 // People stand here under the names that the account may see and go out under their pseudonyms, in the body alone.
 // A full name is asked of the server for a reason and shown here for a minute; the kernel never learns it.
 
-import { h, redraw } from './dom.js';
-import { faultOf } from './form.js';
+import { Desk, choicesOf, widgetOf } from './desk.js';
+import { h } from './dom.js';
+import { faultOf, footOf, labelled, submitted } from './form.js';
 import { decide, fileOf, nameOf, uuid } from './post.js';
 import { save } from './save.js';
 
-const LOOK_AGAIN = 20000; // ms between two looks for what others have decided
-const KNOWN = new Set(['refused', 'clash']); // answers after which nothing of a decision has been recorded
 const STALE = { title: '别人刚刚对这个岗位登记了决定，请核对后再提交。', lines: ['填写的内容都还在，上面是现在的情况。'] };
 const LONGEST = 2000;
 const SHOWN = 60000; // ms that a full name stays on the page
 const SHORTEST_REASON = 4;
 const LONGEST_REASON = 200;
 
-class Desk {
+class Decisions extends Desk {
     constructor(model, root) {
-        this.model = model;
-        this.box = root.appendChild(h('div', { className: 'hj-panel-body', role: 'region', 'aria-label': '决定' }));
-        this.drafts = new Map(); // by post and person
-        this.look = null; // what is asked about the name of the person who is open
-        this.task = {};
-        this.done = '';
-        this.note = null;
-
-        this.handlers = {
-            'change:task': () => this.take(),
-            'msg:custom': (content, buffers) => {
-                if (content?.save) save(content, buffers[0]);
-                else if (content?.file) this.fetch(content);
-            },
-        };
-        for (const [event, handler] of Object.entries(this.handlers)) model.on(event, handler);
-        const again = () => document.visibilityState === 'visible' && this.tell('look');
-        this.looking = setInterval(again, LOOK_AGAIN);
-        this.escape = ({ key }) => key === 'Escape' && this.tell('close');
-        document.addEventListener('keydown', this.escape);
+        super(model, root, '决定');
+        this.asked = null; // what is asked about the name of the person who is open
+        this.fault = null; // why a file was not handed out
         this.take();
     }
 
-    tell(action, value = '') {
-        this.model.send({ action, value });
+    hear(content, buffers) {
+        if (content.file) this.fetch(content);
+        else super.hear(content, buffers);
     }
 
     // Another person or post, or the same after something has been decided.
@@ -64,9 +47,7 @@ class Desk {
     }
 
     get draft() {
-        const key = keyOf(this.task);
-        if (!this.drafts.has(key)) this.drafts.set(key, { choice: '', instead: '', reason: '', touched: false, sent: null });
-        return this.drafts.get(key);
+        return this.kept(keyOf(this.task), () => ({ choice: '', instead: '', reason: '', touched: false, sent: null }));
     }
 
     // What is still missing, as sentences.
@@ -94,11 +75,10 @@ class Desk {
         if (task.person) parts.push(this.name());
         if (task.choices) {
             parts.push(h('h2', {}, '组织决定', h('small', {}, task.about)));
-            if (this.done) parts.push(h('p', { className: 'hj-done', role: 'status' }, this.done));
-            if (this.note) parts.push(faultOf(this.note));
+            parts.push(...this.told(faultOf));
             parts.push(task.may ? this.form() : h('p', { className: 'hj-lead' }, task.nothing));
         }
-        redraw(this.box, parts);
+        this.show(parts);
     }
 
     // The name itself: who asks says why, and is told that it is recorded.
@@ -106,11 +86,11 @@ class Desk {
         const { may, nothing } = this.task.name;
         const label = { className: 'hj-look', 'aria-label': '查看原文' };
         if (!may) return h('p', { ...label, className: 'hj-look hj-lead' }, nothing);
-        const look = this.look;
+        const look = this.asked;
         if (!look) {
             const open = h('button', { type: 'button', className: 'hj-more-button', 'data-key': 'look' }, '查看原文');
             open.addEventListener('click', () => {
-                this.look = { reason: '', sent: null };
+                this.asked = { reason: '', sent: null };
                 this.draw();
                 this.box.querySelector('#hj-look-reason').focus();
             });
@@ -128,6 +108,7 @@ class Desk {
         const reason = h('input', {
             type: 'text',
             id: 'hj-look-reason',
+            className: 'hj-whole',
             'data-key': 'look-reason',
             maxLength: LONGEST_REASON,
             autocomplete: 'off',
@@ -135,14 +116,9 @@ class Desk {
             disabled: Boolean(look.busy),
             placeholder: '如：电话通知本人参加考察；不要写姓名和号码',
         });
-        const show = h('button', { type: 'submit', className: 'hj-confirm', 'data-key': 'look-show' });
-        const waiting = h('ul', { className: 'hj-blockers', id: 'hj-look-blockers' });
-        const refresh = () => {
-            const short = look.reason.trim().length < SHORTEST_REASON;
-            show.disabled = Boolean(look.busy) || short;
-            show.textContent = look.busy ? '正在登记……' : look.sent ? '重试' : '显示姓名';
-            waiting.replaceChildren(...(short ? [h('li', {}, `请写明事由，不少于 ${SHORTEST_REASON} 个字。`)] : []));
-        };
+        const short = () => look.reason.trim().length < SHORTEST_REASON;
+        const missing = () => (short() ? [`请写明事由，不少于 ${SHORTEST_REASON} 个字。`] : []);
+        const { foot, refresh } = footOf('hj-look', look, '显示姓名', missing, close);
         reason.addEventListener('input', () => {
             look.reason = reason.value;
             refresh();
@@ -150,47 +126,31 @@ class Desk {
         const form = h(
             'form',
             { className: 'hj-form', noValidate: true },
-            h('div', { className: 'hj-form-fields' }, field('查看事由', reason, true)),
+            h('div', { className: 'hj-form-fields' }, labelled('查看事由', reason)),
             look.fault ? faultOf(look.fault) : null,
-            h('div', { className: 'hj-form-foot' }, show, close, waiting),
+            foot,
         );
-        form.addEventListener('submit', (event) => {
-            event.preventDefault();
-            if (!show.disabled) this.ask();
-        });
-        refresh();
-        return h('section', label, form);
+        return h('section', label, submitted(form, () => this.ask()));
     }
 
     async ask() {
-        const look = this.look;
+        const look = this.asked;
         const wanted = { person_ref: this.task.person, reason: look.reason.trim() };
-        const { entry_id: sent, ...before } = look.sent ?? {};
-        const same = sent && JSON.stringify(before) === JSON.stringify(wanted);
-        look.sent = { entry_id: same ? sent : uuid(), ...wanted };
-        look.busy = true;
-        look.fault = null;
-        this.draw();
-
-        const reply = await nameOf(look.sent);
-        if (this.look !== look) return; // another person is open, or nobody
-        look.busy = false;
+        const reply = await this.send(look, wanted, 'entry_id', nameOf);
+        if (this.asked !== look) return; // another person is open, or nobody
         if (reply.ok) {
             look.name = reply.name;
             this.hiding = setTimeout(() => {
                 this.hide();
                 this.draw();
             }, SHOWN);
-        } else {
-            if (KNOWN.has(reply.code)) look.sent = null;
-            look.fault = reply;
         }
         this.draw();
     }
 
     hide() {
         clearTimeout(this.hiding);
-        this.look = null;
+        this.asked = null;
     }
 
     // A file that the server makes and hands out once the access log has it.
@@ -203,41 +163,17 @@ class Desk {
 
     form() {
         const { draft, task } = this;
-        const waiting = h('ul', { className: 'hj-blockers', id: 'hj-decide-blockers' });
-        const button = h('button', {
-            type: 'submit',
-            className: 'hj-confirm',
-            'data-key': 'decide-submit',
-            'aria-describedby': waiting.id,
-        });
-        const refresh = () => {
-            const now = this.blockers();
-            button.disabled = Boolean(draft.busy) || now.length > 0;
-            button.textContent = draft.busy ? '正在登记……' : draft.sent ? '重试' : '登记决定';
-            waiting.replaceChildren(...now.map((sentence) => h('li', {}, sentence)));
-        };
+        const { foot, refresh } = footOf('hj-decide', draft, '登记决定', () => this.blockers());
         const set = (name, value) => {
             draft[name] = value;
             draft.touched = true;
         };
-        const choices = task.choices.map(({ value, label }) => {
-            const choice = h(
-                'button',
-                {
-                    type: 'button',
-                    disabled: Boolean(draft.busy),
-                    'data-key': `decide-${value}`,
-                    'aria-pressed': String(draft.choice === value),
-                },
-                label,
-            );
-            choice.addEventListener('click', () => {
-                set('choice', value);
-                this.draw();
-            });
-            return choice;
-        });
-        const parts = [h('div', { className: 'hj-acts', role: 'group', 'aria-label': '决定' }, ...choices)];
+        const choices = task.choices.map((choice) => ({ ...choice, disabled: Boolean(draft.busy) }));
+        const pick = (value) => {
+            set('choice', value);
+            this.draw();
+        };
+        const parts = [choicesOf('决定', choices, draft.choice, pick)];
         const fields = [];
         if (draft.choice === 'change') {
             const others = [{ ref: '', name: '（请选择）' }, ...task.others];
@@ -248,7 +184,7 @@ class Desk {
                 set('instead', select.value);
                 refresh();
             });
-            fields.push(field('改选人员', select));
+            fields.push(labelled('改选人员', select));
         }
         if (draft.choice) {
             const reason = h('textarea', {
@@ -264,23 +200,16 @@ class Desk {
                 set('reason', reason.value);
                 refresh();
             });
-            fields.push(field(this.departs() ? '理由' : '理由（可不填）', reason));
+            fields.push(labelled(this.departs() ? '理由' : '理由（可不填）', reason));
         }
         if (fields.length) parts.push(h('div', { className: 'hj-form-fields' }, ...fields));
         if (draft.fault) parts.push(faultOf(draft.fault));
-        parts.push(h('div', { className: 'hj-form-foot' }, button, waiting));
-        const form = h('form', { className: 'hj-form', noValidate: true, 'aria-label': '登记决定' }, ...parts);
-        form.addEventListener('submit', (event) => {
-            event.preventDefault();
-            if (!button.disabled) this.submit();
-        });
-        refresh();
-        return form;
+        const form = h('form', { className: 'hj-form', noValidate: true, 'aria-label': '登记决定' }, ...parts, foot);
+        return submitted(form, () => this.record());
     }
 
-    async submit() {
+    record() {
         const { draft, task } = this;
-        const key = keyOf(task);
         const wanted = {
             talent_run: task.run,
             unit_code: task.unit_code,
@@ -291,40 +220,13 @@ class Desk {
             reason: draft.reason.trim(),
             expected: task.expected,
         };
-        // What may have arrived is repeated under its id; anything else is another decision.
-        const { decision_id: sent, ...before } = draft.sent ?? {};
-        const same = sent && JSON.stringify(before) === JSON.stringify(wanted);
-        draft.sent = { decision_id: same ? sent : uuid(), ...wanted };
-        draft.busy = true;
-        draft.fault = null;
-        this.done = '';
-        this.note = null;
-        this.draw();
-
-        const reply = await decide(draft.sent);
-        draft.busy = false;
-        if (reply.ok) {
-            this.drafts.delete(key);
-            this.awaited = true;
-            this.done = `${task.choices.find(({ value }) => value === wanted.choice).label}已登记。`;
-        } else if (reply.code === 'stale') {
-            draft.sent = null;
-            this.note = STALE;
-            this.awaited = true;
-        } else {
-            if (KNOWN.has(reply.code)) draft.sent = null;
-            draft.fault = reply;
-        }
-        this.draw();
-        if (reply.ok || reply.code === 'stale') this.tell('written');
+        const done = `${this.label(wanted.choice)}已登记。`;
+        return this.submit(keyOf(task), wanted, { id: 'decision_id', post: decide, done, stale: STALE });
     }
 
     remove() {
-        clearInterval(this.looking);
         this.hide();
-        document.removeEventListener('keydown', this.escape);
-        for (const [event, handler] of Object.entries(this.handlers)) this.model.off(event, handler);
-        this.box.remove();
+        super.remove();
     }
 }
 
@@ -332,14 +234,4 @@ function keyOf({ unit_code: unit, post, person }) {
     return `${unit}/${post}/${person}`;
 }
 
-function field(label, control, broad = control.tagName === 'TEXTAREA') {
-    const wide = broad ? 'hj-field hj-field-wide' : 'hj-field';
-    return h('div', { className: wide }, h('label', { htmlFor: control.id }, label), control);
-}
-
-function render({ model, el: root }) {
-    const desk = new Desk(model, root);
-    return () => desk.remove();
-}
-
-export default { render };
+export default widgetOf(Decisions);

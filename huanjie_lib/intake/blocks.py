@@ -18,6 +18,7 @@ __all__ = ["parts_of"]
 
 _TELLING: Final = 3
 _LONGEST: Final = 40
+_MOST: Final = 200
 _NO_TITLE: Final = ("填表人", "制表人", "审核人", "负责人", "签字", "签名", "盖章", "注:", "备注:", "说明:")
 Test = Callable[[str], bool]
 
@@ -43,17 +44,26 @@ def parts_of(grid: Grid, is_heading: Test, is_key: Test) -> list[Grid]:
     Notes
     -----
     The headings of the table above that are repeated with no title over them, as on printed pages, begin no
-    table. The rows right above headings that are blank or hold one text are the title of their table.
+    table, nor do lower rows of headings that a merged cell ties to those above. The rows right above headings
+    that are blank or hold one text are the title of their table. Of more tables than a clerk would ever put
+    on a sheet (200) none is parted from the others: their headings are rows of the first.
     """
-    rows = [n for n in range(len(grid.rows)) if _is_heading_row(grid.rows[n], is_heading)]
-    tops = [n for n in rows if n - 1 not in rows]
+    rows = {n for n in range(len(grid.rows)) if _is_heading_row(grid.rows[n], is_heading)}
+    tops = [n for n in sorted(rows) if n - 1 not in rows]
+    tied: dict[int, int] = {}  # row → first row of a merged cell that reaches down to it
+    for (row, _), (first_row, _) in grid.anchors.items():
+        tied[row] = min(first_row, tied.get(row, row))
     starts: list[tuple[int, int]] = []  # first row of a part, its row of headings
     for top in tops:
+        if starts and tied.get(top, top) <= starts[-1][1]:
+            continue
         first = _title(grid, top, starts[-1][1] + 1) if starts else 0
         titled = any(_texts(row) for row in grid.rows[first:top])
         if starts and not titled and _texts(grid.rows[top]) == _texts(grid.rows[starts[-1][1]]):
             continue
         starts.append((first, top))
+    if len(starts) > _MOST:
+        return [grid]
     parts = []
     for number, (first, top) in enumerate(starts):
         end = starts[number + 1][0] if number + 1 < len(starts) else len(grid.rows)
@@ -61,7 +71,8 @@ def parts_of(grid: Grid, is_heading: Test, is_key: Test) -> list[Grid]:
         parts += [_part(grid, first, top, end, span) for span in spans]
     if len(parts) < 2:
         return [grid]
-    return [parts[0], *(replace(p, hidden_rows=0, formulas=0) for p in parts[1:])]
+    rest = [replace(p, hidden_rows=0, formulas=0, struck=0, hidden_columns=()) for p in parts[1:]]
+    return [parts[0], *rest]  # what is told of a sheet is told once
 
 
 def _texts(row: Sequence[Cell]) -> list[str]:
@@ -131,7 +142,7 @@ def _part(grid: Grid, first: int, top: int, end: int, span: tuple[int, int]) -> 
     left, right = span
     width = len(grid.rows[top])
     empty: list[Cell] = [None] * width
-    rows: list[Sequence[Cell]] = [empty] * len(grid.rows)
+    rows: list[Sequence[Cell]] = [empty] * end
     for row in range(first, end):
         cells = grid.rows[row]
         whole = row < top or (left, right) == (0, width)

@@ -80,6 +80,8 @@ class Batch:
         Names of units written beside their codes, shape (n,), to find codes of the wrong unit.
     refused
         Why none of the rows can be used; empty when they can.
+    faults
+        What is wrong with single rows apart from the values in them, by place in ``raw`` from 0.
     """
 
     table: Table
@@ -92,6 +94,7 @@ class Batch:
     unit: str = "行"
     names: pl.Series | None = None
     refused: tuple[Issue, ...] = ()
+    faults: Mapping[int, Issue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -252,6 +255,9 @@ def _read(table: Table, batches: Sequence[Batch], context: Context) -> _Work:
         issues=[],
         warnings=[],
     )
+    for batch, start in zip(batches, starts.tolist(), strict=True):
+        if batch.faults:
+            work.refuse(_faults_of_rows(batch.faults, start))
     parts = []
     for group, first, last in _runs(batches):
         rows = slice(int(starts[first]), int(starts[first]) + group.height)
@@ -358,6 +364,13 @@ def _read_columns(
         for note, mask in parsed.notes.items():
             work.note(column, rows.start + np.flatnonzero(mask), f"个单元格：{note.label}")
     return pl.DataFrame([*read, *(raw[c.name] for c in SOURCE_COLUMNS)])
+
+
+def _faults_of_rows(faults: Mapping[int, Issue], start: int) -> pl.DataFrame:
+    texts = {
+        name: [getattr(i, name) for i in faults.values()] for name in _FAULT_SCHEMA.names() if name != "id"
+    }
+    return pl.DataFrame({"id": [start + place for place in faults], **texts}, schema=_FAULT_SCHEMA)
 
 
 def _wholes(work: _Work, raw: pl.DataFrame) -> pl.Series | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -25,6 +25,7 @@ __all__ = [
     "metric_names",
     "normalise",
     "table_names",
+    "under_units",
 ]
 
 IGNORED = frozenset(
@@ -42,6 +43,7 @@ _OTHER_UNITS = ("%", "‰", "亩", "公顷", "平方米", "岁", "天", "年", "
 _LONGEST = 200
 _INVISIBLE = re.compile(r"[\s\u200b-\u200f\u2060\ufeff]+")
 _LAST_BRACKETS = re.compile(r"\((?:单位[::]?)?([^()]+)\)$")
+_FOR_ALL = re.compile(r"(?<![报表制送])单位:(?P<units>[^():填制日]*)")
 _UNIT = re.compile(r"^(?P<name>.+)\((?:单位[::]?)?(?P<unit>[^()]+)\)$")
 
 
@@ -131,12 +133,54 @@ class Names:
         if bracketed is None or bracketed["name"] not in self._names:
             return None
         name, unit = self._names[bracketed["name"]], bracketed["unit"]
-        if unit not in self._units or unit == self._unit_of[name]:
+        if unit not in self._units:
             return Heading(name)
+        if unit == self._unit_of[name]:
+            return Heading(name, unit=unit)
         for family in _FAMILIES:
             if unit in family and self._unit_of[name] in family:
                 return Heading(name, family[unit] / family[self._unit_of[name]], unit)
         return Heading(name, unit=unit, clash=True)
+
+    def under(self, heading: Heading, units: Sequence[str]) -> Heading:
+        """Return a heading that states no unit in the unit stated for the whole sheet, where one is its own.
+
+        Several units of its kind (元、万元) leave open which is meant.
+
+        Examples
+        --------
+        >>> from huanjie_lib.contracts import table
+        >>> names = table_names(table("audit_items"), known_units({}))
+        >>> names.under(Heading("amount"), ["人", "万元"])
+        Heading(name='amount', scale=10000.0, unit='万元', clash=False)
+        >>> names.under(Heading("amount"), ["元", "万元"]).clash, names.under(Heading("amount"), ["户"]).unit
+        (True, '')
+        """
+        if heading.unit:
+            return heading
+        own = self._unit_of[heading.name]
+        family: Mapping[str, float] = next((f for f in _FAMILIES if own in f), {})
+        said = [unit for unit in dict.fromkeys(units) if unit in family]
+        if len(said) > 1:
+            return Heading(heading.name, unit="、".join(said), clash=True)
+        return Heading(heading.name, family[said[0]] / family[own], said[0]) if said else heading
+
+
+def under_units(text: str) -> list[str]:
+    """Return the units of measure that a text over a table states: 单位：万元、人.
+
+    Examples
+    --------
+    >>> under_units("石桥镇集体经济情况表（单位：万元）"), under_units("填报单位：石桥镇　计量单位：户、 人")
+    (['万元'], ['户', '人'])
+    >>> under_units("填报单位：人民政府"), under_units("金额单位:")
+    ([], [])
+    """
+    found: list[str] = []
+    for start in _FOR_ALL.finditer(normalise(text)):
+        words = re.split(r"[、,，/;和及]", start["units"])
+        found += [w for w in words if any(w in family for family in _FAMILIES)]
+    return found
 
 
 def _column_spellings(column: Column) -> tuple[str, tuple[str, ...]]:

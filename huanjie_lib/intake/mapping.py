@@ -375,7 +375,7 @@ class _Reading:
         if not means or means == LEFT_OUT:
             return
         column = target.names.match(means)
-        if column is None or column.unit:
+        if column is None or column.clash or column.scale != 1.0:
             labels = "、".join(c.label for c in target.columns.values())
             self._told(
                 (*where, "means"), means, f"“{label}”中的列：{labels[:300]}，或“{LEFT_OUT}”", "改为其中一列"

@@ -190,6 +190,9 @@ def _read(work: _Work, sheet: int) -> list[_Person]:
         work.done.issues += form.refused
         return []
     rows = form.rows.to_list()
+    for place, issue in form.faults.items():
+        column = Column(issue.column, "string", issue.label)
+        work.refuse(sheet, rows[place], column, issue.found, issue.allowed, issue.remedy)
     typed = _columns(work, sheet, rows)
     texts = {c.name: _texts(form, c.name) for c in (_NAME, _ID)}
     people = []

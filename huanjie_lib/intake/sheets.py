@@ -31,10 +31,11 @@ from huanjie_lib.intake.headings import (
     known_units,
     normalise,
     table_names,
+    under_units,
 )
 from huanjie_lib.intake.mapping import Mapped, Mappings, SheetMapping, Survey, candidates
 from huanjie_lib.intake.report import ColumnPlace, Issue, IssueLevel
-from huanjie_lib.intake.values import Note, is_void, parse
+from huanjie_lib.intake.values import Note, is_void, parse, spelt_out
 from huanjie_lib.intake.workbook import Cell, Grid, cell_text
 from huanjie_lib.parameters import Framework
 
@@ -43,6 +44,7 @@ __all__ = ["Reading", "SheetReader"]
 _HEADER_ROWS: Final = 15
 _TELLING: Final = 3
 _LONGEST: Final = 200  # characters of a heading
+_MOST_SHOWN: Final = 10
 _REMEMBERED: Final = 100_000
 _METRIC: Final = "metric:"
 _NOT_RETURNED: Final = frozenset({"identities", "cases", "case_events", "runs", "access_log"})
@@ -50,21 +52,22 @@ _NO_DATA: Final = frozenset({"填表说明", "填报说明"})
 _TOTALS = re.compile(
     r"(?:[全本][村社镇乡街区县市页]?|[镇乡街道县区市]{1,2})?(?P<word>合计|总计|小计|共计|总和|累计)数?(?:\(.{0,12}\))?:?"
 )
+_NAMED_TOTALS = re.compile(r"[^合总小共]{1,12}?(?P<word>合计|总计|小计|共计)(?:\(.{0,12}\))?:?")
 _OF_PARTS: Final = "小计"
 _NOT_SUMMED: Final = frozenset({"%", "‰", "比例", "分", "岁"})
 _SIGNING = (
-    "填表人",
-    "填报人",
-    "制表人",
-    "审核人",
-    "负责人",
-    "联系人",
-    "签字",
-    "签名",
-    "单位盖章",
-    "(盖章)",
-    "盖章",
+    *("填表人", "填报人", "制表人", "审核人", "复核人", "经办人", "统计人", "录入人", "报送人", "联系人"),
+    *("负责人", "单位负责人", "主要负责人", "分管负责人", "分管领导", "主管领导", "党委书记", "镇长"),
+    *("联系电话", "电话", "签字", "签名", "单位盖章", "单位(盖章)", "(盖章)", "盖章", "填报时间", "制表时间"),
 )
+_REMARK = re.compile(
+    r"[*※★☆●■]|\(?[0-9]{1,2}[.、)](?![0-9])|以上|本表|注[0-9]?[.:]|[0-9〇零○一二三四五六七八九]{4}年.{1,3}月.{1,3}日$"
+)
+"""How a row that holds one text and nothing else begins where it is no data: under the table, as a rule."""
+_PAGE = re.compile(r"第?[0-9]+页?[,，/]?共[0-9]+页|第[0-9]+页|-[0-9]+-|[0-9]+/[0-9]+页?")
+_SECTION = re.compile(r"\(?[一二三四五六七八九十]{1,3}[)、.]|第[一二三四五六七八九十]{1,3}[片组区类部]")
+_HAN = re.compile(r"[\u4e00-\u9fff]")
+_STEMS: Final = "甲乙丙丁戊己庚辛壬癸"
 _REMARKS = ("注:", "备注:", "说明:", "填表说明", "填报说明")
 _FILING = re.compile(r"(?:填报|填表|截至|截止|统计|数据|报送)(?:日期|时间):?(?P<date>.*)")
 _LEADING_DATE = re.compile(r"[0-9]{4}[年./-][0-9]{1,2}[月./-][0-9]{1,2}日?|[0-9]{8}(?![0-9])")
@@ -73,6 +76,9 @@ BLANK_ROW: Final = "空白行"
 TOTALS_ROW: Final = "合计行"
 SIGNING_ROW: Final = "签字或说明行"
 REPEATED_HEADING: Final = "重复的表头"
+SECTION_ROW: Final = "分组标题行"
+NUMBERING_ROW: Final = "栏次行"
+PAGE_ROW: Final = "页码行"
 UNFILLED_ROW: Final = "只有序号或名称的行"
 CONTINUED_PROJECT: Final = "同一项目的续行"
 BLANK_CELL: Final = "空白单元格"
@@ -176,7 +182,7 @@ class SheetReader:
         self._unit_names = table_names(TABLES["units"], self._units)
         self._targets = self._make_targets(framework)
         self._known: dict[str, bool] = {}
-        self._filed: tuple[Grid | None, dict[int, str | None]] = None, {}
+        self._read_above: tuple[Grid | None, dict[int, tuple[str | None, list[str]]]] = None, {}
 
     def _make_targets(self, framework: Framework) -> tuple[_Target, ...]:
         facts, projects, items = table("facts"), table("audit_projects"), table("audit_items")
@@ -289,6 +295,7 @@ class SheetReader:
             issues.append(self._no_rows(grid, header))
         issues += sheet.totals_issues()
         issues += sheet.numeric_codes()
+        issues += sheet.unheaded()
         batches = tuple(sheet.batches(as_of, tuple(refused)))
         return Reading(batches, tuple(issues), places=tuple(_places(grid, header)))
 
@@ -332,7 +339,7 @@ class SheetReader:
             header
             for target in named or self._targets
             for top in range(grid.top, min(grid.top + _HEADER_ROWS, len(grid.rows)))
-            for depth in (1, 2)
+            for depth in (1, 2, 3)
             if top + depth <= len(grid.rows)
             and (header := self._match(grid, target, top, depth, mapping)) is not None
         ]
@@ -359,14 +366,16 @@ class SheetReader:
         mapped: dict[int, Mapped] = {}
         texts: dict[int, str] = {}
         name_column = None
-        group = ""
+        levels = range(top, top + depth)
+        groups = [""] * depth
         for column in range(len(grid.rows[top])):
-            own = cell_text(grid.rows[top][column]).strip()[:_LONGEST]
-            parts = [own]
-            if depth == 2:
-                group = cell_text(grid.at(top, column)).strip()[:_LONGEST] or group
-                below = cell_text(grid.rows[top + 1][column]).strip()[:_LONGEST]
-                parts = [group, below] if below else [own]
+            own = [cell_text(grid.rows[row][column]).strip()[:_LONGEST] for row in levels]
+            leaf = max((n for n, text in enumerate(own) if text), default=-1)
+            for n in range(leaf):  # an empty cell beside a group belongs to it
+                group = cell_text(grid.at(top + n, column)).strip()[:_LONGEST]
+                if group and group != groups[n]:
+                    groups[n:] = [group, *[""] * (depth - n - 1)]
+            parts = [*groups[:leaf], own[leaf]] if leaf > 0 else own[:1]
             parts = [p for p in parts if p]
             if not parts:
                 continue
@@ -384,16 +393,21 @@ class SheetReader:
                     found[column] = said.meaning
         if not found:
             return None
-        filed = self._filing_text(grid, top)
+        filed, units = self._above(grid, top)
+        found = {c: target.names.under(heading, units) for c, heading in found.items()}
         return _Header(target, top, top + depth - 1, found, texts, name_column, filed, mapped)
 
-    def _filing_text(self, grid: Grid, top: int) -> str | None:
-        """Return what :func:`_filing_text` finds above a row; each sheet is searched once for each row."""
-        if self._filed[0] is not grid:
-            self._filed = grid, {}
-        known = self._filed[1]
+    def _above(self, grid: Grid, top: int) -> tuple[str | None, list[str]]:
+        """Return what is said over a row for the whole table: date of filing and units of measure.
+
+        Each sheet is searched once for each row.
+        """
+        if self._read_above[0] is not grid:
+            self._read_above = grid, {}
+        known = self._read_above[1]
         if top not in known:
-            known[top] = _filing_text(grid.rows[:top])
+            rows = grid.rows[grid.top : top]
+            known[top] = _filing_text(rows), _said_units(rows)
         return known[top]
 
     def _is_unit_name(self, text: str) -> bool:
@@ -457,6 +471,8 @@ class SheetReader:
     def _hidden(self, grid: Grid, target: _Target) -> list[Issue]:
         found = ["工作表被隐藏，仍已读取"] if grid.hidden else []
         found += [f"有 {grid.hidden_rows} 行被隐藏，仍已读取"] if grid.hidden_rows else []
+        if grid.hidden_columns:
+            found.append(f"{_letters(grid.hidden_columns)} 列被隐藏，仍已读取")
         formulas = [
             _line(
                 grid,
@@ -467,17 +483,31 @@ class SheetReader:
                 remedy="无需处理；公式引用了别的文件的，核对结果是否最新",
             )
         ]
-        return formulas[: grid.formulas] + [
+        struck = [
             _line(
                 grid,
                 target,
                 IssueLevel.WARNING,
-                found=text,
-                allowed="不隐藏的数据",
-                remedy="取消隐藏，核对这些数据是否应当报送",
+                found=f"{grid.struck} 个单元格画了删除线，仍已读取",
+                allowed="没有删除线的数据",
+                remedy="不要的数据请删除整行，要的请去掉删除线，再重报",
             )
-            for text in found
         ]
+        return (
+            formulas[: grid.formulas]
+            + struck[: grid.struck]
+            + [
+                _line(
+                    grid,
+                    target,
+                    IssueLevel.WARNING,
+                    found=text,
+                    allowed="不隐藏的数据",
+                    remedy="取消隐藏，核对这些数据是否应当报送",
+                )
+                for text in found
+            ]
+        )
 
     def _missing_columns(self, grid: Grid, header: _Header) -> list[Issue]:
         shown = "、".join(header.title(c) for c in sorted(header.texts))[:160]
@@ -510,7 +540,11 @@ class SheetReader:
                 header.target,
                 IssueLevel.ERROR,
                 found="列标题重复："
-                + "、".join(header.title(c) for c, h in header.found.items() if h.name == name),
+                + "、".join(
+                    f"{header.title(c)}（{xl_col_to_name(c)} 列）"
+                    for c, h in header.found.items()
+                    if h.name == name
+                ),
                 allowed="每项内容只有一列",
                 remedy="删去重复的列后重报",
                 row=header.bottom + 1,
@@ -621,26 +655,31 @@ class _Sheet:
     def __init__(self, grid: Grid, header: _Header) -> None:
         self.grid, self.header, self.target = grid, header, header.target
         self.data: list[int] = []
-        self.totals: list[tuple[int, int, str]] = []  # row, first data row it covers, its word
+        self.totals: list[tuple[int, str, bool]] = []  # row, its word, whether it is the total of a part
         self.dropped: Counter[str] = Counter()
-        self._texts = [[cell_text(c) for c in row] for row in grid.rows]
+        top, width = grid.top, len(grid.rows[header.top])
+        self._texts = [[""] * width] * top + [[cell_text(c) for c in row] for row in grid.rows[top:]]
         self._code = header.column_of("unit_code")
         self._heads = {c: normalise(t.rpartition("/")[2]) for c, t in header.texts.items()}
+        self._under_remarks = False
         self._sort_rows()
+        kinds = {c: self.target.columns[h.name].kind for c, h in header.found.items() if h.name}
+        self._numeric = [c for c, kind in kinds.items() if kind in {"integer", "number"}]
+        self._doubts = {**self._merged_numbers(), **self._overlong()}
 
     def _sort_rows(self) -> None:
         filled = [n for n, row in enumerate(self._texts) if any(t.strip() for t in row)]
-        since_subtotal = 0
         for row in range(self.header.bottom + 1, filled[-1] + 1):
             reason = self._reason(row)
             if reason is None:
                 self.data.append(row)
                 continue
             self.dropped[reason] += 1
+            self._under_remarks |= reason == SIGNING_ROW
             if reason == TOTALS_ROW:
-                word = next(m["word"] for t in self._texts[row] if (m := _TOTALS.fullmatch(normalise(t))))
-                self.totals.append((row, since_subtotal if word == _OF_PARTS else 0, word))
-                since_subtotal = len(self.data)
+                match = next(m for t in self._texts[row] if (m := _total(normalise(t))) is not None)
+                is_part = match.re is _NAMED_TOTALS or match["word"] == _OF_PARTS
+                self.totals.append((row, match["word"], is_part))
 
     def text(self, row: int, column: int) -> str:
         """Return a data cell; a cell merged downwards has the text of its first cell."""
@@ -657,43 +696,141 @@ class _Sheet:
         leading = [normalise(t) for _, t in cells[:3]]
         code = "" if self._code is None else self._texts[row][self._code]
         if not any(c.isdigit() for c in code):
-            if any(_TOTALS.fullmatch(t) for t in leading):
+            if any(_total(t) is not None for t in leading):
                 return TOTALS_ROW
             if leading[0].startswith((*_SIGNING, *_REMARKS)):
                 return SIGNING_ROW
+            if len(cells) == 1 and (reason := self._lone_text(leading[0])) is not None:
+                return reason
+        if row == self.header.bottom + 1 and self._is_numbering(cells):
+            return NUMBERING_ROW
         if len(cells) > 1 and all(self._heads.get(c) == normalise(t) for c, t in cells):
             return REPEATED_HEADING
         if not any(self.text(row, c).strip() for c in self.header.found):
             return UNFILLED_ROW
         return None
 
+    def _lone_text(self, text: str) -> str | None:
+        """Return why a row that holds one text, and no code, is no data."""
+        if _PAGE.fullmatch(text):
+            return PAGE_ROW
+        if _SECTION.match(text):
+            return SECTION_ROW
+        if _REMARK.match(text) or (self._under_remarks and _HAN.search(text)):
+            return SIGNING_ROW
+        return None
+
+    def _is_numbering(self, cells: Sequence[tuple[int, str]]) -> bool:
+        """Whether a row numbers the columns, as statistical tables do: 甲 乙 1 2, or (1) (2) (3)."""
+        texts = [normalise(t).strip("()（）栏") for _, t in cells]
+        stems = [t for t in texts if t in _STEMS]
+        numbers = texts[len(stems) :]
+        if stems != list(_STEMS[: len(stems)]) or len(texts) < min(_TELLING, len(self.header.texts)):
+            return False
+        whole = len(stems) > 0 or len(texts) == len(self.header.texts)
+        return whole and numbers == [str(n) for n in range(1, len(numbers) + 1)]
+
+    # ------------------------------------------------------------ doubts
+
+    def _merged_numbers(self) -> dict[tuple[int, int | None], Issue]:
+        """Return cells of which several share one number: whether each has it or all together is not said.
+
+        What belongs to a project is merged down over its items and is one number.
+        """
+        projects = self.target.tables[0].names if len(self.target.tables) == 2 else ()
+        numeric = {c for c in self._numeric if self.header.found[c].name not in projects}
+        data = set(self.data)
+        ranges: dict[tuple[int, int], list[tuple[int, int]]] = {}
+        for cell, first in self.grid.anchors.items():
+            if cell[0] in data and cell[1] in numeric:
+                ranges.setdefault(first, []).append(cell)
+        doubts: dict[tuple[int, int | None], Issue] = {}
+        for first, cells in ranges.items():
+            if len(cells) < 2 or is_void(self._texts[first[0]][first[1]]):
+                continue
+            place = ":".join(f"{xl_col_to_name(c)}{r + 1}" for r, c in (min(cells), max(cells)))
+            for row, column in cells:
+                contract = self.target.columns[self.header.found[column].name]
+                doubts[row, column] = _line(
+                    self.grid,
+                    self.target,
+                    IssueLevel.ERROR,
+                    found=f"合并的单元格 {place} 里只有一个数",
+                    allowed="每个单元格各填一个数",
+                    remedy="取消合并，逐格填写；几个村（社区）合在一起的数，请拆开",
+                    column=contract,
+                )
+        return doubts
+
+    def _overlong(self) -> dict[tuple[int, int | None], Issue]:
+        """Return rows of a CSV file that have more fields than headings: a separator stands in some field."""
+        if self.grid.sheet:
+            return {}
+        width = max(self.header.texts) + 1
+        long = [r for r in self.data if any(t.strip() for t in self._texts[r][width:])]
+        fields = {r: max(n for n, t in enumerate(self._texts[r], start=1) if t.strip()) for r in long}
+        return {
+            (row, None): Issue(
+                IssueLevel.ERROR,
+                found=f"这一行有 {count} 格，标题只有 {width} 格",
+                allowed=f"每行不超过 {width} 格",
+                remedy="数字不写千分位，内容中的逗号放在引号内，改正后重报",
+                table=self.target.main.name,
+                file=self.grid.file,
+                label="整行",
+            )
+            for row, count in fields.items()
+        }
+
+    def _faults(self, rows: Sequence[int]) -> dict[int, Issue]:
+        """Return what is doubtful in rows, by their place."""
+        if not self._doubts:
+            return {}
+        of_row: dict[int, Issue] = {}
+        for (row, _), issue in self._doubts.items():
+            of_row.setdefault(row, issue)
+        return {place: of_row[row] for place, row in enumerate(rows) if row in of_row}
+
+    def unheaded(self) -> list[Issue]:
+        """Tell of filled cells in columns that have no heading."""
+        beyond = max(self.header.texts) if not self.grid.sheet else len(self._texts[self.header.top])
+        free = [c for c in range(beyond) if c not in self.header.texts]
+        filled = {c: n for c in free if (n := sum(bool(self._texts[r][c].strip()) for r in self.data))}
+        if not filled:
+            return []
+        return [
+            _line(
+                self.grid,
+                self.target,
+                IssueLevel.WARNING,
+                found=f"{_letters(tuple(filled))} 列没有标题，其中 {sum(filled.values())} 个单元格没有载入",
+                allowed="每列都有标题",
+                remedy="补上标题后重报；不需要的列可以删除",
+            )
+        ]
+
     # ------------------------------------------------------------ totals
 
     def totals_issues(self) -> list[Issue]:
         """Compare each totals row with the sums of the rows it covers."""
         numeric = [
-            c
-            for c, h in self.header.found.items()
-            if self.target.columns[h.name].kind in {"integer", "number"}
-            and self.target.columns[h.name].unit not in _NOT_SUMMED
+            c for c in self._numeric if self.target.columns[self.header.found[c].name].unit not in _NOT_SUMMED
         ]
         if not self.totals or not numeric:
             return []
         rows = [*self.data, *(row for row, _, _ in self.totals)]
-        cells = pl.Series([self.text(r, c) for c in numeric for r in rows], dtype=pl.String)
+        cells = pl.Series([self._alone(r, c) for c in numeric for r in rows], dtype=pl.String)
         read = parse(cells, Column("value", "number", "数值"))
         values = read.values.to_numpy().reshape(len(numeric), len(rows))
         flawed = (read.flaws > 0).to_numpy().reshape(len(numeric), len(rows))
         issues = []
-        for number, (row, start, word) in enumerate(self.totals):
-            stop = sum(r < row for r in self.data)
-            if stop == 0 and word != _OF_PARTS:  # a total above the rows that it covers
-                stop = len(self.data)
+        for number, (row, word, spans) in enumerate(self._covered()):
             for position, column in enumerate(numeric):
                 stated = float(values[position, len(self.data) + number])
-                if np.isnan(stated) or flawed[position, start:stop].any():
+                if np.isnan(stated) or any(flawed[position, span].any() for span in spans):
                     continue  # nothing stated, or cells that are reported already
-                total = float(np.nansum(values[position, start:stop]))
+                sums = [float(np.nansum(values[position, span])) for span in spans]
+                total = min(sums, key=lambda s: abs(stated - s))
                 if abs(stated - total) <= _tolerance(self._texts[row][column], total):
                     continue
                 issues.append(
@@ -702,13 +839,40 @@ class _Sheet:
                         self.target,
                         IssueLevel.WARNING,
                         found=f"{word} {cell_text(round(stated, 6))}",
-                        allowed=f"与各行之和相等（{cell_text(round(total, 6))}）",
+                        allowed=f"与各行之和相等（{cell_text(round(sums[0], 6))}）",
                         remedy="核对各行和合计，改正后重报；合计行不作为数据",
                         row=row + 1,
                         column=self.target.columns[self.header.found[column].name],
                     )
                 )
         return issues
+
+    def _covered(self) -> Iterator[tuple[int, str, list[slice]]]:
+        """Yield each totals row, its word, and which data rows it may be the sum of.
+
+        The total of a part covers the rows since the last totals row or, where the first of them stands over
+        its rows, those down to the next. That of a part with a name (石桥镇合计) may be the total of all.
+        """
+        at = [sum(r < row for r in self.data) for row, _, _ in self.totals]
+        parts = [number for number, (_, _, is_part) in enumerate(self.totals) if is_part]
+        above = bool(parts) and at[parts[0]] == 0 and bool(self.data)
+        for number, (row, word, is_part) in enumerate(self.totals):
+            whole = slice(0, at[number] or len(self.data))  # a total over the rows covers them all
+            if not is_part:
+                yield row, word, [whole]
+                continue
+            start, stop = (at[number - 1] if number else 0), at[number]
+            if above:
+                start, stop = at[number], (at[number + 1] if number + 1 < len(at) else len(self.data))
+            yield row, word, [slice(start, stop), *([whole] if word != _OF_PARTS else [])]
+
+    def _alone(self, row: int, column: int) -> str:
+        """Return a cell, empty where it is covered by a merged range, so that a number counts once."""
+        return (
+            ""
+            if self.grid.anchors.get((row, column), (row, column)) != (row, column)
+            else self._texts[row][column]
+        )
 
     def numeric_codes(self) -> list[Issue]:
         """Count codes that stand in number cells, where a spreadsheet drops leading zeros and late digits."""
@@ -787,6 +951,7 @@ class _Sheet:
             dropped=dropped,
             names=self._names(rows),
             refused=refused,
+            faults=self._faults(rows),
         )
 
     def _projects(self, columns: dict[str, list[str]], refused: tuple[Issue, ...]) -> list[Batch]:
@@ -842,9 +1007,22 @@ class _Sheet:
                     unit="单元格",
                     names=self._names(rows),
                     refused=(*refused, *clash),
+                    faults=self._faults_of_cells(cells),
                 )
             )
         return batches
+
+    def _faults_of_cells(self, cells: Sequence[tuple[int, int]]) -> dict[int, Issue]:
+        """Return what is doubtful in cells, given by place of their row and column, by their place."""
+        if not self._doubts:
+            return {}
+        found = {}
+        for place, (position, column) in enumerate(cells):
+            row = self.data[position]
+            issue = self._doubts.get((row, column)) or self._doubts.get((row, None))
+            if issue is not None:
+                found[place] = issue
+        return found
 
 
 def _places(grid: Grid, header: _Header) -> Iterator[ColumnPlace]:
@@ -876,8 +1054,9 @@ def _heading(target: _Target, parts: Sequence[str]) -> Heading | None:
     leaf = parts[-1]
     if len(parts) == 1:
         return target.names.match(leaf)
-    group, unit = parts[0], bracketed(parts[0])
-    whole = target.names.match(group + leaf)
+    groups = parts[:-1]
+    unit = next((u for group in reversed(groups) if (u := bracketed(group))), "")
+    whole = next((h for group in groups if (h := target.names.match(group + leaf)) is not None), None)
     if whole is None and unit and not bracketed(leaf):
         scaled = target.names.match(f"{leaf}({unit})")
         if scaled is not None and not scaled.clash:
@@ -934,9 +1113,31 @@ def _filing_text(rows: Sequence[Sequence[Cell]]) -> str | None:
             match = _FILING.search(normalise(text))
             if match is not None:
                 after = match["date"] or normalise("".join(texts[position + 1 : position + 2]))
-                date = _LEADING_DATE.match(after)
+                date = _LEADING_DATE.match(spelt_out(after))
                 return date[0] if date is not None else ""
     return None
+
+
+def _said_units(rows: Sequence[Sequence[Cell]]) -> list[str]:
+    """Return the units of measure that are stated over the headings for the whole table."""
+    found: list[str] = []
+    for row in rows:
+        texts = [t for c in row if (t := cell_text(c).strip())]
+        for place, text in enumerate(texts):
+            alone = normalise(text).endswith("单位")  # and the unit stands in the next cell
+            found += under_units("：".join(texts[place : place + 2]) if alone else text)
+    return found
+
+
+def _total(text: str) -> re.Match[str] | None:
+    """Return what makes a text the name of a totals row."""
+    return _TOTALS.fullmatch(text) or _NAMED_TOTALS.fullmatch(text)
+
+
+def _letters(columns: Sequence[int]) -> str:
+    """Return columns by their letters; of many the first ones."""
+    shown = "、".join(xl_col_to_name(c) for c in columns[:_MOST_SHOWN])
+    return shown + ("等" if len(columns) > _MOST_SHOWN else "")
 
 
 def _tolerance(written: str, total: float) -> float:

@@ -8,6 +8,7 @@ whatever cannot be read for certain is a :class:`Flaw`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
@@ -31,6 +32,7 @@ __all__ = [
     "is_void",
     "parse",
     "remedy",
+    "spelt_out",
 ]
 
 BLANKS: Final = " \t\r\n\v\f\u00a0\u3000\ufeff\u2060\u202f" + "".join(map(chr, range(0x2000, 0x2010)))
@@ -62,6 +64,11 @@ _DATE = (
     r"^([0-9]{4})\s*[年./-]\s*([0-9]{1,2})\s*[月./-]\s*([0-9]{1,2})\s*[日号]?"
     r"(?:[T\s]+([0-9:.]+))?$"
 )
+_SPELT = (
+    r"^([〇零○一二三四五六七八九]{4})年([一二三四五六七八九十]{1,2})月"
+    r"(?:([一二三四五六七八九十]{1,3})[日号])?"
+)
+_DIGITS = {"〇": 0, "零": 0, "○": 0, **{c: n for n, c in enumerate("一二三四五六七八九", start=1)}}
 _COMPACT_DATE = r"^([0-9]{4})([0-9]{2})([0-9]{2})$"
 _MONTH = r"^(?:19|20)[0-9]{2}\s*[年./-]\s*(?:0?[1-9]|1[0-2])\s*月?$"
 _MARKED = r"""^(?:="([^"]*)"|['‘’](.*))$"""
@@ -241,6 +248,30 @@ def is_void(text: str) -> bool:
     return text.strip(BLANKS) in _VOID
 
 
+def spelt_out(text: str) -> str:
+    """Return a date that begins a text in Chinese numerals with digits; any other text as it is.
+
+    Examples
+    --------
+    >>> spelt_out("二〇二六年十月三十一日"), spelt_out("二零二六年六月"), spelt_out("2026年6月1日")
+    ('2026年10月31日', '2026年6月', '2026年6月1日')
+    """
+    found = re.match(_SPELT, text)
+    if found is None:
+        return text
+    year = "".join(str(_DIGITS[c]) for c in found[1])
+    day = f"{_counted(found[3])}日" if found[3] else ""
+    return f"{year}年{_counted(found[2])}月{day}{text[found.end() :]}"
+
+
+def _counted(text: str) -> int:
+    """Return a number below a hundred from Chinese numerals: 十一, 三十."""
+    tens, ten, ones = text.rpartition("十")
+    if not ten:
+        return int("".join(str(_DIGITS[c]) for c in text))
+    return 10 * (_DIGITS.get(tens, 99) if tens else 1) + (_DIGITS.get(ones, 99) if ones else 0)
+
+
 def found_texts(raw: pl.Series, flaws: pl.Series, column: Column, *, of_people: bool = False) -> pl.Series:
     """Return what the report shows of refused cells: shortened, one line, personal data hidden.
 
@@ -256,6 +287,8 @@ def found_texts(raw: pl.Series, flaws: pl.Series, column: Column, *, of_people: 
     text = pl.col("raw").str.replace_all(r"\s+", " ").str.strip_chars(BLANKS)
     short = pl.when(text.str.len_chars() > 40).then(text.str.slice(0, 40) + "…").otherwise(text)
     personal = (pl.col("flaw") == int(Flaw.PERSONAL)) | text.str.contains(guard.IS_ROUNDED_NUMBER)
+    if column.pattern is None:
+        personal |= text.str.contains(guard.CONTAINS_NUMBER)
     if column.name.endswith("_ref"):
         personal |= pl.col("flaw") == int(Flaw.PATTERN)
     if of_people:
@@ -424,6 +457,7 @@ def _texts(raw: pl.Series, column: Column, lookup: Mapping[str, str] | None) -> 
     }[column.kind]
     void = pl.col("t").is_in([*_VOID, "无"] if _none_is_void(column, lookup) else list(_VOID))
     frame = frame.with_columns(void=void, formula=pl.col("t").is_in(FORMULA_ERRORS))
+    frame = frame.with_columns(FULLWIDTH=pl.col("h") != pl.col("t"))
     frame = reader(frame, column, lookup)
     empty = pl.col("void") | pl.col("formula")
     frame = frame.with_columns(
@@ -436,10 +470,7 @@ def _texts(raw: pl.Series, column: Column, lookup: Mapping[str, str] | None) -> 
         .cast(pl.UInt8),
     )
     kept = pl.col("value").is_not_null()
-    changes = {
-        Note.FULLWIDTH: kept & (pl.col("h") != pl.col("t")),
-        Note.VOID: pl.col("void") & (pl.col("t") != ""),
-    }
+    changes = {Note.VOID: pl.col("void") & (pl.col("t") != "")}
     changes |= {note: kept & pl.col(note.name) for note in Note if note.name in frame.columns}
     marks = frame.select(expr.alias(note.name) for note, expr in changes.items())
     return Parsed(
@@ -466,6 +497,10 @@ def _read_string(frame: pl.DataFrame, column: Column, lookup: Mapping[str, str] 
         return frame.with_columns(value=pl.col("t"), flaw=_flaw(personal, Flaw.PERSONAL))
     pattern = column.pattern.replace(r"\d", "[0-9]")  # \d would also take digits of other scripts
     code = pattern.startswith("^[0-9]")
+    if code:  # of a number of twelve digits no digit is lost
+        whole = pl.col("h").str.extract(r"^([0-9]{6,12})\.0+$")
+        whole = pl.when(whole.str.contains(pattern)).then(whole)
+        frame = frame.with_columns(NUMERIC_CODE=whole.is_not_null(), h=pl.coalesce(whole, "h"))
     scientific = pl.col("h").str.contains(_SCIENTIFIC) | (
         pl.col("h").str.contains(r"^[0-9]{9,}\.0+$") if code else pl.lit(False)
     )
@@ -506,6 +541,10 @@ def _read_number(frame: pl.DataFrame, column: Column, lookup: Mapping[str, str] 
 
 def _read_date(frame: pl.DataFrame, column: Column, lookup: Mapping[str, str] | None) -> pl.DataFrame:
     del column, lookup
+    if frame["h"].str.contains(_SPELT).any():
+        frame = frame.with_columns(
+            h=pl.Series([spelt_out(text or "") for text in frame["h"]], dtype=pl.String)
+        )
     written, compact = pl.col("h").str.extract_groups(_DATE), pl.col("h").str.extract_groups(_COMPACT_DATE)
     frame = frame.with_columns(
         y=pl.coalesce(written.struct[0], compact.struct[0]),

@@ -2,10 +2,11 @@
 
 An .xlsx workbook is a ZIP of XML. Before anything is unpacked its entries are measured, and before the cells
 are read each sheet is streamed once for its true extent: a few bytes can unpack to gigabytes, and one stray
-cell in the last row and column would make a reader lay out seventeen thousand million cells. The same pass
-finds what values alone don't tell: hidden rows, formulas without a result, error values, and cells that show
-a percentage. An old .xls workbook is looked through in the same way by :mod:`huanjie_lib.intake.xls`. What a
-file is, is told by its first bytes and not by its name.
+cell in the last row and column would make a reader lay out seventeen thousand million cells. Cells that are
+only painted, down to the last row or across to the last column, count for nothing. The same pass finds what
+values alone don't tell: hidden rows and columns, text struck out, formulas without a result, error values,
+cells that show a percentage or a number made smaller. An old .xls workbook is looked through in the same way
+by :mod:`huanjie_lib.intake.xls`. What a file is, is told by its first bytes and not by its name.
 
 Whatever else a workbook carries (macros, links to other files, embedded objects) is never opened or run; the
 report says that it was there.
@@ -20,6 +21,7 @@ import math
 import posixpath
 import re
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -54,6 +56,7 @@ MAX_ROWS: Final = 200_000
 MAX_COLUMNS: Final = 500
 MAX_CELLS: Final = 4_000_000
 MAX_SHEETS: Final = 200
+MAX_CHARACTERS: Final = 32 * 2**20
 
 _DAMAGE = (zipfile.BadZipFile, expat.ExpatError, KeyError, ValueError, OSError, EOFError, RuntimeError)
 _RATIO_MATTERS_FROM = 2**20
@@ -61,6 +64,13 @@ _ERROR_TEXT = "#公式未计算"
 _FIELD_LIMIT = 2**20
 _PROLOGUE = 4096
 _PERCENT_FORMATS = frozenset({9, 10})
+_PERCENT, _SMALLER, _STRUCK = "percent", "smaller", "struck"
+_QUOTED = re.compile(r'"[^"]*"|\[[^\]]*\]')
+_MADE_SMALLER = re.compile(r"[0#?][!\\]\.|[0#?],+(?![0#?,])")
+"""In a number format: a point that only looks like one, as in 0!.0000"万", or commas that drop thousands."""
+_NOTHING = re.compile(r"0+(?:\.0*)?")
+_SAMPLED_LINES = 20
+_SEPARATORS = (",", "\t", ";", "|")
 _CARRIED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), label)
     for pattern, label in (
@@ -69,9 +79,28 @@ _CARRIED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"^xl/externallinks/[^/]+\.xml$", "外部链接"),
         (r"^xl/(?:connections\.xml$|querytables/.)", "外部数据连接"),
         (r"^xl/(?:embeddings|activex)/.", "嵌入的对象或控件"),
+        (r"^xl/(?:worksheets/)?(?:threaded)?comments[^.]*\.xml$|^xl/threadedcomments/.", "批注"),
     )
 )
-_HTML = re.compile(rb"^(?:\xef\xbb\xbf)?\s*<(?:!doctype|html|table|meta|head|\?xml)", re.IGNORECASE)
+_HTML = re.compile(r"\ufeff?\s*<(?:!doctype|!--|html|table|meta|head|style|\?xml)", re.IGNORECASE)
+_AS_XLSX = "用 Excel 或 WPS 打开后另存为 .xlsx 再重报"
+_UNPACKED = "解压后逐个报送其中的 .xlsx"
+_OTHER_KINDS: Final = (
+    # first bytes, what such a file is, what to do
+    (b"Rar!", "压缩包", _UNPACKED),
+    (b"7z\xbc\xaf\x27\x1c", "压缩包", _UNPACKED),
+    (b"\x1f\x8b", "压缩包", _UNPACKED),
+    (b"%PDF", "PDF 文件", "请填报单位报送原来的 .xlsx，不要打印或扫描"),
+    (b"{\\rtf", "文字处理文件", "把表格粘贴到报送模板中，存为 .xlsx 再重报"),
+    (b"MIME-Version:", "网页存档（MHT），不是工作簿", _AS_XLSX),
+)
+_OTHER_PARTS: Final = (
+    # a part of a ZIP, what the file is, what to do
+    (re.compile(r"^xl/workbook\.bin$"), "Excel 二进制工作簿（.xlsb）", _AS_XLSX),
+    (re.compile(r"^word/|^ppt/"), "Word 或 PowerPoint 文件", "把表格粘贴到报送模板中，存为 .xlsx 再重报"),
+    (re.compile(r"^content\.xml$"), "OpenDocument 表格（.ods）", _AS_XLSX),
+    (re.compile(r"\.(?:xlsx?|xlsm|et|csv)$", re.IGNORECASE), "压缩包", _UNPACKED),
+)
 
 
 @dataclass(frozen=True)
@@ -90,6 +119,10 @@ class Grid:
         Whether the sheet itself is hidden.
     hidden_rows
         Number of hidden rows.
+    hidden_columns
+        Hidden columns in which something stands, from 0.
+    struck
+        Number of filled cells whose text is struck out.
     formulas
         Number of cells that hold a formula; their value is the result that was saved.
     top
@@ -104,6 +137,8 @@ class Grid:
     hidden_rows: int = 0
     formulas: int = 0
     top: int = 0
+    hidden_columns: tuple[int, ...] = ()
+    struck: int = 0
 
     def at(self, row: int, column: int) -> Cell:
         """Return a cell; a cell covered by a merged range has the value of its first cell."""
@@ -182,9 +217,26 @@ def decode(content: bytes, file: str) -> str:
 
 
 def separator(text: str) -> str:
-    """Return what separates the fields of a CSV file: commas or, where the first line has none, tabs."""
-    first = text.split("\n", 1)[0]
-    return "\t" if "\t" in first and "," not in first else ","
+    r"""Return what separates the fields of a CSV file: commas, tabs, semicolons or bars.
+
+    It is the one of which most lines have equally many, among the first lines: in a file of tabs a title may
+    hold a comma, and in one of commas a text a semicolon. A first line ``sep=;`` says it itself.
+
+    Examples
+    --------
+    >>> separator("上云村, 2026\n编号\t代码\n1\t2"), separator("编号;代码"), separator("编号")
+    ('\t', ';', ',')
+    """
+    lines = text[:_FIELD_LIMIT].splitlines()[:_SAMPLED_LINES]
+    said = re.fullmatch(r"\"?sep=(.)\"?", lines[0].strip()) if lines else None
+    if said is not None and said[1] in _SEPARATORS:
+        return said[1]
+
+    def regular(mark: str) -> int:
+        counts = Counter(n for line in lines if (n := line.count(mark)))
+        return max((n * times for n, times in counts.items()), default=0)
+
+    return max(_SEPARATORS, key=regular)
 
 
 def csv_records(text: str, file: str) -> list[list[str]]:
@@ -233,9 +285,12 @@ class _Scan:
     rows: int = 0
     columns: int = 0
     hidden_rows: int = 0
+    hidden_columns: list[tuple[int, int]] = field(default_factory=list)
     formulas: int = 0
+    struck: int = 0
     texts: dict[tuple[int, int], str] = field(default_factory=dict)
     percents: set[tuple[int, int]] = field(default_factory=set)
+    smaller: set[tuple[int, int]] = field(default_factory=set)
 
 
 def read_workbook(path: Path, file: str) -> Book:
@@ -256,7 +311,8 @@ def read_workbook(path: Path, file: str) -> Book:
     Notes
     -----
     A number that the sheet shows as a percentage is given as the text that is shown (``85%``), since the
-    number behind it (0.85) does not tell which scale was meant. Dates counted from 1904 are refused.
+    number behind it (0.85) does not tell which scale was meant; one that a format shows made smaller (125000
+    as 12.5万) says so, since the heading may count in what is shown. Dates counted from 1904 are refused.
     """
     _check_size(path, file)
     content = path.read_bytes()
@@ -264,10 +320,8 @@ def read_workbook(path: Path, file: str) -> Book:
         scans, carried = _scan_xls(content, file)
     elif content.startswith(b"PK"):
         scans, carried = _scan_xlsx(content, file)
-    elif _HTML.match(content):
-        raise _refusal(file, "网页或 XML，不是工作簿", "用 Excel 或 WPS 打开后另存为 .xlsx 再重报")
     else:
-        raise _refusal(file, "文件损坏或不是工作簿", "用 Excel 打开后另存为 .xlsx 再重报")
+        raise _no_workbook(content, file)
     cells = sum(scan.rows * scan.columns for scan in scans if scan is not None)
     if len(scans) > MAX_SHEETS or cells > MAX_CELLS:
         raise _refusal(
@@ -288,7 +342,35 @@ def read_workbook(path: Path, file: str) -> Book:
             )
     except (calamine.CalamineError, UnicodeDecodeError) as error:
         raise _refusal(file, "工作簿不能读取", "用 Excel 打开后另存为 .xlsx 再重报") from error
+    _check_characters(grids, file)
     return Book(grids, carried)
+
+
+def _no_workbook(content: bytes, file: str) -> DataError:
+    """Return the refusal of a file that is no workbook, saying what it is as far as that can be told."""
+    for first, found, remedy in _OTHER_KINDS:
+        if content.startswith(first):
+            return _refusal(file, found, remedy)
+    try:
+        text = decode(content, file)
+    except DataError:
+        return _refusal(file, "文件损坏或不是工作簿", "用 Excel 打开后另存为 .xlsx 再重报")
+    if _HTML.match(text):
+        return _refusal(file, "网页或 XML，不是工作簿", _AS_XLSX)
+    if separator(text) in text:
+        return _refusal(file, "文本，不是工作簿", "把扩展名改为 .csv，或用 Excel 打开后另存为 .xlsx，再重报")
+    return _refusal(file, "文件损坏或不是工作簿", "用 Excel 打开后另存为 .xlsx 再重报")
+
+
+def _check_characters(grids: Sequence[Grid], file: str) -> None:
+    """Refuse more text than any return has: a few bytes in a workbook may stand for it in every cell."""
+    total = 0
+    for grid in grids:
+        for row in grid.rows:
+            total += sum(len(cell) for cell in row if isinstance(cell, str))
+        if total > MAX_CHARACTERS:
+            found = f"单元格里的文字超过 {MAX_CHARACTERS // 10_000} 万字"
+            raise _refusal(file, found, "只保留需要报送的数据，或分成几个文件报送", "文字长短正常的表")
 
 
 def _scan_xls(content: bytes, file: str) -> tuple[list[_Scan | None], tuple[str, ...]]:
@@ -305,9 +387,19 @@ def _scan_xls(content: bytes, file: str) -> tuple[list[_Scan | None], tuple[str,
     for number, sheet in enumerate(facts.sheets, start=1):
         _check_extent(sheet.rows, sheet.columns, f"{file} 第 {number} 个工作表")
         scans.append(
-            _Scan(sheet.rows, sheet.columns, sheet.hidden_rows, sheet.formulas, sheet.errors, sheet.percents)
+            _Scan(
+                rows=sheet.rows,
+                columns=sheet.columns,
+                hidden_rows=sheet.hidden_rows,
+                hidden_columns=sheet.hidden_columns,
+                formulas=sheet.formulas,
+                struck=sheet.struck,
+                texts=sheet.errors,
+                percents=sheet.percents,
+            )
         )
-    carried = [label for there, label in ((facts.macros, "宏（VBA）"), (facts.links, "外部链接")) if there]
+    kinds = ((facts.macros, "宏（VBA）"), (facts.links, "外部链接"), (facts.notes, "批注"))
+    carried = [label for there, label in kinds if there]
     return scans, tuple(carried)
 
 
@@ -316,10 +408,12 @@ def _scan_xlsx(content: bytes, file: str) -> tuple[list[_Scan | None], tuple[str
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             _check_entries(archive, file)
+            if "xl/workbook.xml" not in archive.namelist():
+                raise _other_archive(archive, file)
             parts = _sheet_parts(archive, file)
-            percents = _percent_styles(archive)
+            styles = _styles(archive)
             scans = [
-                _scan_sheet(archive, part, file, name, percents) if part is not None else None
+                _scan_sheet(archive, part, file, name, styles) if part is not None else None
                 for name, part in parts
             ]
             names = [name.lower() for name in archive.namelist()]
@@ -327,6 +421,15 @@ def _scan_xlsx(content: bytes, file: str) -> tuple[list[_Scan | None], tuple[str
         raise _refusal(file, "文件损坏或不是 .xlsx 工作簿", "用 Excel 打开后另存为 .xlsx 再重报") from error
     carried = [label for pattern, label in _CARRIED if any(pattern.search(name) for name in names)]
     return scans, tuple(carried)
+
+
+def _other_archive(archive: zipfile.ZipFile, file: str) -> Exception:
+    """Return the refusal of a ZIP that is no .xlsx workbook, saying what it is as far as that can be told."""
+    names = archive.namelist()
+    for pattern, found, remedy in _OTHER_PARTS:
+        if any(pattern.search(name) for name in names):
+            return _refusal(file, found, remedy)
+    return zipfile.BadZipFile("no list of sheets")
 
 
 def _refusal(file: str, found: str, remedy: str, allowed: str = "未加密的 .xlsx 或 .xls 工作簿") -> DataError:
@@ -433,27 +536,37 @@ def _entry(target: str) -> str:
     return posixpath.normpath(whole).lstrip("/")
 
 
-def _percent_styles(archive: zipfile.ZipFile) -> frozenset[str]:
-    """Return the cell styles that show a number as a percentage."""
+def _styles(archive: zipfile.ZipFile) -> dict[str, frozenset[str]]:
+    """Return what cell styles do that values don't tell, by their number; plain ones are left out."""
     if "xl/styles.xml" not in archive.namelist():
-        return frozenset()
-    codes = set(map(str, _PERCENT_FORMATS))
-    cells: list[str] = []
-    inside = False
+        return {}
+    codes = dict.fromkeys(map(str, _PERCENT_FORMATS), _PERCENT)
+    cells: list[tuple[str, str]] = []
+    struck: set[str] = set()
+    section, fonts = "", 0
 
     def on_start(name: str, attributes: dict[str, str]) -> None:
-        nonlocal inside
+        nonlocal section, fonts
         name = _local(name)
-        if name == "numFmt" and "%" in attributes.get("formatCode", ""):
-            codes.add(attributes.get("numFmtId", ""))
-        elif name == "xf" and inside:
-            cells.append(attributes.get("numFmtId", ""))
-        elif name in {"cellXfs", "cellStyles", "dxfs"}:
-            inside = name == "cellXfs"
+        if name in {"fonts", "cellXfs", "cellStyleXfs", "cellStyles", "dxfs"}:
+            section = name
+        elif name == "numFmt":
+            code = _QUOTED.sub("", attributes.get("formatCode", ""))
+            if "%" in attributes.get("formatCode", ""):
+                codes[attributes.get("numFmtId", "")] = _PERCENT
+            elif _MADE_SMALLER.search(code):
+                codes[attributes.get("numFmtId", "")] = _SMALLER
+        elif name == "font" and section == "fonts":
+            fonts += 1
+        elif name == "strike" and section == "fonts" and attributes.get("val") not in {"0", "false"}:
+            struck.add(str(fonts - 1))
+        elif name == "xf" and section == "cellXfs":
+            cells.append((attributes.get("numFmtId", ""), attributes.get("fontId", "")))
 
     with archive.open("xl/styles.xml") as stream:
         _parser(on_start).ParseFile(stream)
-    return frozenset(str(number) for number, code in enumerate(cells) if code in codes)
+    kinds = [{codes.get(code, "")} | ({_STRUCK} if font in struck else set()) for code, font in cells]
+    return {str(number): frozenset(kind) for number, kind in enumerate(kinds) if kind != {""}}
 
 
 @cache
@@ -468,12 +581,12 @@ def _column(letters: str) -> int:
 
 
 def _scan_sheet(
-    archive: zipfile.ZipFile, part: str, file: str, sheet: str, percents: frozenset[str]
+    archive: zipfile.ZipFile, part: str, file: str, sheet: str, styles: Mapping[str, frozenset[str]]
 ) -> _Scan:
-    """Find the extent of a sheet and what its values don't tell; ``percents`` are styles of percentages."""
+    """Find the extent of a sheet and what its values don't tell; a cell that is only painted has none."""
     scan = _Scan()
     row, column = -1, -1
-    kind, suspect, value = "", False, ""
+    kind, style, suspect, value = "", "", False, ""
 
     def on_text(text: str) -> None:
         nonlocal value
@@ -485,8 +598,11 @@ def _scan_sheet(
         elif suspect and not value.strip() and kind != "str":
             scan.texts[row, column] = _ERROR_TEXT
 
+    def fill() -> None:
+        scan.rows, scan.columns = max(scan.rows, row + 1), max(scan.columns, column + 1)
+
     def on_start(name: str, attributes: dict[str, str]) -> None:
-        nonlocal row, column, kind, suspect, value
+        nonlocal row, column, kind, style, suspect, value
         name = _local(name)
         if name == "c":
             if suspect:
@@ -499,23 +615,32 @@ def _scan_sheet(
                 column += 1
             if row < 0:
                 raise zipfile.BadZipFile("cell reference before the first row")
-            scan.rows, scan.columns = max(scan.rows, row + 1), max(scan.columns, column + 1)
-            kind, value = attributes.get("t", ""), ""
+            kind, value, style = attributes.get("t", ""), "", attributes.get("s", "")
             suspect = kind == "e"
-            if kind in {"", "n"} and attributes.get("s") in percents:
-                scan.percents.add((row, column))
+            if kind not in {"", "n"}:
+                fill()
             parser.CharacterDataHandler = None
+        elif name in {"v", "is"}:
+            fill()
+            shows = styles.get(style)
+            if shows:
+                scan.struck += _STRUCK in shows
+                if kind in {"", "n"} and shows & {_PERCENT, _SMALLER}:
+                    (scan.percents if _PERCENT in shows else scan.smaller).add((row, column))
+            if suspect and name == "v":
+                parser.CharacterDataHandler = on_text
         elif name == "f":
+            fill()
             suspect = True
             scan.formulas += 1
-        elif name == "v" and suspect:
-            parser.CharacterDataHandler = on_text
         elif name == "row":
             if suspect:
                 close_cell()
             suspect = False
             row, column = (int(attributes["r"]) - 1 if "r" in attributes else row + 1), -1
-            scan.hidden_rows += attributes.get("hidden") in {"1", "true"}
+            scan.hidden_rows += _is_hidden(attributes, "ht")
+        elif name == "col" and _is_hidden(attributes, "width"):
+            scan.hidden_columns.append((int(attributes["min"]) - 1, int(attributes["max"]) - 1))
 
     parser = _parser(on_start)
     with archive.open(part) as stream:
@@ -526,17 +651,25 @@ def _scan_sheet(
     return scan
 
 
+def _is_hidden(attributes: Mapping[str, str], size: str) -> bool:
+    """Whether a row or column is hidden, or drawn so small that nobody sees it."""
+    hidden = attributes.get("hidden") in {"1", "true"}
+    return hidden or _NOTHING.fullmatch(attributes.get(size, "")) is not None
+
+
 def _grid(sheet: calamine.CalamineSheet, meta: calamine.SheetMetadata, scan: _Scan, file: str) -> Grid:
     rows: list[list[Cell]] = [[_plain(v) for v in row] for row in sheet.to_python(skip_empty_area=False)]
     height, width = max(scan.rows, len(rows)), max([scan.columns, *map(len, rows)])
     rows = [[*row, *[None] * (width - len(row))] for row in rows]
     rows += [[None] * width for _ in range(height - len(rows))]
-    for row, column in scan.percents:
+    for row, column in scan.percents | scan.smaller:
         value = rows[row][column]
         if isinstance(value, float | int) and not isinstance(value, bool):
-            rows[row][column] = f"{value * 100:.12g}%"
+            shown = (row, column) in scan.percents
+            rows[row][column] = f"{value * 100:.12g}%" if shown else f"{value:.12g}（格式显示为缩小的数）"
     for (row, column), text in scan.texts.items():
         rows[row][column] = text
+    hidden = {c for first, last in scan.hidden_columns for c in range(max(first, 0), min(last + 1, width))}
     return Grid(
         file,
         meta.name,
@@ -545,6 +678,8 @@ def _grid(sheet: calamine.CalamineSheet, meta: calamine.SheetMetadata, scan: _Sc
         hidden=meta.visible != calamine.SheetVisibleEnum.Visible,
         hidden_rows=scan.hidden_rows,
         formulas=scan.formulas,
+        hidden_columns=tuple(c for c in sorted(hidden) if any(row[c] not in (None, "") for row in rows)),
+        struck=scan.struck,
     )
 
 

@@ -1,4 +1,4 @@
-"""What the values of an old .xls workbook don't tell: extent, hidden rows, errors, percent formats, macros.
+"""What the values of an old .xls workbook don't tell: extent, what is hidden or struck out, errors, macros.
 
 An .xls file is a small file system (compound file, MS-CFB) that holds one stream of records (BIFF, MS-XLS).
 A reader of values shows a cell in error as an empty one and a cell that reads 85 % as 0.85; so the records
@@ -28,10 +28,11 @@ _ERRORS: Final = {
     0x24: "#NUM!",
     0x2A: "#N/A",
 }
-_BOF, _EOF, _ROW, _FORMULA, _BOOLERR, _MULRK, _MULBLANK = 0x0809, 0x0A, 0x0208, 0x06, 0x0205, 0xBD, 0xBE
+_BOF, _EOF, _ROW, _FORMULA, _BOOLERR, _MULRK = 0x0809, 0x0A, 0x0208, 0x06, 0x0205, 0xBD
 _BOUNDSHEET, _DATEMODE, _SUPBOOK, _XF, _FORMAT, _FILEPASS = 0x85, 0x22, 0x1AE, 0xE0, 0x41E, 0x2F
-_NUMBER, _LABELSST, _RK, _BLANK, _LABEL = 0x0203, 0xFD, 0x027E, 0x0201, 0x0204
-_CELLS: Final = frozenset({_NUMBER, _LABELSST, _RK, _BLANK, _LABEL, _FORMULA, _BOOLERR})
+_NUMBER, _LABELSST, _RK, _LABEL, _COLINFO, _NOTE, _FONT = 0x0203, 0xFD, 0x027E, 0x0204, 0x7D, 0x1C, 0x31
+_CELLS: Final = frozenset({_NUMBER, _LABELSST, _RK, _LABEL, _FORMULA, _BOOLERR, _MULRK})
+"""Records of filled cells; those of painted ones (BLANK, MULBLANK) count for nothing."""
 _PERCENT_FORMATS: Final = frozenset({9, 10})
 _OWN_LINKS: Final = (0x0401, 0x3A01)  # this workbook, add-in functions
 
@@ -42,15 +43,18 @@ class XlsError(ValueError):
 
 @dataclass
 class SheetFacts:
-    """One sheet: extent, number of hidden rows and formulas, cells in error, cells that show a percentage.
+    """One sheet: extent, what is hidden, formulas, cells struck out, in error, or showing a percentage.
 
-    Cells are (row, column) from 0.
+    Cells are (row, column) from 0, hidden columns the first and the last of each run.
     """
 
     rows: int = 0
     columns: int = 0
     hidden_rows: int = 0
+    hidden_columns: list[tuple[int, int]] = field(default_factory=list)
     formulas: int = 0
+    struck: int = 0
+    notes: int = 0
     errors: dict[tuple[int, int], str] = field(default_factory=dict)
     percents: set[tuple[int, int]] = field(default_factory=set)
 
@@ -64,6 +68,11 @@ class XlsFacts:
     from_1904: bool = False
     macros: bool = False
     links: bool = False
+
+    @property
+    def notes(self) -> bool:
+        """Whether any cell has a comment."""
+        return any(sheet.notes for sheet in self.sheets)
 
 
 def scan_xls(content: bytes) -> XlsFacts:
@@ -183,8 +192,9 @@ def _records(stream: bytes, at: int) -> Iterator[tuple[int, bytes]]:
 
 def _walk(stream: bytes, facts: XlsFacts) -> None:
     offsets: list[int] = []
-    formats: list[int] = []
+    styles: list[tuple[int, int]] = []  # font and number format of each cell format
     percent = set(_PERCENT_FORMATS)
+    fonts: list[bool] = []
     for kind, body in _records(stream, 0):
         if kind == _FILEPASS:
             facts.encrypted = True
@@ -196,30 +206,40 @@ def _walk(stream: bytes, facts: XlsFacts) -> None:
         elif kind == _SUPBOOK:
             facts.links |= len(body) < 4 or struct.unpack_from("<H", body, 2)[0] not in _OWN_LINKS
         elif kind == _XF:
-            formats.append(struct.unpack_from("<H", body, 2)[0])
+            styles.append(struct.unpack_from("<HH", body))
+        elif kind == _FONT:
+            fonts.append(bool(struct.unpack_from("<H", body, 2)[0] & 0x08))
         elif kind == _FORMAT and b"%" in body[2:]:
             percent.add(struct.unpack_from("<H", body)[0])
-    shown = frozenset(n for n, code in enumerate(formats) if code in percent)
-    facts.sheets = [_sheet(stream, offset, shown) for offset in offsets]
+    struck = {n + (n > 3) for n, is_struck in enumerate(fonts) if is_struck}  # there is no font number 4
+    shown = frozenset(n for n, (_, code) in enumerate(styles) if code in percent)
+    lined = frozenset(n for n, (font, _) in enumerate(styles) if font in struck)
+    facts.sheets = [_sheet(stream, offset, shown, lined) for offset in offsets]
 
 
-def _sheet(stream: bytes, offset: int, percent: frozenset[int]) -> SheetFacts:
-    """Walk the records of one sheet; ``percent`` are the cell formats that show a percentage."""
+def _sheet(stream: bytes, offset: int, percent: frozenset[int], struck: frozenset[int]) -> SheetFacts:
+    """Walk the records of one sheet; given are the cell formats that show a percentage or strike text out."""
     facts = SheetFacts()
     for kind, body in _records(stream, offset):
         if kind == _ROW:
             facts.hidden_rows += bool(struct.unpack_from("<H", body, 12)[0] & 0x20)
-            continue
-        if kind not in _CELLS and kind not in (_MULRK, _MULBLANK):
+        elif kind == _COLINFO:
+            first, last, width, _, flags = struct.unpack_from("<5H", body)
+            if flags & 1 or not width:
+                facts.hidden_columns.append((first, last))
+        elif kind == _NOTE:
+            facts.notes += 1
+        if kind not in _CELLS:
             continue
         row, column, style = struct.unpack_from("<HHH", body)
-        last = struct.unpack_from("<H", body, len(body) - 2)[0] if kind in (_MULRK, _MULBLANK) else column
+        last = struct.unpack_from("<H", body, len(body) - 2)[0] if kind == _MULRK else column
         facts.rows, facts.columns = max(facts.rows, row + 1), max(facts.columns, last + 1)
+        formats = [style]
         if kind == _MULRK:
-            styles = [struct.unpack_from("<H", body, 4 + 6 * n)[0] for n in range(last - column + 1)]
-            facts.percents |= {(row, column + n) for n, s in enumerate(styles) if s in percent}
-        elif kind in (_NUMBER, _RK, _FORMULA) and style in percent:
-            facts.percents.add((row, column))
+            formats = [struct.unpack_from("<H", body, 4 + 6 * n)[0] for n in range(last - column + 1)]
+        facts.struck += sum(s in struck for s in formats)
+        if kind in (_NUMBER, _RK, _FORMULA, _MULRK):
+            facts.percents |= {(row, column + n) for n, s in enumerate(formats) if s in percent}
         if kind == _FORMULA:
             facts.formulas += 1
             if body[12:14] == b"\xff\xff" and body[6] == 2:

@@ -16,7 +16,7 @@ def parts(*rows: Sequence[Any]) -> list[list[list[Any]]]:
     grid = Grid("a.xlsx", "表", [[*row, *[None] * (width - len(row))] for row in rows], hidden_rows=1)
     made = parts_of(grid, HEADS.__contains__, {"代码"}.__contains__)
     assert sum(part.hidden_rows for part in made) == 1
-    assert all(len(part.rows) == len(rows) for part in made)
+    assert all(len(part.rows) <= len(rows) for part in made)
     assert all(part.top == next(n for n, row in enumerate(part.rows) if any(row)) for part in made[1:])
     return [[[c for c in row if c is not None] for row in part.rows if any(row)] for part in made]
 
@@ -54,3 +54,16 @@ def test_tables_side_by_side_have_a_code_each() -> None:
 
 def test_columns_printed_twice_beside_one_another() -> None:
     assert parts([*OTHER, *OTHER], [1, "A", 3, 2, "B", 4]) == [[OTHER, [1, "A", 3]], [OTHER, [2, "B", 4]]]
+
+
+def test_lower_headings_tied_by_a_merged_cell_begin_no_table() -> None:
+    rows = [["编号", "代码", "日期"], ["x", "甲", "乙"], ["编号", "户数", "方式"], [1, "A", "d"]]
+    assert len(parts(*rows)) == 2
+    grid = Grid("a.xlsx", "表", rows, anchors={(1, 0): (0, 0), (2, 0): (0, 0)})
+    assert parts_of(grid, HEADS.__contains__, {"代码"}.__contains__) == [grid]
+
+
+def test_thousands_of_tables_are_not_parted_and_cost_little() -> None:
+    rows = [row for n in range(3000) for row in (["台账"], ONE, [n, "A", "d", "m"])]
+    assert len(parts(*rows[:300])) == 100
+    assert len(parts(*rows)) == 1

@@ -37,7 +37,8 @@ def test_every_contract_heading_is_understood(name: str) -> None:
             found = names.match(text)
             assert found == Heading(column.name)
         if column.unit:
-            assert names.match(f"{column.label}（{column.unit}）") == Heading(column.name)
+            unit = normalise(column.unit)
+            assert names.match(f"{column.label}（{column.unit}）") == Heading(column.name, unit=unit)
 
 
 def test_every_metric_heading_is_understood(parameters: ParameterSet) -> None:
@@ -46,7 +47,7 @@ def test_every_metric_heading_is_understood(parameters: ParameterSet) -> None:
     for name, metric in metrics.items():
         for text in (name, metric.label, *metric.aliases):
             assert names.match(text) == Heading(name)
-            assert names.match(f"{text}({metric.unit})") == Heading(name)
+            assert names.match(f"{text}({metric.unit})") == Heading(name, unit=normalise(metric.unit))
             assert metric_lookup(metrics)[text] == name
 
 

@@ -194,7 +194,7 @@ def test_a_mapping_never_adds_a_second_column_beside_the_heading_of_the_contract
     )
     put(filed, mapping())
     intake = filed.read()
-    assert any("列标题重复：摸排日期、走访日" in e for e in lines(intake, "error"))
+    assert any("列标题重复：摸排日期（C 列）、走访日（E 列）" in e for e in lines(intake, "error"))
     assert len(intake.quarantine["screenings"]) == 1
 
 

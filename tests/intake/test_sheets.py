@@ -328,7 +328,7 @@ def test_a_missing_column_is_named_with_what_is_there() -> None:
 
 def test_a_column_twice() -> None:
     reading = READER.read(grid([[*SCREENING, "摸排日期"], [*row(1), "2026-10-02"]]), name="矛盾摸排")
-    assert [i.found for i in reading.batches[0].refused] == ["列标题重复：摸排日期、摸排日期"]
+    assert [i.found for i in reading.batches[0].refused] == ["列标题重复：摸排日期（E 列）、摸排日期（I 列）"]
 
 
 # ---------------------------------------------------------------- which table

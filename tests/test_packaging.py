@@ -25,8 +25,13 @@ OURS = {"huanjie_lib", "tests", "benchmarks"}
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 RUNTIME = [Requirement(text) for text in PYPROJECT["project"]["dependencies"]]
 DEV = [Requirement(text) for text in PYPROJECT["project"]["optional-dependencies"]["dev"]]
+SPARK = [Requirement(text) for text in PYPROJECT["project"]["optional-dependencies"]["spark"]]
 BACKEND = [Requirement(text) for text in PYPROJECT["build-system"]["requires"]]
-LOCKS = {"requirements.lock": RUNTIME + BACKEND, "requirements-dev.lock": RUNTIME + BACKEND + DEV}
+LOCKS = {
+    "requirements.lock": RUNTIME + BACKEND,
+    "requirements-dev.lock": RUNTIME + BACKEND + DEV,
+    "requirements-spark.lock": SPARK,
+}
 MACHINES = [
     {
         "sys_platform": platform,
@@ -40,6 +45,8 @@ MACHINES = [
 #: conda-forge's name where it is not PyPI's; matplotlib there means "with a Qt desktop".
 
 CONDA_NAMES = {
+    "duckdb": "python-duckdb",
+    "ibis-framework": "ibis-duckdb",
     "jupyter-client": "jupyter_client",
     "jupyter-server": "jupyter_server",
     "matplotlib": "matplotlib-base",
@@ -118,10 +125,12 @@ def test_lock_names_no_address(name: str) -> None:
 
 
 def test_development_lock_extends_the_applications() -> None:
-    runtime, dev = (set(pins((ROOT / name).read_text(encoding="utf-8"))) for name in LOCKS)
+    runtime, dev, spark = (set(pins((ROOT / name).read_text(encoding="utf-8"))) for name in LOCKS)
     versions = {(pin.name, pin.version) for pin in dev}
     assert {(pin.name, pin.version) for pin in runtime} <= versions
     assert not {"pytest", "mypy", "playwright"} & {pin.name for pin in runtime}
+    assert {pin.name for pin in spark} == {"pyspark", "py4j"}, "no desk needs these, and none gets them"
+    assert not {pin.name for pin in spark} & {pin.name for pin in runtime | dev}
 
 
 def undeclared(folder: Path, declared: list[Requirement]) -> list[str]:
@@ -141,7 +150,8 @@ def undeclared(folder: Path, declared: list[Requirement]) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("folder", "declared"), [("huanjie_lib", RUNTIME), ("tests", RUNTIME + DEV), ("tools", RUNTIME + DEV)]
+    ("folder", "declared"),
+    [("huanjie_lib", RUNTIME), ("tests", RUNTIME + DEV + SPARK), ("tools", RUNTIME + DEV)],
 )
 def test_every_import_is_declared(folder: str, declared: list[Requirement]) -> None:
     assert undeclared(ROOT / folder, declared) == []

@@ -6,7 +6,7 @@ Standard library only, so that it runs on a bare Python 3.11 or newer, on Linux,
     python3 tools/dev.py app      # setup, run on the sample city, open the leader's overview
     python3 tools/dev.py test     # setup, style and type checks, all tests
     python3 tools/dev.py lint     # setup, style and type checks only
-    python3 tools/dev.py lock     # write both lock files anew (--upgrade for newer packages)
+    python3 tools/dev.py lock     # write the lock files anew (--upgrade for newer packages)
     python3 tools/dev.py wheels DIR   # a folder to install from without network, on this or another system
     python3 tools/dev.py setup --wheels DIR   # set-up from such a folder, without network
     python3 tools/dev.py clean    # remove what the commands above made
@@ -44,6 +44,7 @@ VENV = ROOT / ".venv"
 STAMP = VENV / "huanjie-setup.json"
 LOCK = ROOT / "requirements.lock"
 DEV_LOCK = ROOT / "requirements-dev.lock"
+SPARK_LOCK = ROOT / "requirements-spark.lock"
 PYPROJECT = ROOT / "pyproject.toml"
 SAMPLE = ROOT / "data" / "sample"
 RUN = ROOT / "build" / "run"
@@ -52,6 +53,7 @@ AS_OF = "2026-10-31"
 #: Debian package for each thing the tests need besides Python: (package, program or file that proves it).
 SYSTEM = (
     ("chromium", "chromium"),
+    ("default-jre-headless", "java"),  # for Spark
     ("fonts-noto-cjk", "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc"),
     ("gcc", "gcc"),
     ("libc6-dev", "/usr/include/stdio.h"),
@@ -96,7 +98,7 @@ def run(*command: object, **environment: str) -> int:
 def digest() -> str:
     """Return one digest of everything that decides what ``.venv/`` holds."""
     total = hashlib.sha256()
-    for path in (LOCK, DEV_LOCK, PYPROJECT):
+    for path in (LOCK, DEV_LOCK, SPARK_LOCK, PYPROJECT):
         total.update(path.read_bytes())
         total.update(b"\0")
     return total.hexdigest()
@@ -146,6 +148,10 @@ def setup(*, dev: bool, wheels: Path | None = None) -> None:
             "安装软件包失败（原因见上）。请检查网络；内网请用环境变量 PIP_INDEX_URL 指定软件源镜像后重试。\n"
             "Installing the packages failed (see above). Check the network, or set PIP_INDEX_URL to a mirror."
         )
+    # Spark comes as a source archive without anything to compile: packed by the setuptools of the lock above.
+    spark = ("--no-deps", "--no-build-isolation", "--no-binary", "pyspark", "--requirement", SPARK_LOCK)
+    if dev and run(*pip, "--require-hashes", *spark) != 0:
+        raise SetupError("安装 Spark 失败（原因见上）。\nInstalling Spark failed (see above).")
     # The build backend is in the lock too, so that nothing unpinned is fetched or run.
     if run(*pip, "--no-deps", "--no-index", "--no-build-isolation", "--editable", ROOT) != 0:
         raise SetupError("安装本项目失败（原因见上）。\nInstalling the project itself failed (see above).")
@@ -437,7 +443,9 @@ def test(pytest_arguments: list[str]) -> int:
 
 
 def lock(*, upgrade: bool) -> int:
-    """Write both lock files for Linux, macOS and Windows and every Python from 3.11 on.
+    """Write the lock files for Linux, macOS and Windows and every Python from 3.11 on.
+
+    Spark has a lock of its own: it is large, comes as source only, and no desk needs it.
 
     Uses uv, in an environment of its own that is thrown away. Packages already locked keep their version
     unless ``upgrade`` is set. The build backend is locked with the rest; the files name no index and no
@@ -445,10 +453,13 @@ def lock(*, upgrade: bool) -> int:
     """
     import tomllib
 
-    backend = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["build-system"]["requires"]
+    project = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))
+    backend = project["build-system"]["requires"]
     with tempfile.TemporaryDirectory() as folder:
         build = Path(folder) / "build-requirements.in"
         build.write_text("\n".join(backend), encoding="utf-8")
+        cluster = Path(folder) / "spark-requirements.in"
+        cluster.write_text("\n".join(project["project"]["optional-dependencies"]["spark"]), encoding="utf-8")
         home = Path(folder) / "venv"
         uv = home / ("Scripts" if os.name == "nt" else "bin") / "uv"
         if run(sys.executable, "-m", "venv", home) or run(
@@ -463,12 +474,15 @@ def lock(*, upgrade: bool) -> int:
             "fewest",
             "--generate-hashes",
         ]
-        options += ["--only-binary", ":all:", "--no-config", "--no-header", "--no-annotate", "--quiet"]
+        options += ["--no-config", "--no-header", "--no-annotate", "--quiet"]
         options += ["--no-emit-index-url", "--no-emit-find-links", "--no-emit-index-annotation"]
         options += ["--upgrade"] if upgrade else []
-        compile_ = (uv, "pip", "compile", *options, PYPROJECT, build)
-        return run(*compile_, "--output-file", LOCK) or run(
-            *compile_, "--extra", "dev", "--constraint", LOCK, "--output-file", DEV_LOCK
+        compile_ = (uv, "pip", "compile", *options)
+        wheels = ("--only-binary", ":all:", PYPROJECT, build)
+        return (
+            run(*compile_, *wheels, "--output-file", LOCK)
+            or run(*compile_, *wheels, "--extra", "dev", "--constraint", LOCK, "--output-file", DEV_LOCK)
+            or run(*compile_, cluster, "--constraint", DEV_LOCK, "--output-file", SPARK_LOCK)
         )
 
 

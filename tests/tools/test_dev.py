@@ -30,10 +30,11 @@ def dev(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
         "STAMP": tmp_path / ".venv" / "stamp.json",
         "LOCK": tmp_path / "requirements.lock",
         "DEV_LOCK": tmp_path / "requirements-dev.lock",
+        "SPARK_LOCK": tmp_path / "requirements-spark.lock",
         "PYPROJECT": tmp_path / "pyproject.toml",
     }.items():
         monkeypatch.setattr(module, name, path)
-    for path in (module.LOCK, module.DEV_LOCK, module.PYPROJECT):
+    for path in (module.LOCK, module.DEV_LOCK, module.SPARK_LOCK, module.PYPROJECT):
         path.write_text("a", encoding="utf-8")
 
     def record(*command: object, **_: str) -> int:
@@ -65,7 +66,7 @@ def test_setup_installs_the_lock_once(dev: ModuleType) -> None:
     assert dev.calls == []
 
 
-@pytest.mark.parametrize("changed", ["LOCK", "DEV_LOCK", "PYPROJECT"])
+@pytest.mark.parametrize("changed", ["LOCK", "DEV_LOCK", "SPARK_LOCK", "PYPROJECT"])
 def test_setup_runs_again_when_an_input_changes(dev: ModuleType, changed: str) -> None:
     dev.setup(dev=False)
     dev.calls.clear()
@@ -77,13 +78,14 @@ def test_setup_runs_again_when_an_input_changes(dev: ModuleType, changed: str) -
 def test_development_environment_serves_the_application_and_stays(dev: ModuleType) -> None:
     dev.setup(dev=False)
     dev.setup(dev=True)
-    assert installed_locks(dev) == ["requirements.lock", "requirements-dev.lock"]
+    everything = ["requirements.lock", "requirements-dev.lock", "requirements-spark.lock"]
+    assert installed_locks(dev) == everything
     dev.calls.clear()
     dev.setup(dev=False)
     assert dev.calls == []
     dev.LOCK.write_text("b", encoding="utf-8")
     dev.setup(dev=False)
-    assert installed_locks(dev) == ["requirements-dev.lock"]
+    assert installed_locks(dev) == everything[1:]
 
 
 def test_moved_folder_gets_a_new_environment(dev: ModuleType) -> None:

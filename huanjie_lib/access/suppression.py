@@ -411,9 +411,27 @@ def _extreme(table: CountTable, part: NDArray[np.int64], place: int, sign: float
     target[np.flatnonzero(part == place)] = -sign
     if equations.shape[0] == 0:
         return np.inf if sign > 0 else -float(_room(table.counts)[place])
+    if equations.shape[0] == 1:
+        return _extreme_of_one_sum(equations.toarray()[0], _room(table.counts)[part], target != 0, sign)
     bounds = np.column_stack([-_room(table.counts)[part], np.full(len(part), np.inf)])
     change = _solved(target, equations, bounds)
     return np.inf if change is None else float(change[part == place][0])
+
+
+def _extreme_of_one_sum(
+    factors: NDArray[np.float64], room: NDArray[np.float64], target: NDArray[np.bool_], sign: float
+) -> float:
+    """Return the same where one sum alone links the counts: no programme is needed then.
+
+    What moves the target must be made up by the others, Σ f_j·y_j = 0 with y_j ≥ −room_j: those of its own
+    sign the other way, those of the other sign its own way, and upwards there is no end.
+    """
+    alike = (factors == factors[target][0]) & ~target
+    other = ~alike & ~target
+    if sign > 0:
+        return np.inf if other.any() else float(room[alike].sum())
+    down = np.inf if alike.any() else float(room[other].sum())
+    return -min(float(room[target][0]), down)
 
 
 def _reached(table: CountTable, hidden: NDArray[np.bool_], place: int, goal: float) -> bool:

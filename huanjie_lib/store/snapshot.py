@@ -1,14 +1,18 @@
 """A snapshot: the part of a run that screens of a role may read, as a run folder of its own.
 
 It holds the tables that the overview reads and nothing else: no ledger, nothing restricted, no quarantine, no
-name of an input file. For leaders (``reader``) it holds no source cells either, and small numbers of persons
-are blurred. For accounts of some townships it holds the rows of their units alone.
+name of an input file. For leaders (``reader``) it holds no source cells either, and no small number of
+persons: counts of an indicator that are too small are hidden, with enough others of the same township that
+the sum over the township, which stands in other files, gives none away
+(:func:`huanjie_lib.access.suppression.suppress`); both bear the same words, since telling one from the other
+would undo it. A share of the candidates of a unit is hidden unless it is 0: their number stands beside it.
+For accounts of some townships a snapshot holds the rows of their units alone.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +20,7 @@ from typing import Any, Final
 import pandas as pd
 
 from huanjie_lib.access.roles import require
-from huanjie_lib.access.suppression import SMALLEST
+from huanjie_lib.access.suppression import SMALLEST, CountTable, suppress
 from huanjie_lib.errors import DataError, Fault, UsageError
 from huanjie_lib.parameters import Framework
 from huanjie_lib.store.run_folder import RUN_TABLES, Run, file_digest, read_manifest, read_run, write_run
@@ -29,7 +33,14 @@ _OF_PERSONS: Final = frozenset({"人", "人次", "名"})
 _FEW: Final = re.compile(rf"(?<![\d.第,至])([1-{SMALLEST - 1}])(?=人次|名|人(?!均))")
 _UNIT: Final = re.compile(r"(?<!\d)\d{12}(?!\d)")
 _SOURCES: Final = ("source_file", "source_sheet", "source_row")
-_BLURRED: Final = (("gates", "reason"), ("indicators", "reason"), ("readings", "text"))
+_BLURRED: Final = (
+    ("gates", "reason"),
+    ("indicators", "reason"),
+    ("readings", "text"),
+    ("remedy_steps", "label"),
+)
+_SHARES: Final[Mapping[str, str]] = {"review_adverse": "有人选被联审部门提出不同意意见"}
+"""Shares of a few persons whose number is told beside them, and what is said of one that is not 0."""
 
 
 def blurred(text: str) -> str:
@@ -123,7 +134,7 @@ def write_snapshot(source: Path, out: Path, *, role: Role, scope: Sequence[str] 
         require(role, f"run/{name}", "risk")
     run = part_of(read_run(source), scope)
     frames: dict[str, Any] = {name: getattr(run, name) for name in RUN_TABLES}
-    if role is Role.READER:
+    if role is Role.READER and before is None:  # a part of what is suppressed already stays as it is
         frames = _suppressed(frames, run.parameters.framework)
     sources = run.sources()
     sources = sources[sources["unit_code"].isin(frames["units"]["unit_code"])]
@@ -152,12 +163,61 @@ def write_snapshot(source: Path, out: Path, *, role: Role, scope: Sequence[str] 
 def _suppressed(frames: dict[str, Any], framework: Framework) -> dict[str, Any]:
     """Return the tables without source cells and small numbers of persons; points and colours stay."""
     frames = dict(frames)
+    persons = {one.id: one.unit for one in framework.indicators if one.unit in _OF_PERSONS}
+    indicators = frames["indicators"]
+    shares = indicators["indicator"].isin(list(_SHARES)) & (indicators["value"] > 0)
+    hidden = _hidden_counts(indicators, frames["units"], persons) | shares
+    gone = {name: pd.Series(None, index=indicators.index, dtype=indicators[name].dtype) for name in _SOURCES}
+    reasons = indicators["reason"].copy()
+    for place, row in indicators[hidden].iterrows():
+        told = _SHARES.get(row["indicator"]) or _uncounted(row, persons[row["indicator"]])
+        reasons[place] = told
+    frames["readings"] = _told_anew(frames["readings"], indicators[hidden], reasons[hidden])
+    frames["indicators"] = indicators.assign(
+        value=indicators["value"].mask(hidden), reason=reasons.astype(indicators["reason"].dtype), **gone
+    )
     for name, column in _BLURRED:
         frames[name] = frames[name].assign(**{column: frames[name][column].map(blurred, na_action="ignore")})
-    of_persons = {indicator.id for indicator in framework.indicators if indicator.unit in _OF_PERSONS}
-    indicators = frames["indicators"]
-    small = indicators["value"].between(0, SMALLEST, inclusive="neither")
-    few = small & indicators["indicator"].isin(of_persons)
-    gone = {name: pd.Series(None, index=indicators.index, dtype=indicators[name].dtype) for name in _SOURCES}
-    frames["indicators"] = indicators.assign(value=indicators["value"].mask(few), **gone)
     return frames
+
+
+def _hidden_counts(
+    indicators: pd.DataFrame, units: pd.DataFrame, persons: Collection[str]
+) -> pd.Series[bool]:
+    """Return which values count so few persons that they are hidden, or would give such a one away.
+
+    Whoever looks may know the sum of an indicator over each township, and each value that is shown. A unit
+    whose value is missing is in no sum.
+    """
+    hidden = pd.Series(data=False, index=indicators.index)
+    counted = indicators[indicators["indicator"].isin(list(persons)) & indicators["value"].notna()]
+    townships = counted["unit_code"].map(units.set_index("unit_code")["township_code"])
+    for _, rows in counted.groupby([counted["indicator"], townships], sort=True):
+        counts = rows[["unit_code"]].assign(count=rows["value"].round().astype("int64"))
+        found = suppress(CountTable.of(counts, [["unit_code"]], "count"))
+        of_unit = dict(zip((key[0] for key in found.table.keys), found.hidden, strict=True))
+        hidden[rows.index] = rows["unit_code"].map(of_unit).astype("bool")
+    return hidden
+
+
+def _uncounted(row: pd.Series[Any], unit: str) -> str:
+    """Return the reason of a count without the number."""
+    what = "人次" if unit == "人次" else "人数"
+    number = rf"(?:只有)?(?<![\d.]){row['value']:.0f}{unit}"
+    return re.sub(number, f"（{what}不显示）", str(row["reason"]))
+
+
+def _told_anew(readings: pd.DataFrame, hidden: pd.DataFrame, reasons: pd.Series[str]) -> pd.DataFrame:
+    """Return readings that quote reasons without numbers in place of those with them."""
+    instead: dict[str, list[tuple[str, str]]] = {}
+    for unit, before, after in zip(hidden["unit_code"], hidden["reason"], reasons, strict=True):
+        instead.setdefault(unit, []).append((before, after))
+
+    def told(unit: str, text: str) -> str:
+        for before, after in instead.get(unit, ()):
+            text = text.replace(before, after)
+        return text
+
+    pairs = zip(readings["unit_code"], readings["text"], strict=True)
+    texts = pd.Series([told(*pair) for pair in pairs], index=readings.index, dtype=readings["text"].dtype)
+    return readings.assign(text=texts)

@@ -84,6 +84,13 @@ def test_no_hidden_count_of_rows_and_columns_can_be_computed(data: st.DataObject
     check(suppress(flat(data.draw(st.lists(row, min_size=rows, max_size=rows)))))
 
 
+@settings(max_examples=30, deadline=None)
+@given(st.lists(small_counts, min_size=1, max_size=6))
+def test_no_hidden_count_of_one_sum_can_be_computed(counts: list[int]) -> None:
+    frame = pd.DataFrame({"unit": [f"u{i}" for i in range(len(counts))], "n": counts})
+    check(suppress(CountTable.of(frame, [["unit"]], "n")))
+
+
 @settings(max_examples=6, deadline=None)
 @given(st.lists(st.lists(small_counts, min_size=3, max_size=3), min_size=4, max_size=4))
 def test_no_hidden_count_of_townships_in_counties_can_be_computed(counts: list[list[int]]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -22,7 +23,7 @@ from huanjie_lib.store.run_folder import (
     read_ledgers,
     read_run,
 )
-from huanjie_lib.store.snapshot import snapshot_role, write_snapshot
+from huanjie_lib.store.snapshot import _suppressed, snapshot_role, write_snapshot
 from huanjie_lib.vocabulary import Role
 
 HELD = {"manifest.json", "parameters.json", "boundaries.parquet", *(f"{name}.parquet" for name in RUN_TABLES)}
@@ -80,6 +81,55 @@ def test_leaders_see_no_source_cell_and_no_small_number_of_persons(leaders: Run)
     texts = pd.concat([leaders.gates["reason"], leaders.indicators["reason"], leaders.readings["text"]])
     assert not [text for text in texts if FEW.search(text)]
     assert leaders.gates["reason"].unique().tolist() == ["6名人选联审：不足5名人选被提出不同意意见"]
+
+
+def _with_counts(run: Run, counts: dict[str, float]) -> Run:
+    """Return a run in which committees of one township were disciplined so many times, of others never."""
+    indicators = run.indicators.copy()
+    counted = indicators["indicator"] == "disciplinary_cases"
+    values = indicators.loc[counted, "unit_code"].map(counts).fillna(0.0)
+    indicators.loc[counted, "value"] = values
+    indicators.loc[counted, "reason"] = [f"近24个月班子成员受处分{value:.0f}人次" for value in values]
+    texts = [
+        f"挡在前面的是：近24个月班子成员受处分{counts.get(u, 0):.0f}人次。" for u in run.readings["unit_code"]
+    ]
+    return replace(run, indicators=indicators, readings=run.readings.assign(text=texts))
+
+
+def test_sums_over_a_township_give_no_small_number_of_persons_away(small_run: Run) -> None:
+    town = small_run.units.loc[small_run.units["township_code"] == TOWN, "unit_code"].tolist()
+    counts = dict(zip(town, [2.0, 7.0, 9.0, *[0.0] * len(town)], strict=False))
+    run = _with_counts(small_run, counts)
+    frames = {name: getattr(run, name) for name in RUN_TABLES}
+    shown = _suppressed(frames, run.parameters.framework)
+    rows = shown["indicators"][shown["indicators"]["indicator"] == "disciplinary_cases"]
+    hidden = rows.loc[rows["value"].isna(), "unit_code"].tolist()
+    # with the sum of 18 known, the 2 alone would be 18 - 16: the next smallest is hidden with it
+    assert hidden == sorted(town[:2])
+    assert rows.loc[rows["unit_code"] == town[2], "value"].tolist() == [9.0]
+    # and both bear the same words, wherever they stand
+    assert set(rows.loc[rows["unit_code"].isin(hidden), "reason"]) == {"近24个月班子成员受处分（人次不显示）"}
+    told = shown["readings"].set_index("unit_code")["text"]
+    for unit in set(hidden) & set(told.index):
+        assert set(told.loc[[unit]]) == {"挡在前面的是：近24个月班子成员受处分（人次不显示）。"}
+
+
+def test_a_share_beside_its_whole_is_not_shown(small_run: Run) -> None:
+    indicators = small_run.indicators.copy()
+    shares = indicators["indicator"] == "review_adverse"
+    indicators.loc[shares, ["value", "reason"]] = [0.25, "25%的人选被联审部门提出不同意意见"]
+    frames = {name: getattr(small_run, name) for name in RUN_TABLES} | {"indicators": indicators}
+    shown = _suppressed(frames, small_run.parameters.framework)["indicators"][shares]
+    assert shown["value"].isna().all()
+    assert set(shown["reason"]) == {"有人选被联审部门提出不同意意见"}
+
+
+def test_a_part_of_a_snapshot_for_leaders_hides_what_that_hides(leaders: Run, tmp_path: Path) -> None:
+    assert leaders.path is not None
+    write_snapshot(leaders.path, tmp_path / "town", role=Role.READER, scope=[TOWN])
+    part, whole = read_run(tmp_path / "town").indicators, leaders.indicators
+    whole = whole[whole["unit_code"].str.startswith(TOWN)].reset_index(drop=True)
+    pd.testing.assert_frame_equal(part, whole)
 
 
 def test_a_scope_holds_its_units_alone(small_run: Run, tmp_path: Path) -> None:

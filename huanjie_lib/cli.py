@@ -19,7 +19,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 import click
 
@@ -694,10 +694,11 @@ def template(
 @click.option(
     "--app",
     "screen",
-    type=click.Choice(["overview", "what_if", "casework", "talent"]),
+    type=click.Choice(["overview", "what_if", "casework", "talent", "all"]),
     default="overview",
     show_default=True,
-    help="overview 为选情总览，what_if 为权重与分界线试算，casework 为整改闭环，talent 为人才匹配。",
+    help="overview 为选情总览，what_if 为权重与分界线试算，casework 为整改闭环，talent 为人才匹配；"
+    "all 为按所给参数能打开的全部界面，互相有链接。",
 )
 @click.option("--talent", type=_FOLDER, default=None, help="talent 界面的人才文件夹，由 huanjie match 写出。")
 @click.option(
@@ -734,6 +735,8 @@ def template(
 @click.option(
     "--warm", type=click.IntRange(0, 64), default=1, show_default=True, help="预先备好的页面，每个约 240 MB。"
 )
+@click.option("--site", type=_FILE, default=None, help="界面地址表：各界面在哪里打开，页面据此互相链接。")
+@click.option("--login-on-stdin", is_flag=True, hidden=True)
 @click.option("--port", type=click.IntRange(1, 65535), default=8866, show_default=True, help="端口。")
 @click.option("--open", "open_browser", is_flag=True, help="启动后打开浏览器。")
 def serve(
@@ -756,13 +759,24 @@ def serve(
     most_pages: int,
     most_pages_each: int,
     warm: int,
+    site: Path | None,
+    login_on_stdin: bool,
     port: int,
     open_browser: bool,
 ) -> None:
-    """Open a screen on this machine."""
+    """Open a screen on this machine, or all of them."""
     from huanjie_lib.casework.events import Actor
     from huanjie_lib.screens.serve import Desk, TalentDesk
     from huanjie_lib.screens.serve import serve as serve_screen
+    from huanjie_lib.screens.site import read_site
+
+    if screen == "all":
+        _serve_all(click.get_current_context().params)
+    login = None
+    if login_on_stdin:
+        from huanjie_lib.screens.together import read_login
+
+        login = read_login(sys.stdin.readline())
 
     desk = None
     sign_on = _sign_on(accounts, role, public, proxy_secret)
@@ -797,8 +811,46 @@ def serve(
         listen_at=listen_at,
         most=most_pages,
         most_each=most_pages_each,
+        site=() if site is None else read_site(site),
+        login=login,
         announce=click.echo,
     )
+
+
+def _serve_all(given: Mapping[str, Any]) -> NoReturn:
+    """Serve every screen that the options are enough for, with links from one to the other."""
+    from huanjie_lib.screens.together import serve_together
+
+    alone = [name for name in ("accounts", "public", "listen_at", "proxy_secret", "site") if given[name]]
+    if alone or given["run_folder"] is None:
+        found = "缺少 --run" if given["run_folder"] is None else "与反向代理的参数同时给出"
+        allowed = "在本机打开，写明 --run；其余界面按 --store、--talent 等参数决定"
+        remedy = "经反向代理时每个界面各自启动，用 --site 指定界面地址表"
+        raise UsageError("不能一起打开", [Fault("--app all", found, allowed, remedy)])
+
+    def told(*names: str) -> list[str]:
+        """Return options as they were given, by the names of their parameters."""
+        options = {one.name: one.opts[0] for one in serve.params}
+        values = [(options[name], given[name]) for name in names]
+        each = [
+            (option, one)
+            for option, value in values
+            for one in (value if isinstance(value, tuple) else (value,))
+            if one not in {None, ""}
+        ]
+        return [str(part) for pair in each for part in pair]
+
+    common = ("most_pages", "most_pages_each", "warm")
+    who = ("store", "reader", "evidence", "account", "office", "role", "scope")
+    screens = {"overview": told("run_folder", *common), "what_if": told("run_folder", "proposals", *common)}
+    if given["store"]:
+        screens["casework"] = told("run_folder", *who, *common)
+    if given["talent"]:
+        screens["talent"] = told("talent", "key", *who, *common)
+    code = serve_together(
+        screens, port=given["port"], announce=click.echo, open_browser=given["open_browser"]
+    )
+    raise SystemExit(code)
 
 
 def _sign_on(

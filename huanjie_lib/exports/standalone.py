@@ -328,7 +328,7 @@ def _policy(program: str) -> str:
 
 
 def _styles(body: str, program: str, data: str) -> str:
-    sheets = ("overview.css", "what_if.css", "standalone.css")
+    sheets = ("tokens.css", "screen.css", "overview.css", "what_if.css", "standalone.css")
     plain = "".join(chr(code) for code in range(32, 127))
     own = plain + re.sub(r"<script.*?</script>", "", body, flags=re.DOTALL) + _chinese(program)
     return font_face_css(own + data, bold_text=own + data) + "".join(

@@ -96,6 +96,8 @@ class Choice:
         Only what is overdue.
     query
         Part of the name of a unit.
+    unit
+        Code of a unit.
     """
 
     township: str = ""
@@ -103,6 +105,7 @@ class Choice:
     owner: str = ""
     overdue: bool = False
     query: str = ""
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +210,8 @@ class CaseBook:
         keep = pd.Series(data=True, index=cases.index)
         if choice.township:
             keep &= cases["township_code"] == choice.township
+        if choice.unit:
+            keep &= cases["unit_code"] == choice.unit
         if choice.kind:
             keep &= cases["kind"] == choice.kind
         if choice.owner:

@@ -44,9 +44,11 @@ from huanjie_lib.screens.board import (
     timeline,
     value_label,
 )
-from huanjie_lib.screens.page import RunModel, Screen, actor_of, from_environment, guarded, open_screen
-from huanjie_lib.screens.panel import STYLE, Panel, TaskPanel, render
+from huanjie_lib.screens.links import Linked, wrong_date
+from huanjie_lib.screens.page import RunModel, Screen, actor_of, from_environment, guarded, head, open_screen
+from huanjie_lib.screens.panel import STATIC, Panel, TaskPanel, render, stylesheet
 from huanjie_lib.screens.serve import ACTOR_VARIABLE, STORE_VARIABLE
+from huanjie_lib.screens.site import Site
 from huanjie_lib.store.ledger import Ledger, open_ledger
 from huanjie_lib.store.media import MEDIA_TYPES, MOST_BYTES
 from huanjie_lib.store.run_folder import Run, read_ledgers
@@ -67,10 +69,16 @@ TABS: Final = {
 }
 WITH_CASES: Final = frozenset({"board", "due"})
 """Tabs that the filters by kind and owner work on."""
-FILTERS: Final = ("township", "kind", "owner", "overdue")
+FILTERS: Final = ("township", "kind", "owner", "overdue", "unit")
 MOST_LISTED: Final = 2000
 LONGEST_QUERY: Final = 60
-CASEWORK_STYLE: Final = STYLE.with_name("casework.css")
+LINKS: Final = {
+    "unit": ("unit", "村（社区）"),
+    "township": ("township", "镇街"),
+    "case": ("case", "案件"),
+    "tab": ("tab", "栏目"),
+}
+"""What a link may lead to: trait and name by key."""
 EFFECT_SEED: Final = 20261031
 OF_THIS_CASE: Final = "见本案佐证材料"
 NEXT_RUN: Final = "更正的事实将在下一次评估中计入指数。"
@@ -128,7 +136,7 @@ class CaseworkModel(RunModel):
     ----------
     tab : str
         A key of ``TABLES``.
-    township, kind, owner, query : str
+    unit, township, kind, owner, query : str
         Filters; empty for all. ``owner`` may be :data:`~huanjie_lib.screens.board.OWN`.
     overdue : bool
         Only what is overdue.
@@ -188,6 +196,7 @@ class CaseworkModel(RunModel):
         self._index = dict(zip(run.index["unit_code"], run.index["index"], strict=True))
         units = run.units[[actor.covers(code) for code in run.units["unit_code"]]]
         self.townships = dict(zip(units["township_code"], units["township_name"], strict=True))
+        self.unit_names = dict(zip(units["unit_code"], units["unit_name"], strict=True))
         self._opened = False
         self.look()
         super().__init__(run)
@@ -228,6 +237,7 @@ class CaseworkModel(RunModel):
             self.owner if with_cases else "",
             self.overdue and with_cases,
             self.query,
+            self.unit,
         )
 
     def reset(self) -> None:
@@ -534,6 +544,12 @@ class CaseworkModel(RunModel):
             raise traitlets.TraitError("no such township")
         return str(proposal["value"])
 
+    @traitlets.validate("unit")
+    def _check_unit(self, proposal: dict[str, Any]) -> str:
+        if proposal["value"] and proposal["value"] not in self.unit_names:
+            raise traitlets.TraitError("no such unit, or not for this account")
+        return str(proposal["value"])
+
     @traitlets.validate("owner")
     def _check_owner(self, proposal: dict[str, Any]) -> str:
         if proposal["value"] not in ("", OWN, *self.book.owners):
@@ -556,8 +572,7 @@ class CaseworkModel(RunModel):
 class Desk(TaskPanel):
     """Forms of what may be done with the open case, its version beside them; see ``js/src/board.js``."""
 
-    _esm = STYLE.with_name("board.js")
-    _css = CASEWORK_STYLE
+    _esm = STATIC / "board.js"
 
     def __init__(self) -> None:
         super().__init__("desk")
@@ -572,8 +587,8 @@ class CaseworkView:
         What a notebook displays.
     """
 
-    def __init__(self, model: CaseworkModel) -> None:
-        self.model = model
+    def __init__(self, model: CaseworkModel, site: Site | None = None) -> None:
+        self.model, self.site = model, site or Site()
         self._amiss = False
         self._head = Panel("head", html=self._head_html())
         self._tiles = Panel("tiles", label="总数", html=self._tiles_html())
@@ -587,7 +602,12 @@ class CaseworkView:
         panels = [self._head, self._tiles, self._filters, self._work]
         for panel in (*panels, *self._drawer.children):
             panel.on_action(self._act)
-        self.widget = Screen([*panels, self._drawer], preview=self._preview_html())
+        self.linked = Linked(model, LINKS, check=wrong_date(model.run.as_of))
+        self.widget = Screen(
+            [*panels, self._drawer, self.linked.notice, self.linked.address],
+            preview=self._preview_html(),
+            css=stylesheet("casework.css"),
+        )
         self.widget.add_class("hj-screen")
         self.widget.add_class("hj-casework")
         model.observe(self._draw_work, ["tab", *FILTERS, "query", "unfolded", "listed", "case"])
@@ -604,6 +624,7 @@ class CaseworkView:
             "kind": lambda v: model.set_state({"kind": v, "listed": {}}),
             "owner": lambda v: model.set_state({"owner": v, "listed": {}}),
             "search": lambda v: model.set_state({"query": v, "listed": {}}),
+            "unit": lambda v: model.set_state({"unit": v, "listed": {}}),
             "overdue": lambda _: model.set_state({"overdue": not model.overdue, "listed": {}}),
             "cancelled": lambda _: model.set_state({"unfolded": not model.unfolded}),
             "more": model.more,
@@ -668,15 +689,16 @@ class CaseworkView:
 
     def _head_html(self) -> Markup:
         model = self.model
-        return render(
-            "casework_head.html.j2",
+        return head(
+            "casework",
             title=TITLE,
-            run=model.run,
-            today=model.today,
+            as_of=model.run.as_of,
+            site=self.site,
+            notes=(
+                f"期限按 {date_text(model.today)} 计算",
+                f"部分期限所在年份{PROVISIONAL}" if model.provisional else "",
+            ),
             actor=model.actor,
-            provisional=f"部分期限所在年份{PROVISIONAL}" if model.provisional else "",
-            levels=tuple(Level),
-            date=date_text,
         )
 
     def _tiles_html(self) -> Markup:
@@ -696,6 +718,10 @@ class CaseworkView:
             model=model,
             tabs=TABS,
             cases_shown=model.tab in WITH_CASES,
+            unit_name=model.unit_names.get(model.unit, ""),
+            plan=model.unit
+            if model.unit and (model.standing(model.unit) or (0, None))[1] is Level.RED
+            else "",
             townships={"": "全部", **model.townships},
             kinds={"": "全部", **CaseKind.labels()},
             owners={"": "全部", OWN: "本单位", **{owner: owner for owner in model.book.owners}},
@@ -721,6 +747,7 @@ class CaseworkView:
             case=model.book.card(case.case_id),
             facts=model.facts(file),
             moved=model.moved(file),
+            overview=self.site.to("overview", unit=case.unit_code, as_of=model.run.as_of.isoformat()),
             index=index,
             level=level,
             plan=case.unit_code if level is Level.RED else "",
@@ -733,10 +760,8 @@ class CaseworkView:
         )
 
     def _preview_html(self) -> Markup:
-        css = "".join(path.read_text(encoding="utf-8") for path in (STYLE, CASEWORK_STYLE))
         return render(
             "casework_preview.html.j2",
-            css=Markup(css),
             head=Markup(self._head.html),
             tiles=Markup(self._tiles.html),
             filters=Markup(self._filters.html),
@@ -769,7 +794,7 @@ def _build(run: Run) -> ipywidgets.DOMWidget:
         ledgers=read_ledgers(run.path, restricted=actor.role in SEES_RESTRICTED),
         clock=today,
     )
-    return CaseworkView(model).widget
+    return CaseworkView(model, Site.from_environment()).widget
 
 
 def _unit_moved(row: Mapping[Any, Any]) -> str:

@@ -13,11 +13,10 @@ from typing import Any, Final
 import traitlets
 from markupsafe import Markup
 
-from huanjie_lib.screens.panel import STYLE, Panel
+from huanjie_lib.screens.panel import STATIC, Panel
 
-__all__ = ["DIALS_STYLE", "Dials", "parse_move"]
+__all__ = ["Dials", "parse_move"]
 
-DIALS_STYLE: Final = STYLE.with_name("what_if.css")
 _MOVE: Final = re.compile(r"([a-z][a-z0-9_]{0,40}) (\d{1,4})", re.ASCII)
 
 
@@ -40,8 +39,7 @@ class Dials(Panel):
         new as these).
     """
 
-    _esm = STYLE.with_name("dials.js")
-    _css = DIALS_STYLE
+    _esm = STATIC / "dials.js"
 
     figures = traitlets.Dict(read_only=True).tag(sync=True)
 

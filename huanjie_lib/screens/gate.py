@@ -343,12 +343,25 @@ class KernelDoor(Told, JupyterHandler):
                 "execution_state": getattr(kernel, "execution_state", "idle"),
                 "connections": kernels._kernel_connections.get(kernel_id, 0),
                 "last_activity": kernel.last_activity.isoformat(),
+                "viewer": _told_of(viewer_of(self)),
             }
         )
 
     def get_login_url(self) -> str:
         """Refuse instead of sending elsewhere."""
         raise HTTPError(403)
+
+
+def _told_of(viewer: Viewer) -> dict[str, str]:
+    """Return whom the server takes a viewer for, as the head of a page tells it."""
+    actor = viewer.actor
+    if actor is None:
+        return {"office": "本机", "account": "凭启动时的网址打开"}
+    told = "" if actor.role.label == actor.office else f"{actor.role.label} · "
+    return {
+        "office": actor.office,
+        "account": f"{told}账号 {actor.account}{' · 只看本辖区' if actor.scope else ''}",
+    }
 
 
 class ShutdownDoor(Told, JupyterHandler):

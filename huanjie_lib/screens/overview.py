@@ -8,9 +8,10 @@ details are in the log.
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -20,8 +21,10 @@ import pandas as pd
 import traitlets
 from markupsafe import Markup
 
-from huanjie_lib.screens.page import RunModel, Screen, city_map, guarded, open_screen
-from huanjie_lib.screens.panel import STYLE, Panel, render
+from huanjie_lib.screens.links import AS_OF, Linked
+from huanjie_lib.screens.page import RunModel, Screen, city_map, guarded, head, open_screen
+from huanjie_lib.screens.panel import Panel, render, stylesheet
+from huanjie_lib.screens.site import Site
 from huanjie_lib.store.run_folder import Run
 from huanjie_lib.views import charts, summary, tables
 from huanjie_lib.views.words import ADMISSION, count_text, date_text, number_text
@@ -53,20 +56,34 @@ INCIDENTS: Final = frozenset({"audit_problems", "disputes", "leads"})
 MATCHES_SHOWN: Final = 8
 LISTED: Final = 300
 SNAPSHOTS_LISTED: Final = 12
+LINKS: Final = {
+    "unit": ("unit", "村（社区）"),
+    "township": ("township", "镇街"),
+    "list": ("group", "名单"),
+    "tab": ("tab", "栏目"),
+    AS_OF: ("as_of", "日期"),
+}
+"""What a link may lead to: trait and name by key."""
 HISTORY_HEIGHT: Final = 164.0
 WORDS: Final = {"number": number_text, "count": count_text, "date": date_text, "Level": Level, "Topic": Topic}
+
+_BY_URGENCY: Final = (Level.RED, Level.YELLOW, Level.GREEN, Level.UNKNOWN)
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Units under a heading (of one township or not): the rows shown, worst first, of ``total``."""
+    """Units under a heading (of one township or not): the rows shown, worst first, of ``total``.
+
+    ``then`` is the date of an earlier snapshot that the rows are of; ``None`` for the figures of the run.
+    """
 
     title: str
     township: bool
     rows: tuple[dict[str, Any], ...]
     total: int
+    then: dt.date | None = None
 
 
 class OverviewModel(RunModel):
@@ -93,6 +110,8 @@ class OverviewModel(RunModel):
         Section of the profile, a key of ``SECTIONS``.
     query : str
         What stands in the search field.
+    as_of : str
+        Date (ISO) of an earlier snapshot whose colours and counts are shown; empty for those of the run.
 
     Examples
     --------
@@ -107,6 +126,7 @@ class OverviewModel(RunModel):
     township = traitlets.Unicode("")
     section = traitlets.Enum(tuple(SECTIONS), "losses")
     query = traitlets.Unicode("")
+    as_of = traitlets.Unicode("")
 
     def __init__(self, run: Run) -> None:
         super().__init__(run)
@@ -122,10 +142,93 @@ class OverviewModel(RunModel):
             return []
         return [int(i) for i in (self.run.units["township_code"] == self.township).to_numpy().nonzero()[0]]
 
+    @property
+    def then(self) -> dt.date | None:
+        """Date of the earlier snapshot that is shown; ``None`` for the figures of the run."""
+        return dt.date.fromisoformat(self.as_of) if self.as_of else None
+
     @cached_property
-    def units(self) -> pd.DataFrame:
-        """The working list: every unit, the most urgent first."""
+    def _earlier(self) -> dict[str, pd.DataFrame]:
+        """Earlier snapshots by ISO date."""
+        found = tables.snapshots(self.run)
+        found = found[found["as_of"] < pd.Timestamp(self.run.as_of)]
+        return {f"{day:%Y-%m-%d}": part.set_index("unit_code") for day, part in found.groupby("as_of")}
+
+    def snapshot(self) -> pd.DataFrame:
+        """Return index, level and to_verify of the snapshot that is shown, in the order of ``run.units``.
+
+        A unit that the snapshot does not have is without data.
+        """
+        frame = self._earlier[self.as_of] if self.as_of else self.run.index.set_index("unit_code")
+        frame = frame.reindex(self.run.units["unit_code"])[["index", "level", "to_verify"]]
+        frame["level"] = frame["level"].fillna(Level.UNKNOWN.value)
+        frame["to_verify"] = frame["to_verify"].fillna(value=False).astype("bool")
+        return frame
+
+    def levels(self) -> bytes:
+        """Return one byte a unit for the map, of the snapshot that is shown."""
+        if not self.as_of:
+            return tables.level_bytes(self.run)
+        frame = self.snapshot()
+        codes = frame["level"].map({level.value: level.code for level in Level})
+        return (codes + frame["to_verify"] * tables.VERIFY_CODE).to_numpy(dtype="uint8").tobytes()
+
+    def hovers(self) -> list[tuple[str, ...]]:
+        """Return what the map says of each unit, below its name."""
+        lines = [unit[1:] for unit in tables.hover_lines(self.run)]
+        if self.then is None:
+            return lines
+        told = [f"{date_text(self.then)}选情指数 {number_text(index)}" for index in self.snapshot()["index"]]
+        return [(f"{text}", "名单和档案为最新一期") for text in told]
+
+    @cached_property
+    def _newest(self) -> pd.DataFrame:
         return tables.working_list(self.run)
+
+    @property
+    def units(self) -> pd.DataFrame:
+        """The working list: every unit, the most urgent first; of an earlier snapshot without reasons."""
+        if not self.as_of:
+            return self._newest
+        then = self.snapshot()
+        codes = self._newest["unit_code"]
+        frame = self._newest.assign(
+            index=then["index"].reindex(codes).to_numpy(),
+            level=then["level"].reindex(codes).to_numpy(),
+            to_verify=then["to_verify"].reindex(codes).to_numpy(),
+            change=float("nan"),
+            contested=False,
+            reason_1=None,
+        )
+        order = {level.value: place for place, level in enumerate(_BY_URGENCY)}
+        keys = frame["level"].map(order)
+        return frame.assign(urgency=keys).sort_values(["urgency", "index", "unit_code"], kind="stable")
+
+    def counted(self) -> summary.Overview:
+        """Return the figures of the head, of the snapshot that is shown."""
+        view = self.overview
+        if self.then is None:
+            return view
+        dates = list(self.trend["as_of"])
+        at = dates.index(pd.Timestamp(self.then))
+        row, before = self.trend.iloc[at], self.trend.iloc[at - 1] if at else None
+        levels = tuple(
+            replace(
+                item,
+                count=int(row[item.level.value]),
+                change=None if before is None else int(row[item.level.value] - before[item.level.value]),
+            )
+            for item in view.levels
+        )
+        return replace(
+            view,
+            levels=levels,
+            to_verify=int(row["to_verify"]),
+            to_verify_change=None if before is None else int(row["to_verify"] - before["to_verify"]),
+            contested=0,
+            admission=None,
+            mean_index=float(row["mean_index"]),
+        )
 
     @cached_property
     def overview(self) -> summary.Overview:
@@ -166,14 +269,15 @@ class OverviewModel(RunModel):
                 frame = frame[frame["level"] == self.group]
         else:
             return None
-        return Listing(title, bool(self.township), tuple(_records(frame.head(LISTED))), len(frame))
+        rows = tuple(_records(frame.head(LISTED)))
+        return Listing(title, bool(self.township), rows, len(frame), self.then)
 
     def matches(self) -> Listing | None:
         """Return the units whose name contains or whose code starts with the query; ``None`` without one."""
         query = self.query.strip()
         if not query:
             return None
-        frame = self.units
+        frame = self._newest
         named = frame["unit_name"].str.contains(query, regex=False)
         frame = frame[named | frame["unit_code"].str.startswith(query)]
         return Listing(query, False, tuple(_records(frame.head(MATCHES_SHOWN))), len(frame))
@@ -188,6 +292,20 @@ class OverviewModel(RunModel):
             raise traitlets.TraitError("no such township")
         return str(proposal["value"])
 
+    @traitlets.validate("as_of")
+    def _check_as_of(self, proposal: dict[str, Any]) -> str:
+        value = str(proposal["value"])
+        if value == self.run.as_of.isoformat():
+            return ""
+        if value and value not in self._earlier:
+            raise traitlets.TraitError("no such snapshot")
+        return value
+
+    @property
+    def dates(self) -> tuple[dt.date, ...]:
+        """Dates of all snapshots, oldest first, the run's own last."""
+        return (*map(dt.date.fromisoformat, sorted(self._earlier)), self.run.as_of)
+
 
 class OverviewView:
     """The screen: map, figures and side panel, drawn from a model.
@@ -200,8 +318,8 @@ class OverviewView:
         The live map.
     """
 
-    def __init__(self, model: OverviewModel) -> None:
-        self.model = model
+    def __init__(self, model: OverviewModel, site: Site | None = None) -> None:
+        self.model, self.site = model, site or Site()
         lines = tables.hover_lines(model.run)
         self.map = city_map(
             model.run,
@@ -218,11 +336,17 @@ class OverviewView:
         panels = [self._head, self._search, self._matches, self._tiles, self._side]
         for panel in panels:
             panel.on_action(self._act)
-        self.widget = Screen([*panels[:4], self.map, self._side], preview=self._preview_html())
+        self.linked = Linked(model, LINKS, check=self._wrong_date, follow=self._followed)
+        self.widget = Screen(
+            [*panels[:4], self.map, self._side, self.linked.notice, self.linked.address],
+            preview=self._preview_html(),
+            css=stylesheet("overview.css"),
+        )
         self.widget.add_class("hj-screen")
         self.widget.add_class("hj-overview")
-        model.observe(self._draw_side, ["tab", "order", "group", "township", "unit", "section"])
-        model.observe(self._draw_tiles, ["group"])
+        model.observe(self._draw_side, ["tab", "order", "group", "township", "unit", "section", "as_of"])
+        model.observe(self._draw_tiles, ["group", "as_of"])
+        model.observe(self._draw_map, ["as_of"])
         model.observe(self._draw_matches, ["query"])
         model.observe(self._show_on_map, ["unit"])
         self.map.observe(self._take_from_map, ["selected"])
@@ -239,6 +363,7 @@ class OverviewView:
             "search": lambda v: {"query": v},
             "back": lambda _: {"unit": ""},
             "home": lambda _: {"unit": "", "group": "", "township": ""},
+            "as_of": lambda v: {"as_of": v, "unit": ""},
         }
         with guarded(self._side):
             try:
@@ -248,6 +373,26 @@ class OverviewView:
                 return
             if action in {"tab", "group", "township", "back", "home"}:
                 self.map.show(self.model.positions())
+
+    def _followed(self, state: Mapping[str, Any]) -> None:
+        """Bring into view what a link has led to."""
+        if state["unit"]:
+            self.model.section = "losses"
+        else:
+            self.map.show(self.model.positions())
+
+    def _wrong_date(self, text: str) -> str:
+        dates = self.model.dates
+        return (
+            f"没有“{text[:10]}”这一天的快照；本界面有{date_text(dates[0])}到{date_text(dates[-1])}的 "
+            f"{len(dates)} 期，在“走势”中选择。"
+        )
+
+    def _draw_map(self, _: object) -> None:
+        then = self.model.then
+        self.map.set_levels(self.model.levels())
+        self.map.set_hovers(self.model.hovers())
+        self.map.as_of = "" if then is None else f"{date_text(then)}的快照"
 
     def _take_from_map(self, change: dict[str, Any]) -> None:
         with guarded(self._side):
@@ -270,17 +415,19 @@ class OverviewView:
 
     def _head_html(self) -> Markup:
         view = self.model.overview
-        return render(
-            "head.html.j2",
+        due = [source.covered_share for source in view.freshness if source.source not in INCIDENTS]
+        before = view.previous_as_of
+        return head(
+            "overview",
             title=TITLE,
-            view=view,
-            levels=tuple(Level),
-            due=[source for source in view.freshness if source.source not in INCIDENTS],
-            **WORDS,
+            as_of=view.as_of,
+            site=self.site,
+            notes=(f"上期 {date_text(before)}" if before else "",),
+            badge={"lowest": min(due)} if due else None,
         )
 
     def _tiles_html(self) -> Markup:
-        return render("tiles.html.j2", view=self.model.overview, chosen=self.model.group, **WORDS)
+        return render("tiles.html.j2", view=self.model.counted(), chosen=self.model.group, **WORDS)
 
     def _side_html(self) -> Markup:
         model = self.model
@@ -295,16 +442,34 @@ class OverviewView:
                 history=Markup(charts.history_svg(profile, height=HISTORY_HEIGHT)),
                 sections=SECTIONS,
                 section=model.section,
+                ways=self._ways(profile),
                 **WORDS,
             )
         if listing is not None:
             return render("listing.html.j2", listing=listing, **WORDS)
-        return render("side.html.j2", tabs=TABS, tab=model.tab, content=self._tab_html(model.tab))
+        return render(
+            "side.html.j2",
+            tabs=TABS,
+            tab=model.tab,
+            then=model.then,
+            content=self._tab_html(model.tab),
+            **WORDS,
+        )
+
+    def _ways(self, unit: summary.UnitProfile) -> list[dict[str, str]]:
+        """Return the links from a unit's profile to what the other screens have of it."""
+        place = {"unit": unit.unit_code, AS_OF: self.model.run.as_of.isoformat()}
+        plan = "、一村一策" if unit.level is Level.RED else ""
+        ways = {
+            f"整改案件{plan}": self.site.to("casework", **place),
+            "岗位人选": self.site.to("talent", **place),
+            "权重试算": self.site.to("what_if", **place),
+        }
+        return [{"label": label, "address": address} for label, address in ways.items() if address]
 
     def _preview_html(self) -> Markup:
         return render(
             "preview.html.j2",
-            css=Markup(STYLE.read_text(encoding="utf-8")),
             head=Markup(self._head.html),
             search=Markup(self._search.html),
             tiles=Markup(self._tiles.html),
@@ -318,6 +483,7 @@ class OverviewView:
             trend = self.model.trend
             values["chart"] = Markup(charts.trend_svg(trend))
             values["rows"] = _records(trend.tail(SNAPSHOTS_LISTED).iloc[::-1])
+            values["then"] = self.model.then
         elif tab == "league":
             values = {"rows": self.model.league(), "orders": ORDERS, "order": self.model.order}
         elif tab == "gates":
@@ -329,7 +495,7 @@ class OverviewView:
 
 def open_overview(run: Path | None = None) -> ipywidgets.DOMWidget:
     """Return the overview of a run folder, or an alert; see :func:`~huanjie_lib.screens.page.open_screen`."""
-    return open_screen(lambda found: OverviewView(OverviewModel(found)).widget, run)
+    return open_screen(lambda found: OverviewView(OverviewModel(found), Site.from_environment()).widget, run)
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import logging
 import os
 import secrets
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,13 @@ from markupsafe import Markup
 from huanjie_lib.casework.events import Actor
 from huanjie_lib.errors import Fault, HuanjieError, UsageError
 from huanjie_lib.screens.live_map import LiveMap
-from huanjie_lib.screens.panel import Panel, render
+from huanjie_lib.screens.panel import Panel, Style, render, stylesheet
 from huanjie_lib.screens.serve import RUN_VARIABLE
+from huanjie_lib.screens.site import Site
 from huanjie_lib.store.run_folder import Run, read_run
 from huanjie_lib.views.geometry import encode_geometry
 from huanjie_lib.views.shapes import group_unions
+from huanjie_lib.views.words import date_text
 from huanjie_lib.vocabulary import Role
 
 __all__ = [
@@ -35,6 +38,7 @@ __all__ = [
     "city_map",
     "from_environment",
     "guarded",
+    "head",
     "open_screen",
     "shown",
 ]
@@ -60,6 +64,14 @@ class StateModel(traitlets.HasTraits):
         with self.hold_trait_notifications():
             for name, value in state.items():
                 self.set_trait(name, value)
+
+    def accepts(self, name: str, value: Any) -> bool:
+        """Tell whether a value by itself fits what is on view; nothing is set."""
+        try:
+            self.traits()[name]._validate(self, value)
+        except traitlets.TraitError:
+            return False
+        return True
 
 
 class RunModel(StateModel):
@@ -138,14 +150,25 @@ class Screen(ipywidgets.Box):  # type: ignore[misc]
         The widgets.
     preview
         HTML of the picture, from :func:`~huanjie_lib.screens.panel.render`.
+    css
+        Stylesheet of the screen, from :func:`~huanjie_lib.screens.panel.stylesheet`.
     """
 
-    def __init__(self, children: Sequence[ipywidgets.Widget], *, preview: Markup) -> None:
-        super().__init__(children)
-        self.preview = preview
+    def __init__(self, children: Sequence[ipywidgets.Widget], *, preview: Markup, css: str) -> None:
+        super().__init__([Style(css), *children])
+        self.preview = Markup("<style>{}</style>\n{}").format(Markup(css), preview)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         return {**super()._repr_mimebundle_(**kwargs), "text/html": str(self.preview)}
+
+
+class Failure(Panel):
+    """What stands in place of a screen that cannot be shown: what is wrong, and what to do."""
+
+    def __init__(self, error: Exception) -> None:
+        self._css = stylesheet()
+        super().__init__("failure", html=alert(error))
+        self.add_class("hj-screen")
 
 
 def open_screen(
@@ -175,9 +198,50 @@ def shown(build: Callable[[], ipywidgets.DOMWidget]) -> ipywidgets.DOMWidget:
     try:
         return build()
     except Exception as error:  # noqa: BLE001 - the last line before a traceback in a leader's page
-        failure = Panel("failure", html=alert(error))
-        failure.add_class("hj-screen")
-        return failure
+        return Failure(error)
+
+
+def head(
+    screen: str,
+    *,
+    title: str,
+    as_of: dt.date,
+    site: Site,
+    notes: Sequence[str] = (),
+    actor: Actor | None = None,
+    advice: str = "",
+    badge: Mapping[str, Any] | None = None,
+) -> Markup:
+    """Return the head that all screens have: title, date, the way to the others, and who looks.
+
+    Parameters
+    ----------
+    screen
+        A key of :data:`~huanjie_lib.screens.site.SCREENS`.
+    title, as_of
+        Title of the screen and date of its figures.
+    site
+        Where the viewer finds the other screens.
+    notes
+        What is said beside the date; empty ones are left out.
+    actor
+        Who looks, where the kernel knows; else the page asks the server.
+    advice
+        What stands beside the title for everybody to see.
+    badge
+        ``lowest``: the lowest share of data reported.
+    """
+    return render(
+        "head.html.j2",
+        title=title,
+        as_of=as_of,
+        notes=notes,
+        links=site.links(screen),
+        actor=actor,
+        advice=advice,
+        badge=badge,
+        date=date_text,
+    )
 
 
 def alert(error: Exception) -> Markup:

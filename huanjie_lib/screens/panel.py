@@ -16,13 +16,15 @@ import jinja2
 import traitlets
 from markupsafe import Markup
 
-__all__ = ["STYLE", "Panel", "TaskPanel", "render"]
+from huanjie_lib.vocabulary import Level
+
+__all__ = ["STATIC", "Panel", "Style", "TaskPanel", "render", "stylesheet"]
 
 LONGEST_VALUE: Final = 64
 
 _HERE: Final = Path(__file__).parent
-STYLE: Final = _HERE / "static" / "overview.css"
-"""Stylesheet of all panels."""
+STATIC: Final = _HERE / "static"
+_SHARED: Final = ("tokens.css", "screen.css")
 
 _TEMPLATES: Final = jinja2.Environment(
     loader=jinja2.FileSystemLoader(_HERE / "templates"),
@@ -44,6 +46,33 @@ def render(template: str, **values: object) -> Markup:
     return Markup(_TEMPLATES.get_template(template).render(**values))
 
 
+def stylesheet(*own: str) -> str:
+    """Return the stylesheet of a screen: colours of the levels, tokens, what all share, and its own.
+
+    Parameters
+    ----------
+    own
+        Files of ``screens/static``, such as ``overview.css``.
+    """
+    levels = "".join(f"--hj-{level.value}: {level.colour}; " for level in Level)
+    sheets = [(STATIC / name).read_text(encoding="utf-8") for name in (*_SHARED, *own)]
+    return "\n".join([f":root {{ {levels}}}", *sheets])
+
+
+class Style(anywidget.AnyWidget):
+    """A stylesheet, sent once for all panels of a screen; it shows nothing itself."""
+
+    _esm = "export default { render({ el }) { el.hidden = true; } };"
+
+    def __init__(self, css: str) -> None:
+        self._css = css
+        super().__init__()
+        self.add_class("hj-style")
+
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """Drop what the browser would set."""
+
+
 class Panel(anywidget.AnyWidget):
     """HTML with buttons.
 
@@ -60,8 +89,7 @@ class Panel(anywidget.AnyWidget):
         What is shown. It must come from :func:`render`.
     """
 
-    _esm = _HERE / "static" / "panel.js"
-    _css = STYLE
+    _esm = STATIC / "panel.js"
 
     label = traitlets.Unicode("", read_only=True).tag(sync=True)
     html = traitlets.Unicode("").tag(sync=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import json
 import os
 import secrets
 import shutil
@@ -12,7 +13,7 @@ import socket
 import stat
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, Final
 
 from huanjie_lib.casework.events import Actor, canonical
 from huanjie_lib.errors import Fault, UsageError
+from huanjie_lib.screens.site import SITE_VARIABLE, Entry, entries_for
 from huanjie_lib.store.run_folder import file_digest, read_manifest
 from huanjie_lib.vocabulary import Role
 
@@ -40,6 +42,7 @@ __all__ = [
     "STORE_VARIABLE",
     "TALENT_VARIABLE",
     "Desk",
+    "Login",
     "TalentDesk",
     "ViewerEnvironment",
     "notebook_path",
@@ -135,6 +138,23 @@ class Desk:
 
 
 @dataclass(frozen=True)
+class Login:
+    """What the servers of one analyst on one machine have in common: token, cookie and the key that signs it.
+
+    The cookie of one lets its viewer into the others, so that no link needs a token.
+    """
+
+    token: str
+    cookie_name: str
+    cookie_secret: str
+
+    @classmethod
+    def new(cls) -> Login:
+        """Return one with new secrets."""
+        return cls(secrets.token_urlsafe(24), f"huanjie-{secrets.token_hex(8)}", secrets.token_hex(32))
+
+
+@dataclass(frozen=True)
 class TalentDesk:
     """Whom the talent screen is about.
 
@@ -167,6 +187,8 @@ def serve(
     listen_at: Path | None = None,
     most: int | None = None,
     most_each: int | None = None,
+    site: Sequence[Entry] = (),
+    login: Login | None = None,
     announce: Callable[[str], None] | None = None,
 ) -> None:
     """Serve a screen over one run or talent folder until Ctrl-C, SIGTERM or SIGHUP.
@@ -210,6 +232,11 @@ def serve(
         the proxy reach. Only with ``sign_on``.
     most, most_each
         Pages open at the same time, of all viewers and of one; 40 and 4 by default.
+    site
+        Where the screens are served: the page links to those that are for the role of the server.
+    login
+        What this server has in common with others of the same analyst, so that who has got into one gets into
+        all; in place of ``token``.
     announce
         Called once with the address, token included, when the server is up.
 
@@ -250,6 +277,7 @@ def serve(
             PROPOSALS_VARIABLE: allowed,
             STORE_VARIABLE: "" if place is None else place.reader,
             ACTOR_VARIABLE: "" if desk is None or desk.actor is None else _actor_json(desk.actor),
+            SITE_VARIABLE: json.dumps(entries_for(site, role)),
             **dict.fromkeys(_SECRETS),
             "JUPYTER_PATH": os.pathsep.join(
                 filter(None, [str(_SCREENS / "jupyter"), os.environ.get("JUPYTER_PATH", "")])
@@ -267,6 +295,7 @@ def serve(
                 host=host,
                 port=listener.getsockname()[1] if listen_at is None else DEFAULT_PORT,
                 token=token or secrets.token_urlsafe(24),
+                login=login,
                 pool_size=0 if sign_on is not None and desk is not None else pool_size,
                 open_browser=open_browser,
                 runtime=folder,

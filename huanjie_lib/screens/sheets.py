@@ -223,6 +223,8 @@ def scoped(ledgers: Mapping[str, pd.DataFrame], units: pd.DataFrame, actor: Acto
 def _chosen(frame: pd.DataFrame, choice: Choice) -> pd.DataFrame:
     if choice.township:
         frame = frame[frame["township_code"] == choice.township]
+    if choice.unit:
+        frame = frame[frame["unit_code"] == choice.unit]
     if choice.query.strip():
         frame = frame[frame["unit_name"].fillna("").str.contains(choice.query.strip(), regex=False)]
     return frame

@@ -225,8 +225,15 @@ def read_secret(path: Path) -> bytes:
     return text.encode("ascii")
 
 
-def checked_public(address: str) -> str:
+def checked_public(address: str, where: str = "--public") -> str:
     """Return the address that browsers use, ``scheme://host[:port]`` in lower case.
+
+    Parameters
+    ----------
+    address
+        What was given.
+    where
+        What it was given as, for the error.
 
     Raises
     ------
@@ -242,7 +249,7 @@ def checked_public(address: str) -> str:
     bare = parts.path in {"", "/"} and not (parts.query or parts.fragment) and "@" not in parts.netloc
     if not (bare and parts.scheme in {"http", "https"} and parts.hostname):
         allowed = "浏览器中使用的地址，如 https://huanjie.example.gov.cn"
-        raise UsageError("访问地址不对", [Fault("--public", address, allowed, "改正 --public")])
+        raise UsageError("访问地址不对", [Fault(where, address, allowed, f"改正 {where}")])
     return f"{parts.scheme}://{parts.netloc}"
 
 

@@ -22,10 +22,12 @@ import traitlets
 from markupsafe import Markup
 
 from huanjie_lib.casework.events import Actor, Head
-from huanjie_lib.screens.page import Screen, StateModel, actor_of, from_environment, guarded, shown
-from huanjie_lib.screens.panel import STYLE, Panel, TaskPanel, render
+from huanjie_lib.screens.links import AS_OF, Linked, wrong_date
+from huanjie_lib.screens.page import Screen, StateModel, actor_of, from_environment, guarded, head, shown
+from huanjie_lib.screens.panel import STATIC, Panel, TaskPanel, render, stylesheet
 from huanjie_lib.screens.serve import ACTOR_VARIABLE, NAMES_VARIABLE, STORE_VARIABLE, TALENT_VARIABLE
 from huanjie_lib.screens.sheets import Sheet
+from huanjie_lib.screens.site import Site
 from huanjie_lib.screens.talent_names import FILES, XLSX, Names
 from huanjie_lib.screens.talent_sheets import quota_sheet, steps_sheet, structure_sheet
 from huanjie_lib.store.decisions import DECIDERS, named_in, renewed
@@ -53,7 +55,13 @@ LONGEST_QUERY: Final = 60
 COMPARED: Final = 2
 TOLD: Final = 6
 """Changes of standing that a file tells."""
-STYLES: Final = tuple(STYLE.with_name(name) for name in ("overview.css", "casework.css", "talent.css"))
+LINKS: Final = {
+    "unit": ("only", "村（社区）"),
+    "township": ("township", "镇街"),
+    "post": ("place", "岗位"),
+    "tab": ("tab", "栏目"),
+}
+"""What a link may lead to: trait and name by key; never a person, whose pseudonym stands in no address."""
 REMEDY: Final = "用 huanjie serve --app talent 打开，写明 --talent、--account、--office、--role"
 NO_STORE: Final = "启动服务时没有给出台账，不能登记决定。"
 NO_LOG: Final = "启动服务时没有给出台账，不能查看原文：查看须先记入查阅日志。"
@@ -92,6 +100,8 @@ class TalentModel(StateModel):
         A key of ``TABS``.
     township, kind, query : str
         Filters: township, kind of post and name of the unit; empty for all.
+    only : str
+        Code of the one unit that is looked at; empty for all.
     lacking : bool
         Only what lacks something: posts without enough people, committees that miss a target or have empty
         seats, units short of reserve, steps that are late.
@@ -113,6 +123,7 @@ class TalentModel(StateModel):
     township = traitlets.Unicode("")
     kind = traitlets.Enum(("", *PostKind.labels()), "")
     query = traitlets.Unicode("")
+    only = traitlets.Unicode("")
     lacking = traitlets.Bool(False)
     most = traitlets.Int(PAGE, min=PAGE, max=MOST_LISTED)
     place = traitlets.Unicode("")
@@ -132,6 +143,7 @@ class TalentModel(StateModel):
         units = run.table("units")
         self.units = units[[actor.covers(code) for code in units["unit_code"]]].reset_index(drop=True)
         self.townships = dict(zip(self.units["township_code"], self.units["township_name"], strict=True))
+        self.unit_names = dict(zip(self.units["unit_code"], self.units["unit_name"], strict=True))
         self.look()
         super().__init__()
 
@@ -177,6 +189,8 @@ class TalentModel(StateModel):
     def _filtered(self, frame: pd.DataFrame) -> pd.DataFrame:
         if self.township:
             frame = frame[frame["township_code"] == self.township]
+        if self.only:
+            frame = frame[frame["unit_code"] == self.only]
         if query := self.query.strip():
             named = frame["unit_name"].fillna("").str.contains(query, regex=False)
             frame = frame[named | frame["unit_code"].str.startswith(query)]
@@ -404,7 +418,7 @@ class TalentModel(StateModel):
             raise traitlets.TraitError("no such post, or not for this account")
         return str(proposal["value"])
 
-    @traitlets.validate("unit")
+    @traitlets.validate("unit", "only")
     def _check_unit(self, proposal: dict[str, Any]) -> str:
         if proposal["value"] and proposal["value"] not in set(self.units["unit_code"]):
             raise traitlets.TraitError("no such unit, or not for this account")
@@ -438,8 +452,7 @@ class TalentModel(StateModel):
 class TalentDesk(TaskPanel):
     """What may be decided on the person who is open for a post; see ``js/src/talent.js``."""
 
-    _esm = STYLE.with_name("talent.js")
-    _css = STYLES[-1]
+    _esm = STATIC / "talent.js"
 
     def __init__(self) -> None:
         super().__init__("desk")
@@ -454,8 +467,8 @@ class TalentView:
         What a notebook displays.
     """
 
-    def __init__(self, model: TalentModel) -> None:
-        self.model = model
+    def __init__(self, model: TalentModel, site: Site | None = None) -> None:
+        self.model, self.site = model, site or Site()
         self._head = Panel("head", html=self._head_html())
         self._tiles = Panel("tiles", label="总数", html=self._tiles_html())
         self._filters = Panel("filters", html=self._filters_html())
@@ -468,13 +481,30 @@ class TalentView:
         panels = [self._head, self._tiles, self._filters, self._work]
         for panel in (*panels, *self._drawer.children):
             panel.on_action(self._act)
-        self.widget = Screen([*panels, self._drawer], preview=self._preview_html())
+        self.linked = Linked(model, LINKS, check=wrong_date(model.run.as_of))
+        self.widget = Screen(
+            [*panels, self._drawer, self.linked.notice, self.linked.address],
+            preview=self._preview_html(),
+            css=stylesheet("casework.css", "talent.css"),
+        )
         for name in ("hj-screen", "hj-casework", "hj-talent"):
             self.widget.add_class(name)
-        shows = ["tab", "township", "kind", "query", "lacking", "most", "place", "unit", "group", "marked"]
+        shows = [
+            "tab",
+            "township",
+            "kind",
+            "query",
+            "only",
+            "lacking",
+            "most",
+            "place",
+            "unit",
+            "group",
+            "marked",
+        ]
         model.observe(self._draw_work, shows)
         model.observe(self._draw_tiles, ["tab", "lacking"])
-        model.observe(self._draw_filters, ["tab", "township", "kind", "lacking"])
+        model.observe(self._draw_filters, ["tab", "township", "kind", "only", "lacking"])
         model.observe(self._draw_drawer, ["tab", "place", "person", "marked"])
 
     def _act(self, action: str, value: str) -> None:
@@ -487,6 +517,7 @@ class TalentView:
             "township": lambda v: model.set_state({"township": v, **again}),
             "kind": lambda v: model.set_state({"kind": v, **again}),
             "search": lambda v: model.set_state({"query": v, **again}),
+            "only-unit": lambda v: model.set_state({"only": v, **again}),
             "lacking": lambda _: model.set_state({"lacking": not model.lacking, **again}),
             "only": lambda v: model.set_state({"tab": v, "lacking": True, **again}),
             "more": lambda _: model.set_state({"most": min(model.most + PAGE, MOST_LISTED)}),
@@ -549,13 +580,14 @@ class TalentView:
 
     def _head_html(self) -> Markup:
         model = self.model
-        return render(
-            "talent_head.html.j2",
+        return head(
+            "talent",
             title=TITLE,
-            run=model.run,
+            as_of=model.run.as_of,
+            site=self.site,
+            notes=("姓名已掩码，代号只显示末4位" if model.names.masked else "没有密钥，人员只显示代号",),
             actor=model.actor,
-            named=model.names.masked,
-            **WORDS,
+            advice=talent.ADVICE,
         )
 
     def _tiles_html(self) -> Markup:
@@ -578,6 +610,7 @@ class TalentView:
             model=model,
             tabs=TABS,
             only=only.get(model.tab, ""),
+            unit_name=model.unit_names.get(model.only, ""),
             townships={"": "全部", **model.townships},
             kinds={"": "全部", **PostKind.labels()},
         )
@@ -621,12 +654,19 @@ class TalentView:
             listed=[{**row, "name": called[row["person_ref"]]} for row in listed],
             decisions=model.decisions(),
             decided=model.decided,
+            ways=[] if post is None else self._ways(post["unit_code"]),
             choices=DecisionChoice.labels(),
             marked=model.marked,
             labels=PostKind.labels(),
             kinds=UnitKind.labels(),
             **WORDS,
         )
+
+    def _ways(self, unit_code: str) -> list[dict[str, str]]:
+        """Return the links from a unit to what the other screens have of it."""
+        place = {"unit": unit_code, AS_OF: self.model.run.as_of.isoformat()}
+        ways = {"选情档案": self.site.to("overview", **place), "整改案件": self.site.to("casework", **place)}
+        return [{"label": label, "address": address} for label, address in ways.items() if address]
 
     def _teams_html(self) -> Markup:
         model = self.model
@@ -785,10 +825,8 @@ class TalentView:
         )
 
     def _preview_html(self) -> Markup:
-        css = "".join(path.read_text(encoding="utf-8") for path in STYLES)
         return render(
             "talent_preview.html.j2",
-            css=Markup(css),
             head=Markup(self._head.html),
             tiles=Markup(self._tiles.html),
             filters=Markup(self._filters.html),
@@ -818,7 +856,7 @@ def _build(folder: Path | None) -> ipywidgets.DOMWidget:
         names=Names(Path(names) if names else None),
         ledger=open_ledger(store, read_only=True) if store else None,
     )
-    return TalentView(model).widget
+    return TalentView(model, Site.from_environment()).widget
 
 
 def _place_text(place: int, shortlist: tuple[talent.Candidate, ...]) -> str:

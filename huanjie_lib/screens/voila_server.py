@@ -45,7 +45,7 @@ from huanjie_lib.screens.gate import (
     TokenOnly,
 )
 from huanjie_lib.screens.kernels import MOST_EACH, MOST_PAGES, KernelNumber, OwnKernel, ScreenKernels, Viewer
-from huanjie_lib.screens.serve import ENDING, LOOPBACK
+from huanjie_lib.screens.serve import ENDING, LOOPBACK, Login
 from huanjie_lib.screens.sign_on import SignOn
 
 if TYPE_CHECKING:
@@ -302,6 +302,7 @@ def server_config(
     open_browser: bool,
     runtime: Path,
     sign_on: SignOn | None = None,
+    login: Login | None = None,
     most: int = MOST_PAGES,
     most_each: int = MOST_EACH,
 ) -> Config:
@@ -324,6 +325,8 @@ def server_config(
         its path is too long for a socket.
     sign_on
         How a proxy tells who looks; the token is not used then.
+    login
+        What the server has in common with others, token included.
     most, most_each
         Pages open at the same time: of all viewers, of one.
     """
@@ -339,7 +342,7 @@ def server_config(
         ip=host,
         port=port,
         open_browser=open_browser,
-        token=token,
+        token=token if login is None else login.token,
         identity_provider_class=TokenOnly if sign_on is None else SignedOn,
         connection_dir_root=str(runtime),
         config_file_paths=[],
@@ -378,6 +381,9 @@ def server_config(
         multi_kernel_manager_class=ScreenKernels,
     )
     config.IdentityProvider.cookie_options = cookie
+    if login is not None:
+        config.IdentityProvider.cookie_name = login.cookie_name
+        config.Voila.cookie_secret = bytes.fromhex(login.cookie_secret)
     config.MappingKernelManager = Config(
         cull_idle_timeout=_CULL_AFTER_S, cull_interval=_CULL_EVERY_S, cull_connected=False
     )

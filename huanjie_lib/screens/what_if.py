@@ -37,10 +37,12 @@ from huanjie_lib.risk.rescoring import (
     rebalance,
     rescore,
 )
-from huanjie_lib.screens.dials import DIALS_STYLE, Dials, parse_move
-from huanjie_lib.screens.page import RunModel, Screen, alert, city_map, guarded, open_screen
-from huanjie_lib.screens.panel import STYLE, Panel, render
+from huanjie_lib.screens.dials import Dials, parse_move
+from huanjie_lib.screens.links import Linked, wrong_date
+from huanjie_lib.screens.page import RunModel, Screen, alert, city_map, guarded, head, open_screen
+from huanjie_lib.screens.panel import Panel, render, stylesheet
 from huanjie_lib.screens.serve import PROPOSALS_VARIABLE
+from huanjie_lib.screens.site import Site
 from huanjie_lib.store.run_folder import Run
 from huanjie_lib.views import tables
 from huanjie_lib.views.words import count_text, date_text
@@ -58,6 +60,8 @@ MOST_LISTED: Final = 212
 MORE_LISTED: Final = 50
 LONGEST_AUTHOR: Final = 40
 LONGEST_REASON: Final = 400
+LINKS: Final = {"unit": ("unit", "村（社区）")}
+"""What a link may lead to: trait and name by key."""
 
 _BY_RANK: Final = (Level.UNKNOWN, Level.RED, Level.YELLOW, Level.GREEN)
 _CODE_BY_RANK: Final = np.array([level.code for level in _BY_RANK], dtype=np.uint8)
@@ -468,8 +472,8 @@ class WhatIfView:
         The live map.
     """
 
-    def __init__(self, model: WhatIfModel) -> None:
-        self.model = model
+    def __init__(self, model: WhatIfModel, site: Site | None = None) -> None:
+        self.model, self.site = model, site or Site()
         lines = tables.hover_lines(model.run)
         self.map = city_map(
             model.run,
@@ -492,7 +496,14 @@ class WhatIfView:
         form.add_class("hj-proposal")
         self._draw()
         children = [self._head, self._dials, self.map, self._changes, form]
-        self.widget = Screen(children, preview=self._preview_html())
+        self.linked = Linked(
+            model, LINKS, check=wrong_date(model.run.as_of), follow=lambda _: self._show_picked()
+        )
+        self.widget = Screen(
+            [*children, self.linked.notice, self.linked.address],
+            preview=self._preview_html(),
+            css=stylesheet("what_if.css"),
+        )
         self.widget.add_class("hj-screen")
         self.widget.add_class("hj-what-if")
         self._dials.on_action(self._turn)
@@ -534,8 +545,11 @@ class WhatIfView:
             except traitlets.TraitError:
                 logger.warning("a message of the page was refused: %s", action)
                 return
-            self.map.selected = self.model.position
-            self._draw()
+            self._show_picked()
+
+    def _show_picked(self) -> None:
+        self.map.selected = self.model.position
+        self._draw()
 
     def _take_from_map(self, change: dict[str, Any]) -> None:
         with guarded(self._changes):
@@ -587,8 +601,12 @@ class WhatIfView:
         self._said.html = str(render("blockers.html.j2", done=done, blockers=() if done else blockers))
 
     def _head_html(self) -> Markup:
-        return render(
-            "what_if_head.html.j2", title=TITLE, run=self.model.run, levels=tuple(Level), date=date_text
+        return head(
+            "what_if",
+            title=TITLE,
+            as_of=self.model.run.as_of,
+            site=self.site,
+            notes=("只作测算，不改变已公布的结果", f"现行参数 {self.model.run.parameters.version}"),
         )
 
     def _dials_html(self) -> Markup:
@@ -639,10 +657,8 @@ class WhatIfView:
         )
 
     def _preview_html(self) -> Markup:
-        css = "".join(path.read_text(encoding="utf-8") for path in (STYLE, DIALS_STYLE))
         return render(
             "what_if_preview.html.j2",
-            css=Markup(css),
             head=Markup(self._head.html),
             dials=Markup(self._dials.html),
             changes=Markup(self._changes.html),
@@ -664,7 +680,12 @@ def open_what_if(run: Path | None = None) -> ipywidgets.DOMWidget:
         The screen, or an alert with the remedy where the run cannot be shown. Nothing is raised.
     """
     return open_screen(
-        lambda found: WhatIfView(WhatIfModel(found, proposals=_proposals_from_environment())).widget, run
+        lambda found: (
+            WhatIfView(
+                WhatIfModel(found, proposals=_proposals_from_environment()), Site.from_environment()
+            ).widget
+        ),
+        run,
     )
 
 

@@ -21,9 +21,11 @@ from huanjie_lib.screens import open_overview, overview
 from huanjie_lib.screens.overview import GROUPS, ORDERS, TABS, OverviewModel, OverviewView
 from huanjie_lib.screens.panel import Panel
 from huanjie_lib.screens.serve import notebook_path
+from huanjie_lib.screens.site import Site
 from huanjie_lib.store.run_folder import Run
 from huanjie_lib.views import tables
 from huanjie_lib.views.words import number_text
+from huanjie_lib.vocabulary import Level
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 HOSTILE_CODE = "990101101202"
@@ -87,6 +89,7 @@ class TestModel:
             "unit": "",
             "section": "losses",
             "query": "",
+            "as_of": "",
         }
         assert (model.listing(), model.matches(), model.profile(), model.position) == (None, None, None, -1)
 
@@ -219,11 +222,54 @@ class TestView:
         failing = small_run.gates.loc[small_run.gates["status"] != "pass", "unit_code"].nunique()
         assert shown["admitted"] == str(len(index) - failing)
 
-    def test_head_says_date_and_parameters(self, view: OverviewView, small_run: Run) -> None:
+    def test_head_says_date_and_how_much_was_reported(self, view: OverviewView, small_run: Run) -> None:
         head = words(panels(view)["head"].html)
         assert "数据截至 2026年10月31日" in head
-        assert small_run.parameters.version in head
-        assert "应报 2 类，最低一类已报 58.3%" in head
+        assert "数据最低报 58.3%" in head
+        press(view, "head", "tab", "freshness")
+        assert small_run.parameters.version in words(panels(view)["side"].html)
+
+    def test_an_earlier_snapshot_gives_its_own_colours_and_counts(
+        self, view: OverviewView, small_run: Run
+    ) -> None:
+        newest, tiles = view.map.levels, panels(view)["tiles"].html
+        press(view, "side", "as_of", "2026-09-30")
+        history = small_run.history
+        then = history[history["as_of"] == "2026-09-30"].set_index("unit_code")
+        levels = then["level"].reindex(small_run.units["unit_code"])
+        assert [byte & 3 for byte in view.map.levels] == [Level(level).code for level in levels]
+        assert f">{(levels == 'red').sum()}<" in panels(view)["tiles"].html
+        press(view, "tiles", "group", "red")
+        listing = view.model.listing()
+        assert listing is not None
+        assert {row["unit_code"] for row in listing.rows} == set(then.index[then["level"] == "red"])
+        assert [row["index"] for row in listing.rows] == sorted(then.loc[then["level"] == "red", "index"])
+        assert "2026年9月30日" in words(panels(view)["side"].html)
+        press(view, "side", "as_of", "")
+        press(view, "side", "home")
+        assert (view.map.levels, panels(view)["tiles"].html) == (newest, tiles)
+
+    def test_a_link_opens_what_it_names_and_what_is_wrong_is_told(self, view: OverviewView) -> None:
+        view.linked.follow(f"unit={RED_CODE}&township=990101102&as_of=2026-09-30")
+        assert (view.model.unit, view.model.township, view.model.as_of) == (
+            RED_CODE,
+            "990101102",
+            "2026-09-30",
+        )
+        assert view.linked.fragment == f"unit={RED_CODE}&township=990101102&as_of=2026-09-30"
+        assert view.linked.notice.html == ""
+        view.linked.follow("unit=000000000000&tab=league&as_of=2020-01-01&x=1")
+        assert (view.model.unit, view.model.township, view.model.tab) == ("", "", "league")
+        told = words(view.linked.notice.html)
+        for part in ("村（社区）“000000000000”", "没有“2020-01-01”这一天的快照", "“x”不能识别"):
+            assert part in told
+
+    def test_a_profile_leads_to_the_other_screens_of_the_viewer(self, small_run: Run) -> None:
+        view = OverviewView(OverviewModel(small_run), Site({"casework": "https://town.example"}))
+        press(view, "matches", "unit", RED_CODE)
+        html = panels(view)["side"].html
+        assert f'href="https://town.example/#unit={RED_CODE}&amp;as_of=2026-10-31"' in html
+        assert html.count("<a href") == 1
 
     @pytest.mark.parametrize("tab", TABS)
     def test_every_tab_says_something(self, view: OverviewView, tab: str) -> None:

@@ -67,6 +67,6 @@ def test_what_fails_while_building_becomes_an_alert(small_run: Run) -> None:
 
 
 def test_a_screen_brings_its_picture_along() -> None:
-    bundle = Screen([ipywidgets.Label("甲")], preview=Markup("<p>乙</p>"))._repr_mimebundle_()
-    assert bundle["text/html"] == "<p>乙</p>"
+    bundle = Screen([ipywidgets.Label("甲")], preview=Markup("<p>乙</p>"), css="p {}")._repr_mimebundle_()
+    assert bundle["text/html"] == "<style>p {}</style>\n<p>乙</p>"
     assert "application/vnd.jupyter.widget-view+json" in bundle

@@ -530,7 +530,7 @@ class TestDoor:
         assert "hj-what-if" in shut._dom_classes
         monkeypatch.setenv("HUANJIE_PROPOSALS", str(tmp_path))
         opened = open_what_if()
-        assert [len(list(widgets(screen))) for screen in (shut, opened)] == [17, 26]
+        assert [len(list(widgets(screen))) for screen in (shut, opened)] == [23, 32]
 
     def test_a_missing_folder_gives_the_remedy(
         self, small_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

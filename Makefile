@@ -2,7 +2,7 @@
 #   python3 tools/dev.py app        (Windows: py tools\dev.py app)
 PYTHON ?= python3
 
-.PHONY: setup app test lint lock clean
+.PHONY: setup app test lint bench lock clean
 
-setup app test lint lock clean:
+setup app test lint bench lock clean:
 	@$(PYTHON) tools/dev.py $@

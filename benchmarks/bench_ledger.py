@@ -24,6 +24,7 @@ import json
 import multiprocessing
 import platform
 import random
+import subprocess
 import sys
 import tempfile
 import time
@@ -37,12 +38,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmarks.measuring import Case, Found, Limit
 from huanjie_lib.casework.events import Action, Actor
 from huanjie_lib.store.ledger import Ledger, PublishedRun, open_ledger
 from huanjie_lib.vocabulary import CaseEvent, CaseState, Role
 from tests.postgres import PostgresServer
 
-CASES, QUICK_CASES, UNITS, WRITERS = 10_000, 200, 3215, 8
+FULL_CASES, QUICK_CASES, UNITS, WRITERS = 10_000, 200, 3215, 8
+ROOT = Path(__file__).resolve().parents[1]
 BOARD_LIMIT, APPEND_LIMIT = 1.0, 0.020
 PAUSE = 0.15  # seconds between two appends of one writer, on average
 FIRST_DAY = dt.date(2026, 8, 3)
@@ -302,6 +305,24 @@ def measure(
     ]
 
 
+def kills(times: int) -> Found:
+    """Let eight writers append while one after the other is killed; count events lost, doubled or altered."""
+    command = [sys.executable, "-m", "tests.faults.kills", "--kills", str(times)]
+    began = time.perf_counter()
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert (found["kills"], found["writers"]) == (times, WRITERS)
+    assert found["acknowledged"] > times
+    return Found(len(found["problems"]), None, time.perf_counter() - began)
+
+
+CASES = (
+    Case("ledger.kills", "ledger: kill -9 of one of 8 writers, again and again",
+         "acknowledged events lost, doubled or altered", "kills", (50, 200, 1000), None, kills,
+         {1000: Limit(0)}, unit="events"),
+)  # fmt: skip
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Print a table and JSON; return 1 if a limit is missed at full size."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -311,7 +332,7 @@ def main(arguments: list[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     size = {"cases": QUICK_CASES, "appends": 4, "writers": 2, "rounds": 2}
     if not asked.quick:
-        size = {"cases": CASES, "appends": 400, "writers": WRITERS, "rounds": 9}
+        size = {"cases": FULL_CASES, "appends": 400, "writers": WRITERS, "rounds": 9}
     found: list[Measurement] = []
     with tempfile.TemporaryDirectory(prefix="huanjie-bench-", dir=asked.folder) as name:
         folder = Path(name)

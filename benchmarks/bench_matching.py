@@ -21,10 +21,8 @@ import argparse
 import json
 import platform
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +32,7 @@ from scipy import sparse
 from scipy.optimize import Bounds, LinearConstraint, linear_sum_assignment, milp
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
+from benchmarks.measuring import SORT, Case, Found, Limit, in_turns, sort_a_million, timed
 from huanjie_lib.talent.assignment import GRID, Assignment, assign, candidates
 from huanjie_lib.talent.flow import best_flow
 from huanjie_lib.talent.teams import EMPTY_SEAT, Rule, TeamProblem, Teams, best_teams
@@ -41,12 +40,12 @@ from huanjie_lib.talent.top_k import scores, top_k
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-T = TypeVar("T")
 
 SEED = 20261031
 LISTED, WANTED, MOST = 20, 2, 3
 FULL = {"people": 100_000, "posts": 20_000, "peer": 5, "towns": 600, "units": 500, "county": 10_000}
 QUICK = {"people": 1200, "posts": 300, "peer": 1, "towns": 12, "units": 12, "county": 250}
+FLOW_LIMIT, LEAST_SHARE = 3.0, 0.99999
 EMPTY_PLACE = 1000.0
 """Points that peers and the flow over given pairs lose by an empty place."""
 TOWN_PEOPLE, TOWN_POSTS, ANYWHERE = 25, 24, 0.04
@@ -83,13 +82,6 @@ class Measurement:
 
 
 HEADER = ("| what | size | CPU s | wall s | value | | limit | |", "|---|---|--:|--:|--:|---|---|---|")
-
-
-def timed(call: Callable[[], T]) -> tuple[T, float, float]:
-    """Return a result, processor seconds and wall seconds."""
-    cpu, wall = time.process_time(), time.perf_counter()
-    result = call()
-    return result, time.process_time() - cpu, time.perf_counter() - wall
 
 
 def town(people: int, posts: int, *, seed: int = SEED) -> tuple[Floats, Floats]:
@@ -354,9 +346,9 @@ def measure_lists(people: int, posts: int, peer: int, peer_seconds: float) -> li
     size, bound = f"{people:,} × {posts:,}", whole.bound - EMPTY_PLACE * (WANTED * posts - len(whole.pairs))
     rows = [
         Measurement("lists over top-20 pairs, proven optimal", size, flow_cpu, flow_wall,
-                    given.value(taken) / bound, "min-cost flow and its prices", 3.0),
+                    given.value(taken) / bound, "min-cost flow and its prices", FLOW_LIMIT),
         Measurement("lists over all pairs, proven optimal", size, cpu, wall, whole.objective / bound,
-                    "prices, column generation", None, 0.99999),
+                    "prices, column generation", None, LEAST_SHARE),
     ]  # fmt: skip
     if peer > 1:
         ratings, weights = town(people // peer, posts // peer)
@@ -396,7 +388,7 @@ def measure_towns(towns: int) -> Measurement:
         "lists of towns short of people, proven optimal",
         f"{len(home):,} × {posts:,}, {towns} towns", cpu, wall,
         found.objective / found.bound, f"all pairs held, {empty:,} places empty",
-        None, 0.99999,
+        None, LEAST_SHARE,
     )  # fmt: skip
 
 
@@ -427,6 +419,24 @@ def measure_teams(units: int, people: int, peer_seconds: float) -> list[Measurem
         rows.append(Measurement(what, size, cpu, wall, value_of(problem, taken) / bound,
                                 "; ".join(filter(None, [note, lacking(problem, taken)]))))  # fmt: skip
     return rows
+
+
+def flow_alone(people: int) -> Found:
+    """Measure the optimum over twenty pairs a post, a post for every five people, and refuse less."""
+    ratings, weights = town(people, people // 5)
+    whole = lists(ratings, weights)
+    check(ratings, weights, whole)
+    given = edges(ratings, weights, whole)
+    bound = whole.bound - EMPTY_PLACE * (WANTED * len(weights) - len(whole.pairs))
+    assert given.value(flow(given)) >= LEAST_SHARE * bound
+    return in_turns(lambda: flow(given), sort_a_million, rounds=2, figure=lambda seconds: seconds)
+
+
+CASES = (
+    Case("matching.flow", f"assignment over top-{LISTED} pairs, a post for every five people",
+         "min-cost flow and prices that prove it", "people", (1_000, 10_000, FULL["people"]), QUICK["people"],
+         flow_alone, {FULL["people"]: Limit(FLOW_LIMIT)}, unit="s", peer=SORT),
+)  # fmt: skip
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,28 +1,16 @@
 """Rescoring, whole scoring and Monte Carlo against the bare matrix products they contain, and against peers.
 
-``python -m benchmarks.bench_risk`` takes 600,000 units × 30 indicators and prints a table in Markdown and a
-line of JSON; it exits with 1 if a limit of the plan is missed. ``--quick`` takes 20,000 units and checks
-results, not times. ``benchmarks/results.md`` keeps the table of a reference run.
-
-Everything runs on one thread, product and contender alike, and each figure is the best of several runs that
-take turns, so that a busy machine weighs on both. Ratios are of processor time.
+``python -m benchmarks.bench_risk`` takes 600,000 units × 30 indicators; ``--quick`` takes few and checks
+results, not times. Everything runs on one thread, product and contender alike.
 """
 
 from __future__ import annotations
 
-import os
-
-if __name__ == "__main__":  # before the libraries read it
-    os.environ.update(dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
-
-import argparse
-import json
-import platform
 import sys
-import time
 import tracemalloc
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from functools import cached_property, lru_cache, partial
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +21,7 @@ from skcriteria import mkdm
 from skcriteria.agg.simple import WeightedSumModel
 from skcriteria.preprocessing.scalers import MinMaxScaler
 
+from benchmarks.measuring import SIZES, Case, Found, Limit, in_turns
 from huanjie_lib.parameters import Classification, Framework, UncertaintyAssumptions, load_parameters
 from huanjie_lib.risk.classification import classify
 from huanjie_lib.risk.draws import UNITS_PER_TILE
@@ -42,58 +31,9 @@ from huanjie_lib.vocabulary import UnitKind
 
 Floats = npt.NDArray[np.float64]
 
-UNITS, QUICK_UNITS, INDICATORS, DRAWS = 600_000, 20_000, 30, 1000
+UNITS, QUICK_UNITS, INDICATORS, DRAWS, QUICK_DRAWS = SIZES[-1], 4_000, 30, 1000, 100
+CHECKED = 20_000  # units whose results are checked
 SEED = 20261031
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """One contender against its yardstick, both in processor seconds.
-
-    Memory is the peak of what numpy and Python allocate beyond what stood before, per byte of data.
-    """
-
-    what: str
-    seconds: float
-    wall_seconds: float
-    yardstick: str
-    yardstick_seconds: float
-    limit: float | None
-    memory: float
-    memory_limit: float | None
-
-    @property
-    def ratio(self) -> float:
-        """How many times the yardstick it takes."""
-        return self.seconds / self.yardstick_seconds
-
-    @property
-    def kept(self) -> bool:
-        """Whether both limits are kept."""
-        in_time = self.limit is None or self.ratio <= self.limit
-        return in_time and (self.memory_limit is None or self.memory <= self.memory_limit)
-
-    def row(self, *, judged: bool) -> str:
-        """Return a row of a Markdown table."""
-        limit = "" if self.limit is None else f"≤ {self.limit:g}"
-        memory_limit = "" if self.memory_limit is None else f" (≤ {self.memory_limit:g})"
-        verdict = "" if not judged or not (limit or memory_limit) else "kept" if self.kept else "**missed**"
-        cells = [
-            self.what,
-            f"{self.seconds:.4f}",
-            f"{self.wall_seconds:.4f}",
-            f"{self.ratio:.2f} × {self.yardstick}",
-            limit,
-            f"{self.memory:.2f}{memory_limit}",
-            verdict,
-        ]
-        return f"| {' | '.join(cells)} |"
-
-
-HEADER = (
-    "| what | CPU s | wall s | ratio | limit | memory, × data | |",
-    "|---|--:|--:|--:|--:|--:|---|",
-)
 
 
 def thirty(framework: Framework) -> Framework:
@@ -124,18 +64,6 @@ def values(framework: Framework, units: int) -> tuple[pd.DataFrame, pd.Series[st
     codes = pd.Index([f"{code:012d}" for code in range(units)])
     table = pd.DataFrame(out, index=codes, columns=[i.id for i in framework.indicators])
     return table, pd.Series(np.where(rng.random(units) < 0.2, "community", "village"), index=codes)
-
-
-def best(rounds: int, *calls: Callable[[], object]) -> list[tuple[float, float]]:
-    """Return the shortest processor and wall time of each call; the calls take turns."""
-    times = [(float("inf"), float("inf"))] * len(calls)
-    for _ in range(rounds):
-        for position, call in enumerate(calls):
-            cpu, wall = time.process_time(), time.perf_counter()
-            call()
-            spent = time.process_time() - cpu, time.perf_counter() - wall
-            times[position] = min(times[position][0], spent[0]), min(times[position][1], spent[1])
-    return times
 
 
 def peak(call: Callable[[], object]) -> int:
@@ -225,92 +153,154 @@ def pymcdm(matrix: Floats, total: Floats) -> Floats:
     return np.asarray(WSM(minmax_normalization)(matrix, total, one_way, validation=False))
 
 
-def measure(*, units: int, draws: int, rounds: int) -> list[Measurement]:
-    """Check results, then measure time and memory of every row."""
-    pack = load_parameters()
-    framework, cuts = thirty(pack.framework), pack.classification
-    table, kinds = values(framework, units)
-    few = table.iloc[:QUICK_UNITS], kinds.iloc[:QUICK_UNITS]
-    check(*few, framework, cuts, simulate(*few, framework, cuts, rng=SEED))
-    check_peers(*few, framework)
-    gaps = table.mask(np.random.default_rng(SEED).random(table.shape) < 0.05)
+class Data:
+    """Units of one size, and all that contenders and yardsticks take; each part is made when first asked for.
 
-    w = weights(framework, UnitKind.VILLAGE)
-    total = w.total
-    severity_table = score(table, kinds, framework).severity
-    severities, raw = severity_table.to_numpy(), table.to_numpy()
-    across, within = weight_draws(framework, concentration=100, draws=draws, rng=np.random.default_rng(SEED))
-    drawn = (100.0 * across[:, w.dimension] * within).astype(np.float32)
-    float32 = np.ascontiguousarray(severities.T, dtype=np.float32)
-    assumptions = UncertaintyAssumptions(draws=draws)
+    Parameters
+    ----------
+    units, draws
+        Sizes.
+    """
 
-    def chances(source: pd.DataFrame, *, ranks: bool) -> Callable[[], object]:
-        scale = "values" if source is gaps else "severities"
+    def __init__(self, units: int, draws: int) -> None:
+        pack = load_parameters()
+        self.framework, self.cuts = thirty(pack.framework), pack.classification
+        self.table, self.kinds = values(self.framework, units)
+        self.weights = weights(self.framework, UnitKind.VILLAGE)
+        self.assumptions = UncertaintyAssumptions(draws=draws)
+
+    @cached_property
+    def raw(self) -> Floats:
+        """Values unit by unit."""
+        return self.table.to_numpy()
+
+    @cached_property
+    def severity(self) -> pd.DataFrame:
+        """Severities of the values."""
+        return score(self.table, self.kinds, self.framework).severity
+
+    @cached_property
+    def severities(self) -> Floats:
+        """The same as an array."""
+        return self.severity.to_numpy()
+
+    @cached_property
+    def gaps(self) -> pd.DataFrame:
+        """Values of which one in twenty is missing."""
+        return self.table.mask(np.random.default_rng(SEED).random(self.table.shape) < 0.05)
+
+    @cached_property
+    def drawn(self) -> npt.NDArray[np.float32]:
+        """Weights of each draw, draws × indicators."""
+        generator, draws = np.random.default_rng(SEED), self.assumptions.draws
+        across, within = weight_draws(self.framework, concentration=100, draws=draws, rng=generator)
+        return np.asarray(100.0 * across[:, self.weights.dimension] * within, dtype=np.float32)
+
+    @cached_property
+    def float32(self) -> npt.NDArray[np.float32]:
+        """Severities indicator by indicator."""
+        return np.ascontiguousarray(self.severities.T, dtype=np.float32)
+
+    def product(self, *, draws: int, units: int) -> Callable[[], None]:
+        """Return the bare product in blocks of so many draws and units."""
+        return bare_products(self.float32, self.drawn, draws=draws, units=units)
+
+    def chances(self, source: pd.DataFrame, *, ranks: bool) -> Callable[[], object]:
+        """Return the simulation over values with gaps, or over severities."""
+        scale = "values" if source is self.gaps else "severities"
         return lambda: simulate(
-            source, kinds, framework, cuts, rng=SEED, assumptions=assumptions, scale=scale, ranks=ranks
+            source,
+            self.kinds,
+            self.framework,
+            self.cuts,
+            rng=SEED,
+            assumptions=self.assumptions,
+            scale=scale,
+            ranks=ranks,
         )
 
-    vector, many, peer = "float64 matrix × vector", "float32 product in the same blocks", "scikit-criteria"
-    yardsticks: dict[str, Callable[[], object]] = {
-        vector: lambda: severities @ total,
-        many: bare_products(float32, drawn, draws=16, units=UNITS_PER_TILE),
-        peer: lambda: scikit_criteria(raw, total),
-    }
-    whole_blocks = bare_products(float32, drawn, draws=draws, units=960)
-    often = 5 * rounds
-    rows: list[tuple[str, Callable[[], object], str, float | None, float | None, int]] = [
-        ("new weights on cached severities", lambda: index_of(severities, w), vector, 3.0, None, often),
-        ("the same with all points lost", lambda: points_lost(severities, w), vector, None, None, often),
-        (
-            "from raw values: value functions, all points lost, index and both bounds",
-            lambda: score(table, kinds, framework),
-            vector,
-            10.0,
-            1.5,
-            often,
-        ),
-        ("the same", lambda: score(table, kinds, framework), peer, 0.1, None, rounds),
-        ("the same, 5 % missing", lambda: score(gaps, kinds, framework), vector, None, 1.5, often),
-        ("scikit-criteria: min-max, weighted sum", yardsticks[peer], vector, None, None, rounds),
-        ("pymcdm: min-max, weighted sum", lambda: pymcdm(raw, total), vector, None, None, rounds),
-        (
-            "chances of each colour, uncertain weights",
-            chances(severity_table, ranks=False),
-            many,
-            3.0,
-            1.5,
-            rounds,
-        ),
-        ("the same with rank intervals", chances(severity_table, ranks=True), many, 15.0, 1.5, rounds),
-        ("the product in the quickest blocks found", whole_blocks, many, None, None, rounds),
-        ("chances from raw values, 5 % missing", chances(gaps, ranks=False), many, None, 1.5, rounds),
-    ]
-    found = []
-    for what, call, yardstick, limit, memory_limit, turns in rows:
-        (seconds, wall), (yardstick_seconds, _) = best(turns, call, yardsticks[yardstick])
-        memory = peak(call) / severities.nbytes
-        found.append(
-            Measurement(what, seconds, wall, yardstick, yardstick_seconds, limit, memory, memory_limit)
-        )
-    return found
+    @cached_property
+    def checked(self) -> bool:
+        """Refuse figures that are fast and wrong, once."""
+        few = self.table.iloc[:CHECKED], self.kinds.iloc[:CHECKED]
+        check(*few, self.framework, self.cuts, simulate(*few, self.framework, self.cuts, rng=SEED))
+        check_peers(*few, self.framework)
+        return True
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Print a table and JSON; return 1 if a limit is missed at full size."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="20,000 units, 100 draws; limits are not judged")
-    quick = parser.parse_args(arguments).quick
-    units, draws = (QUICK_UNITS, 100) if quick else (UNITS, DRAWS)
-    found = measure(units=units, draws=draws, rounds=1 if quick else 3)
-    print(
-        f"{units:,} units × {INDICATORS} indicators, {draws:,} draws, one thread, "
-        f"Python {platform.python_version()}, numpy {np.__version__}\n"
-    )
-    print(*HEADER, *(m.row(judged=not quick) for m in found), sep="\n")
-    record = [{**asdict(m), "ratio": m.ratio, "kept": m.kept} for m in found]
-    print("\n" + json.dumps({"units": units, "draws": draws, "rows": record}, ensure_ascii=False))
-    return 0 if quick or all(m.kept for m in found) else 1
+@lru_cache(maxsize=1)
+def data_of(units: int) -> Data:
+    """Return units of one size; the cases of a process share them."""
+    return Data(units, QUICK_DRAWS if units == QUICK_UNITS else DRAWS)
+
+
+@dataclass(frozen=True)
+class Contest:
+    """A contender and its yardstick, as functions of the data; how often they take turns."""
+
+    contender: Callable[[Data], Callable[[], object]]
+    yardstick: str
+    rounds: int = 3
+
+    def __call__(self, units: int) -> Found:
+        """Check results, then measure time and memory."""
+        data = data_of(units)
+        assert data.checked
+        call, bare = self.contender(data), YARDSTICKS[self.yardstick](data)
+        memory = peak(call) / data.severities.nbytes
+        return in_turns(call, bare, rounds=self.rounds, space=memory)
+
+
+VECTOR, SKCRITERIA = "float64 matrix × vector", "scikit-criteria"
+MANY, QUICKEST = "float32 product in the same blocks", "float32 product in the quickest blocks found"
+YARDSTICKS: dict[str, Callable[[Data], Callable[[], object]]] = {
+    VECTOR: lambda data: partial(np.matmul, data.severities, data.weights.total),
+    MANY: lambda data: data.product(draws=16, units=UNITS_PER_TILE),
+    QUICKEST: lambda data: data.product(draws=len(data.drawn), units=960),
+    SKCRITERIA: lambda data: partial(scikit_criteria, data.raw, data.weights.total),
+}
+
+REWEIGH = "new weights on cached severities"
+SCORE = "whole scoring from raw values"
+DRAWN = "1,000 Monte Carlo draws"
+
+
+def _case(name: str, budget: str, what: str, contest: Contest, limit: Limit | None = None) -> Case:
+    limits = {} if limit is None else {UNITS: limit}
+    return Case(f"risk.{name}", budget, what, "units", SIZES, QUICK_UNITS, contest, limits,
+                peer=contest.yardstick, space_unit="× data")  # fmt: skip
+
+
+def _whole(data: Data) -> Callable[[], object]:
+    return lambda: score(data.table, data.kinds, data.framework)
+
+
+CASES = (
+    _case("new_weights", REWEIGH, "new weights on cached severities",
+          Contest(lambda d: lambda: index_of(d.severities, d.weights), VECTOR, 15), Limit(3.0)),
+    _case("points", REWEIGH, "the same with all points lost",
+          Contest(lambda d: lambda: points_lost(d.severities, d.weights), VECTOR, 15)),
+    _case("score", SCORE, "value functions, all points lost, index and both bounds",
+          Contest(_whole, VECTOR, 15), Limit(10.0, 1.5)),
+    _case("score_beside_peer", SCORE, "the same, beside a library", Contest(_whole, SKCRITERIA), Limit(0.1)),
+    _case("score_gaps", SCORE, "the same, 5 % missing",
+          Contest(lambda d: lambda: score(d.gaps, d.kinds, d.framework), VECTOR, 15), Limit(None, 1.5)),
+    _case("pymcdm", SCORE, "pymcdm: min-max, weighted sum",
+          Contest(lambda d: lambda: pymcdm(d.raw, d.weights.total), VECTOR)),
+    _case("chances", DRAWN, "chances of each colour, uncertain weights",
+          Contest(lambda d: d.chances(d.severity, ranks=False), MANY), Limit(3.0, 1.5)),
+    _case("ranks", DRAWN, "the same with rank intervals",
+          Contest(lambda d: d.chances(d.severity, ranks=True), MANY), Limit(15.0, 1.5)),
+    _case("chances_quickest", DRAWN, "chances of each colour, uncertain weights",
+          Contest(lambda d: d.chances(d.severity, ranks=False), QUICKEST)),
+    _case("ranks_quickest", DRAWN, "the same with rank intervals",
+          Contest(lambda d: d.chances(d.severity, ranks=True), QUICKEST)),
+    _case("chances_gaps", DRAWN, "chances from raw values, 5 % missing",
+          Contest(lambda d: d.chances(d.gaps, ranks=False), MANY), Limit(None, 1.5)),
+)  # fmt: skip
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from benchmarks.run import main
+
+    sys.exit(main(["--only", "risk", "--judged", *sys.argv[1:]]))

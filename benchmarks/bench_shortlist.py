@@ -20,19 +20,19 @@ if __name__ == "__main__":  # before the libraries read it
 import argparse
 import json
 import platform
-import resource
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from benchmarks.measuring import Case, Found, Limit, peak_mb
 from huanjie_lib.parameters import TalentPack, load_parameters
 from huanjie_lib.talent.fit import ASPECTS, post_profiles
 from huanjie_lib.talent.top_k import TopK, scores, top_k
@@ -182,19 +182,6 @@ class Measurement:
     memory: float
 
 
-def peak_memory() -> float:
-    """Return the peak of this process's memory in MiB.
-
-    Linux keeps the peak of the process that started this one in ``ru_maxrss``, so the program's own is read.
-    """
-    status = Path("/proc/self/status")
-    if status.exists():
-        lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
-        return float(lines["VmHWM"].split()[0]) / 1024
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most / (1 << 20 if sys.platform == "darwin" else 1024)
-
-
 def run(name: str, people: int, posts: int) -> Measurement:
     """Measure one contender in this process, and check its lists."""
     contender = CONTENDERS[name]
@@ -202,7 +189,7 @@ def run(name: str, people: int, posts: int) -> Measurement:
     cpu, wall = time.process_time(), time.perf_counter()
     found = contender.call(data)
     spent = time.process_time() - cpu, time.perf_counter() - wall
-    most = peak_memory()
+    most = peak_mb()
     if found is not None and contender.part == 1.0:
         some = np.random.default_rng(SEED).choice(posts, 12, replace=False)
         check(data, found, some, who_may=name == "eligible")
@@ -233,6 +220,23 @@ def best(people: int, posts: int, rounds: int) -> dict[str, Measurement]:
         )
         for name, found in turns.items()
     }
+
+
+def beside_product(people: int, *, name: str) -> Found:
+    """Measure lists of a post for every fifty people beside the product, as a case of all benchmarks."""
+    posts, measure = people // 50, run if people == QUICK_PEOPLE else apart
+    bare, own = measure(YARDSTICK, people, posts), measure(name, people, posts)
+    times = own.seconds, own.wall_seconds, bare.seconds
+    return Found(own.seconds / bare.seconds, *times, space=own.memory, peak_mb=own.memory)
+
+
+CASES = tuple(
+    Case(f"shortlist.{name}", f"top-{LENGTH} shortlists, a post for every fifty people",
+         CONTENDERS[name].what, "people", (10_000, 100_000, PEOPLE), QUICK_PEOPLE,
+         partial(beside_product, name=name), {PEOPLE: Limit(RATIO_LIMIT, MEMORY_LIMIT)},
+         peer="float32 product in the same blocks", space_unit="MB")
+    for name in ("lists", "eligible")
+)  # fmt: skip
 
 
 HEADER = (

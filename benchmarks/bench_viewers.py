@@ -7,8 +7,11 @@ viewers get in. It prints a table in Markdown and a line of JSON, and exits with
 without a page or a limit of the plan is missed (250 MB a viewer). ``benchmarks/results.md`` keeps the table
 of a reference run.
 
-The clients are no browsers: the picture counts as painted when the whole page has come, the map when its
+These clients are no browsers: the picture counts as painted when the whole page has come, the map when its
 shapes have. What a browser adds is its own, on the viewer's machine.
+
+``python -m benchmarks --only viewers`` opens the page alone, in Chromium, with a kernel kept ready: its case
+among all benchmarks.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ import platform
 import re
 import signal
 import statistics
+import subprocess
 import sys
 import tempfile
 import threading
@@ -30,11 +34,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from playwright.sync_api import sync_playwright
+
+from benchmarks.measuring import SIZES, Case, Found, Limit, Unavailable
 from tests.attacks.attacker import BUFFER, Attacker, Page
-from tests.browser.conftest import free_port
+from tests.browser.conftest import CHROMIUM_ARGUMENTS, PATIENCE_MS, free_port
 from tests.browser.serving import servers
 
-MOST_MB = 250
+MOST_MB, PAINT_LIMIT_S, VISITS = 250, 1.5, 5
+ROOT = Path(__file__).resolve().parents[1]
 _TOLD_WITHIN_S = 60.0
 
 
@@ -181,6 +189,74 @@ def table(outcome: Outcome) -> str:
     ]
     lines = [f"| {what} | {found} | {limit} |" for what, found, limit in rows]
     return "\n".join(["| what | found | limit |", "|---|--:|--:|", *lines])
+
+
+#: Seconds from the start of the visit to the end of the frame that shows the screen or its picture of itself.
+FIRST_PAINT = """() => new Promise((done) => {
+    const look = () => {
+        const screen = document.querySelector('.hj-screen');
+        const box = screen?.getBoundingClientRect();
+        if (box && box.width && box.height) {
+            requestAnimationFrame(() => setTimeout(() => done(performance.now() / 1000)));
+        } else requestAnimationFrame(look);
+    };
+    look();
+})"""
+
+
+def first_paint(units: int) -> Found:
+    """Open the overview of the sample city in Chromium, a kernel being ready; the time is a median."""
+    browser_path = os.environ.get("HUANJIE_CHROMIUM")
+    if not browser_path:
+        raise Unavailable("no browser: set HUANJIE_CHROMIUM to the path of its program")
+    with tempfile.TemporaryDirectory() as name, servers() as started, sync_playwright() as playwright:
+        folder = Path(name)
+        data = ["--data", ROOT / "data" / "sample", "--as-of", "2026-10-31", "--out", folder / "run"]
+        command = [sys.executable, "-m", "huanjie_lib", "run", *map(str, data)]
+        subprocess.run(command, check=True, capture_output=True)
+        manifest = json.loads((folder / "run" / "manifest.json").read_text(encoding="utf-8"))
+        assert manifest["counts"]["units"] == units
+        url = started.start(folder / "log", "--run", folder / "run", "--port", free_port(), "--warm", 1)
+        server = started.processes[0].pid
+        browser = playwright.chromium.launch(executable_path=browser_path, args=CHROMIUM_ARGUMENTS)
+        times, memory = [], []
+        for _ in range(VISITS):
+            rest(server)
+            before = set(kernels_of(server).values())
+            page = browser.new_page(viewport={"width": 1366, "height": 768})
+            page.goto(url, wait_until="commit")
+            times.append(page.evaluate(FIRST_PAINT))
+            page.locator(".hj-screen:not(.hj-preview) canvas").first.wait_for(timeout=PATIENCE_MS)
+            memory.append(max(map(resident_mb, before)))  # one of them is the viewer's
+            page.close()
+        browser.close()
+    paint, most = statistics.median(times), max(memory)
+    return Found(paint, None, paint, space=most, peak_mb=most, rounds=VISITS)
+
+
+def rest(server: int) -> None:
+    """Wait until a kernel is ready and none is at work."""
+    until, spent = time.monotonic() + PATIENCE_MS / 1000, -1.0
+    while time.monotonic() < until:
+        kernels = kernels_of(server).values()
+        before, spent = spent, sum(map(processor_seconds, kernels))
+        if kernels and 0 <= spent - before < 0.05:
+            return
+        time.sleep(1)
+    raise RuntimeError("no kernel came to rest")
+
+
+def processor_seconds(pid: int) -> float:
+    """Return the processor time that a process has taken."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+CASES = (
+    Case("viewers.first_paint", "overview: first paint, warm kernel", "Chromium, from visit to picture",
+         "units", SIZES[:1], None, first_paint, {SIZES[0]: Limit(PAINT_LIMIT_S, MOST_MB)},
+         unit="s", space_unit="MB a viewer"),
+)  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

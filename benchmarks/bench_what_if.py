@@ -1,32 +1,30 @@
 """From a slider to changed pixels: the browser over the served screen, and the kernel's share of it.
 
-``python -m benchmarks.bench_what_if`` wants an idle machine. It drives Chromium as the browser test does
-(``tests/browser/test_what_if.py``: 3,215 and 20,000 units, one and many moves) and judges times and bytes by
-the limits of the plan; its exit code is that of the test. Before that it times one move without a browser
-against the bare matrix products of all snapshots that the move contains.
+``python -m benchmarks.bench_what_if`` drives Chromium as the browser test does
+(``tests/browser/test_what_if.py``: 3,215 and 20,000 units, one and many moves). The kernel's share is one
+move against the bare matrix products of all snapshots that it contains.
 """
 
 from __future__ import annotations
 
 import os
-
-os.environ.update(dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
-
+import re
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from benchmarks.measuring import SIZES, Case, Found, Limit, Unavailable, in_turns
 from huanjie_lib.parameters import load_parameters
 from huanjie_lib.risk.rescoring import Losses, rescore
 
-SIZES, SNAPSHOTS, ROUNDS = (3215, 20_000, 600_000), 24, 20
+SNAPSHOTS, QUICK_UNITS = 24, 500
 SEED = 20261031
 ROOT = Path(__file__).resolve().parents[1]
+BROWSER_TEST = "tests/browser/test_what_if.py::test_a_move_is_quick_and_costs_little_more_than_a_byte_a_unit"
+TOLD = re.compile(r"slider to pixels: (\d+) ms \(worst \d+\); (\d+) bytes a move")
 
 
 def losses(units: int) -> Losses:
@@ -49,33 +47,51 @@ def losses(units: int) -> Losses:
     )
 
 
-def best(call: Callable[[], object]) -> float:
-    """Return the shortest time of several calls, in seconds."""
-    times = []
-    for _ in range(ROUNDS):
-        began = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - began)
-    return min(times)
+def move(units: int) -> Found:
+    """Measure one move of a slider in the kernel, beside the bare products of all snapshots."""
+    table, cuts = losses(units), load_parameters().classification
+    weights = np.array([d.weight for d in table.framework.dimensions])
+    parts = (table.past, table.current, table.worst, table.best)
+    rescored = rescore(table, weights, cuts)
+    np.testing.assert_allclose(rescored.index, (100 - table.current @ weights).round(10), rtol=0, atol=1e-9)
+    return in_turns(
+        lambda: rescore(table, weights, cuts), lambda: [part @ weights for part in parts], rounds=20
+    )
 
 
-def main() -> int:
-    pack = load_parameters()
-    for units in SIZES:
-        table = losses(units)
-        weights = np.array([d.weight for d in table.framework.dimensions])
-        parts = (table.past, table.current, table.worst, table.best)
-        move = best(lambda: rescore(table, weights, pack.classification))  # noqa: B023 - called at once
-        product = best(lambda: [part @ weights for part in parts])  # noqa: B023 - called at once
-        print(
-            f"{units:7,} units, {SNAPSHOTS} snapshots: {1e3 * move:7.2f} ms a move = "
-            f"{move / product:.1f} × the bare products ({1e3 * product:.2f} ms)"
-        )
-    test = ["tests/browser/test_what_if.py", "-k", "move_is_quick", "-q", "-s", "-p", "no:cacheprovider"]
-    environment = {**os.environ, "HUANJIE_IDLE": "1"}
-    done = subprocess.run([sys.executable, "-m", "pytest", *test], cwd=ROOT, env=environment, check=False)
-    return done.returncode
+def pixels(units: int) -> Found:
+    """Move a slider in Chromium over the served screen; the time is the median of five moves."""
+    if not os.environ.get("HUANJIE_CHROMIUM"):
+        raise Unavailable("no browser: set HUANJIE_CHROMIUM to the path of its program")
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        f"{BROWSER_TEST}[{units}]",
+        "-q",
+        "-s",
+        "-p",
+        "no:cacheprovider",
+    ]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    told = TOLD.search(done.stdout)
+    if done.returncode or told is None:
+        raise RuntimeError(done.stdout)
+    milliseconds, size = int(told[1]), int(told[2])
+    return Found(milliseconds, None, milliseconds / 1000, space=size / 1000, rounds=5)
+
+
+SLIDER = "slider move to changed pixels"
+CASES = (
+    Case("what_if.pixels", SLIDER, "from input to the end of the frame, in Chromium", "units",
+         SIZES[:2], None, pixels, {SIZES[0]: Limit(100, 8), SIZES[1]: Limit(250)},
+         unit="ms", space_unit="KB sent"),
+    Case("what_if.move", SLIDER, f"the kernel's share, {SNAPSHOTS} snapshots", "units",
+         (*SIZES[:2], SIZES[-1]), QUICK_UNITS, move, peer="the bare products of all snapshots"),
+)  # fmt: skip
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from benchmarks.run import main
+
+    sys.exit(main(["--only", "what_if", *sys.argv[1:]]))

@@ -3,16 +3,14 @@
 Reach: at most 30 seconds from a CSV file of text to good rows, quarantine and report. The peer is dataframely
 on the same rows already typed; it gives good rows and failing rules, but reads no text and words no reasons.
 
-Run: ``python benchmarks/intake.py [rows]``.
+Run: ``python -m benchmarks.intake``. All processors are used, so the limit is of wall time.
 """
 
 from __future__ import annotations
 
-import resource
 import sys
 import tempfile
-import time
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ import dataframely as dy
 import numpy as np
 import polars as pl
 
+from benchmarks.measuring import SIZES, Case, Found, Limit, forget_peak, peak_mb, timed
 from huanjie_lib.contracts import Column, Table
 from huanjie_lib.intake.checks import Batch, Context, check, to_pandas
 from huanjie_lib.intake.files import read_table
@@ -27,7 +26,8 @@ from huanjie_lib.intake.headings import table_names
 from huanjie_lib.intake.report import report_frame
 from huanjie_lib.vocabulary import DisputeCategory
 
-LIMIT_SECONDS = 30.0
+LIMIT_SECONDS, QUICK_ROWS = 30.0, 2_000
+TEXT, TYPED = "from CSV text", "from typed rows, as in Parquet"
 
 
 def make(rows: int) -> tuple[Table, pl.DataFrame]:
@@ -78,44 +78,46 @@ def peer(table: Table) -> type[dy.Schema]:
     return type("Wide", (dy.Schema,), rules)
 
 
-def timed(label: str, action: Callable[[], Any]) -> tuple[float, Any]:
-    """Return wall seconds and result, and print them with CPU seconds."""
-    wall, cpu = time.perf_counter(), time.process_time()
-    result = action()
-    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    print(f"{label:<44} {wall:7.2f} s wall {cpu:7.2f} s CPU")
-    return wall, result
-
-
-def main(rows: int) -> int:
-    """Run the benchmark; return 1 when the limit is missed."""
+def measure(rows: int, source: str) -> Found:
+    """Measure intake beside dataframely, and refuse good rows or faults that are not the peer's."""
     table, frame = make(rows)
     names = table_names(table, frozenset())
-
-    def intake(path: Path) -> Any:
-        batch, _ = read_table(path, path.name, table, names)
-        checked = check(table, [batch], Context({}))
-        return checked, report_frame(checked.issues), to_pandas(checked.rows, table)
-
-    def typed() -> Any:
-        numbers = pl.arange(1, rows + 1, eager=True)
-        return check(table, [Batch(table, "a.parquet", "", frame, numbers)], Context({}))
-
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "wide.csv"
         frame.write_csv(path)
-        text, (checked, report, _) = timed(f"CSV text, {rows:,} × {frame.width}", lambda: intake(path))
-    own, again = timed("the same, typed as in Parquet", typed)
+
+        def intake() -> Any:
+            if source == TEXT:
+                batch, _ = read_table(path, path.name, table, names)
+            else:
+                batch = Batch(table, "a.parquet", "", frame, pl.arange(1, rows + 1, eager=True))
+            checked = check(table, [batch], Context({}))
+            return checked, report_frame(checked.issues), to_pandas(checked.rows, table)
+
+        forget_peak()
+        (checked, report, _), cpu, wall = timed(intake)
+        peak = peak_mb()
     words = {c.name: pl.Enum([*DisputeCategory.labels()]) for c in table.columns if c.words}
     schema, cast = peer(table), frame.cast(words)
-    other, (good, _) = timed("dataframely filter, typed", lambda: schema.filter(cast))
-    assert again.rows.height == checked.rows.height == good.height
-    print(f"{len(report):,} lines of report, {checked.quarantine.height:,} rows set aside")
-    print(f"typed against dataframely: {own / other:.2f} ×")
-    print(f"text against the limit of {LIMIT_SECONDS:g} s: {text / LIMIT_SECONDS:.2f} ×")
-    print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB")
-    return int(text > LIMIT_SECONDS)
+    (good, failures), peer_cpu, _ = timed(lambda: schema.filter(cast))
+    assert checked.rows.height == good.height
+    assert checked.rows.height + checked.quarantine.height == rows
+    assert len(report) == sum(failures.counts().values())
+    return Found(wall, cpu, wall, peer_cpu, peak_mb=peak)
+
+
+INTAKE = "intake of rows × 40 columns, validated with a row-level report"
+CASES = tuple(
+    Case(f"intake.{name}", INTAKE, what, "rows", SIZES, QUICK_ROWS, partial(measure, source=what), limits,
+         unit="s", peer="dataframely's filter on typed rows")
+    for name, what, limits in (
+        ("text", TEXT, {SIZES[-1]: Limit(LIMIT_SECONDS)}),
+        ("typed", TYPED, {}),
+    )
+)  # fmt: skip
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 600_000))
+    from benchmarks.run import main
+
+    sys.exit(main(["--only", "intake", "--judged", *sys.argv[1:]]))

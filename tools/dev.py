@@ -6,6 +6,7 @@ Standard library only, so that it runs on a bare Python 3.11 or newer, on Linux,
     python3 tools/dev.py app      # setup, run on the sample city, open the leader's overview
     python3 tools/dev.py test     # setup, style and type checks, all tests
     python3 tools/dev.py lint     # setup, style and type checks only
+    python3 tools/dev.py bench    # speed and memory against peers and limits (--help tells more)
     python3 tools/dev.py lock     # write the lock files anew (--upgrade for newer packages)
     python3 tools/dev.py wheels DIR   # a folder to install from without network, on this or another system
     python3 tools/dev.py setup --wheels DIR   # set-up from such a folder, without network
@@ -439,6 +440,13 @@ def test(pytest_arguments: list[str]) -> int:
     return run(program("python"), "-m", "pytest", *parallel, *pytest_arguments, **browser)
 
 
+def bench(arguments: list[str]) -> int:
+    """Run the benchmarks; ``--help`` tells what they can be asked."""
+    setup(dev=True)
+    install_system_packages()
+    return run(program("python"), "-m", "benchmarks", *arguments, **find_browser())
+
+
 # ---------------------------------------------------------------- lock, clean
 
 
@@ -520,16 +528,19 @@ def main(arguments: list[str] | None = None) -> int:
     )
     add("test", help="全部检查和测试 / all checks and tests").add_argument("pytest", nargs="*")
     add("lint", help="代码检查 / style and type checks")
+    add("bench", help="性能测试 / speed and memory against peers and limits", add_help=False)
     add("lock", help="重新生成锁定文件 / write the lock files").add_argument("--upgrade", action="store_true")
     add("clean", help="清除安装和产物 / remove what was made")
     known, extra = parser.parse_known_args(arguments)
-    if extra and known.command != "test":
+    if extra and known.command not in ("test", "bench"):
         parser.error(f"unrecognized arguments: {' '.join(extra)}")
     try:
         if known.command == "app":
             return app(open_browser=not known.no_open)
         if known.command == "test":
             return test(known.pytest + extra)
+        if known.command == "bench":
+            return bench(extra)
         if known.command == "lock":
             return lock(upgrade=known.upgrade)
         if known.command == "clean":

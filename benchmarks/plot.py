@@ -1,0 +1,78 @@
+"""How cost grows with size: one panel for each row of the plan, both axes logarithmic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from benchmarks.record import Row
+from huanjie_lib.views.fonts import register_matplotlib
+
+__all__ = ["draw"]
+
+COLUMNS, PANEL_INCHES = 3, (4.4, 3.2)
+COLOURS = ("#0b5fa5", "#c2410c", "#15803d", "#7e22ce", "#a16207", "#334155")
+SECONDS_IN = {"s": 1.0, "ms": 1e-3}
+
+
+def draw(rows: Iterable[Row], path: Path) -> None:
+    """Write the picture: solid lines are the project's own, dashed ones peers, a bar is a limit.
+
+    The same rows give the same bytes.
+
+    Parameters
+    ----------
+    rows
+        Rows of a record, those of one row of the plan together.
+    path
+        An ``.svg`` or ``.png`` file.
+    """
+    panels = [(budget, list(of_budget)) for budget, of_budget in groupby(rows, lambda row: row.budget)]
+    lines = -(-len(panels) // COLUMNS)
+    settings = {"font.family": register_matplotlib(), "font.size": 8, "svg.hashsalt": "benchmarks"}
+    with mpl.rc_context(settings):
+        figure = Figure(figsize=(COLUMNS * PANEL_INCHES[0], lines * PANEL_INCHES[1]), layout="constrained")
+        axes = figure.subplots(lines, COLUMNS, squeeze=False).ravel()
+        for axis, (budget, of_budget) in zip(axes, panels, strict=False):
+            _panel(axis, budget, of_budget)
+        for axis in axes[len(panels) :]:
+            axis.set_axis_off()
+        figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None, dpi=110)
+
+
+def _panel(axis: Any, budget: str, rows: list[Row]) -> None:
+    for colour, (_, of_case) in zip(COLOURS * 2, groupby(rows, lambda row: row.case), strict=False):
+        points = list(of_case)
+        sizes = [row.size for row in points]
+        axis.plot(sizes, [_seconds(row) for row in points], "o-", color=colour, ms=3.5, label=points[0].what)
+        if all(row.peer_seconds for row in points):
+            label = points[0].peer
+            axis.plot(
+                sizes, [row.peer_seconds for row in points], "s--", color=colour, ms=2.5, lw=0.8, label=label
+            )
+        for row in points:
+            limit = _limit_seconds(row)
+            if limit:
+                axis.plot([row.size], [limit], "_", color=colour, ms=16, mew=2.5)
+    axis.set(xscale="log", yscale="log", title=budget, xlabel=rows[0].of, ylabel="seconds")
+    axis.title.set_fontsize(8.5)
+    axis.grid(which="major", lw=0.4, color="#d4d4d4")
+    axis.legend(fontsize=5.5, frameon=False)
+
+
+def _seconds(row: Row) -> float:
+    return row.wall_seconds if row.seconds is None else row.seconds
+
+
+def _limit_seconds(row: Row) -> float | None:
+    """Return where the limit lies on the axis of seconds, if it is one of time."""
+    if not row.limit:
+        return None
+    if row.unit == "×":
+        return row.limit * row.peer_seconds if row.peer_seconds else None
+    return row.limit * SECONDS_IN[row.unit] if row.unit in SECONDS_IN else None

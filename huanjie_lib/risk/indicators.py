@@ -235,10 +235,9 @@ def review_counts(at: Moment, departments: tuple[str, ...] | None) -> dict[str, 
     if reviews is None:
         return None
     given_on = reviews.day("given_on")
-    _, candidate = np.unique(
-        np.column_stack((reviews.unit, reviews.code("candidate_ref"))), axis=0, return_inverse=True
-    )
-    candidates = int(candidate.max(initial=-1)) + 1
+    ref = reviews.code("candidate_ref") + 1
+    candidate, found = pd.factorize(reviews.unit * (ref.max(initial=0) + 1) + ref)
+    candidates = len(found)
     first = np.full(candidates, NEVER)
     np.minimum.at(first, candidate, given_on)
     owner = np.zeros(candidates, dtype=np.int64)

@@ -53,6 +53,8 @@ _FAULT_SCHEMA = pl.Schema(
         "remedy": pl.String,
     }
 )
+_MOST_LINES: Final = 1_000
+_MOST_REASONS: Final = 20
 _KIND_SUFFIX = r"(?:村民委员会|居民委员会|村委会|居委会|村|社区)+$"
 
 
@@ -772,9 +774,39 @@ def _located(work: _Work, faults: pl.DataFrame, level: IssueLevel) -> pl.DataFra
     )
 
 
+def _listed(work: _Work, faults: pl.DataFrame, level: IssueLevel) -> Iterator[pl.DataFrame]:
+    """Yield lines of the report: of each column of a sheet the first ones, and how many more there are.
+
+    A sheet whose columns have slipped has a fault in every cell; every row has its reasons in quarantine.
+    """
+    batch = pl.Series(work.batch_of(faults["id"].to_numpy().astype(np.int64)))
+    faults = faults.with_columns(_batch=batch).with_columns(
+        _place=pl.int_range(pl.len()).over("_batch", "label")
+    )
+    yield _located(work, faults.filter(pl.col("_place") < _MOST_LINES), level)
+    beyond = faults.filter(pl.col("_place") >= _MOST_LINES)
+    for number, column, label, allowed, more in (
+        beyond.group_by("_batch", "column", "label", maintain_order=True)
+        .agg(pl.col("allowed").first(), pl.len())
+        .iter_rows()
+    ):
+        line = Issue(
+            level,
+            found=f"另有 {more} 处，没有逐行列出",
+            allowed=allowed,
+            remedy="先改正已列出的各行后重新检查；被隔离的行及原因都在 quarantine 文件夹中",
+            table=work.table.name,
+            file=work.batches[number].file,
+            sheet=work.batches[number].sheet,
+            column=column,
+            label=label,
+        )
+        yield issue_frame([line])
+
+
 def _finish(work: _Work, batches: Sequence[Batch]) -> Checked:
-    issues = [_located(work, f, IssueLevel.ERROR) for f in work.faults]
-    issues += [_located(work, f, level) for level, f in work.warnings]
+    issues = [part for f in work.faults for part in _listed(work, f, IssueLevel.ERROR)]
+    issues += [part for level, f in work.warnings for part in _listed(work, f, level)]
     refused = [issue for b in batches for issue in b.refused]
     issues.append(issue_frame([*refused, *work.issues]))
     reasons = _reasons(work)
@@ -828,7 +860,10 @@ def _reasons(work: _Work) -> pl.DataFrame:
         return pl.DataFrame(schema={"id": pl.UInt32, "reasons": pl.String})
     line = pl.format("{}：发现“{}”，应为：{}，{}", "label", "found", "allowed", "remedy")
     lines = pl.concat(work.faults, rechunk=True).select("id", line.alias("reasons"))
-    return lines.group_by("id", maintain_order=True).agg(pl.col("reasons").str.join("；")).sort("id")
+    of_row = pl.col("reasons").head(_MOST_REASONS).str.join("；") + pl.when(pl.len() > _MOST_REASONS).then(
+        pl.format("；等 {} 处", pl.len())
+    ).otherwise(pl.lit(""))
+    return lines.group_by("id", maintain_order=True).agg(of_row.alias("reasons")).sort("id")
 
 
 def _set_aside(batch: Batch, kept: pl.Series, reasons: pl.Series) -> pl.DataFrame:

@@ -14,6 +14,7 @@ import polars as pl
 import yaml
 
 from huanjie_lib.access.keys import KeyRing
+from huanjie_lib.access.register_form import REGISTER_FORM
 from huanjie_lib.contracts import TABLES, Table
 from huanjie_lib.errors import DataError, Fault, UsageError
 from huanjie_lib.intake.checks import Batch, Checked, Context, check, to_pandas
@@ -155,10 +156,10 @@ def _read(reader: _Reader) -> Intake:
     _read_tables(reader, tables, steps)
     mappings = _read_mappings(reader, sources, returns)
     sheets = SheetReader(reader.parameters.framework, as_of=sources.as_of, mappings=mappings)
-    for path, book in _books(reader, returns, len(tables), steps):
+    for path, read in _each_return(reader, returns, partial(_load_return, sheets), len(tables), steps):
         reader.inputs.append(digest(path, reader.name(path)))
-        if book is not None:
-            _read_return(reader, path, book, sheets)
+        if read is not None:
+            _take_return(reader, path, *read)
     _require_units(reader)
     maps = _open_maps(reader, sources)  # in the worker, while the tables are checked here
     frames, context = _check_all(reader, step=len(tables) + len(returns), steps=steps)
@@ -200,10 +201,8 @@ def survey_returns(
         mappings = _read_mappings(reader, sources, returns)
         sheets = SheetReader(parameters.framework, as_of=sources.as_of, mappings=mappings)
         found: list[Survey] = []
-        for path, book in _books(reader, returns, 0, len(returns)):
-            for grid in book.grids if book is not None else ():
-                survey = sheets.survey(grid, name=_sheet_name(grid, path))
-                found += [] if survey is None else [survey]
+        for _, surveys in _each_return(reader, returns, partial(_survey_return, sheets), 0, len(returns)):
+            found += surveys or ()
         return found, mappings, sources.returns
 
 
@@ -420,13 +419,13 @@ def _load_table(
     return batch, issues, has_geometry(path), column_places(path, file, contract, names)
 
 
-def _books(
-    reader: _Reader, returns: Sequence[Path], first: int, steps: int
-) -> Iterator[tuple[Path, Book | None]]:
+def _each_return(
+    reader: _Reader, returns: Sequence[Path], load: Callable[[Path, str], Any], first: int, steps: int
+) -> Iterator[tuple[Path, Any]]:
     """Read the returns in their order; ``None`` and lines of the report where one is refused."""
     files = [reader.name(path) for path in returns]
     answers = reader.sandbox.each(
-        Job(file, partial(_load_return, path, file)) for path, file in zip(returns, files, strict=True)
+        Job(file, partial(load, path, file)) for path, file in zip(returns, files, strict=True)
     )
     for step, (path, file) in enumerate(zip(returns, files, strict=True), start=first):
         reader.progress(f"读取 {file}", step, steps)
@@ -438,32 +437,46 @@ def _books(
             yield path, answer
 
 
-def _load_return(path: Path, file: str) -> Book:
-    """Read a return; runs in the worker."""
+def _open_return(path: Path, file: str) -> Book:
     return Book((read_csv_grid(path, file),)) if path.suffix.lower() == ".csv" else read_workbook(path, file)
 
 
-def _read_return(reader: _Reader, path: Path, book: Book, sheets: SheetReader) -> None:
+def _load_return(
+    sheets: SheetReader, path: Path, file: str
+) -> tuple[tuple[str, ...], list[tuple[str, Reading]]]:
+    """Return what a return carries besides cells and what each of its sheets gave; runs in the worker."""
+    book = _open_return(path, file)
+    return book.carried, [(g.sheet, sheets.read(g, name=_sheet_name(g, path))) for g in book.grids]
+
+
+def _survey_return(sheets: SheetReader, path: Path, file: str) -> list[Survey]:
+    """Return the sheets of a return that have headings which mean nothing; runs in the worker."""
+    surveys = [sheets.survey(g, name=_sheet_name(g, path)) for g in _open_return(path, file).grids]
+    return [survey for survey in surveys if survey is not None]
+
+
+def _take_return(
+    reader: _Reader, path: Path, carried: Sequence[str], readings: Sequence[tuple[str, Reading]]
+) -> None:
     file = reader.name(path)
-    if book.carried:
+    if carried:
         reader.issues.append(
             Issue(
                 IssueLevel.WARNING,
-                found=f"工作簿里有{'、'.join(book.carried)}：没有打开也没有运行，只读取了单元格",
+                found=f"工作簿里有{'、'.join(carried)}：没有打开也没有运行，只读取了单元格",
                 allowed="只含单元格的工作簿",
                 remedy="向填报人问清来由；确认无用的删除后另存为 .xlsx",
                 file=file,
             )
         )
-    readings = [sheets.read(grid, name=_sheet_name(grid, path)) for grid in book.grids]
-    for grid, reading in zip(book.grids, readings, strict=True):
+    for sheet, reading in readings:
         reader.issues += reading.issues
         reader.places += reading.places
         for batch in reading.batches:
-            reader.add(batch)
+            reader.add(replace(batch, table=_contract(batch.table.name)))
         if reading.passed_by:
-            reader.counts.append(_passed_by(grid, reading))
-    if not any(reading.batches for reading in readings):
+            reader.counts.append(_passed_by(file, sheet, reading))
+    if not any(reading.batches for _, reading in readings):
         reader.issues.append(
             Issue(
                 IssueLevel.ERROR,
@@ -475,13 +488,18 @@ def _read_return(reader: _Reader, path: Path, book: Book, sheets: SheetReader) -
         )
 
 
-def _passed_by(grid: Grid, reading: Reading) -> dict[str, str | int]:
+def _contract(name: str) -> Table:
+    """Return the contract itself: what comes out of the worker is a copy of it."""
+    return REGISTER_FORM if name == REGISTER_FORM.name else TABLES[name]
+
+
+def _passed_by(file: str, sheet: str, reading: Reading) -> dict[str, str | int]:
     """Account for the rows of a sheet that belong to no table."""
     rows = sum(reading.passed_by.values())
     reason = "；".join(f"{why} {count}" for why, count in reading.passed_by.items())
     return {
-        "file": grid.file,
-        "sheet": grid.sheet,
+        "file": file,
+        "sheet": sheet,
         "table": "",
         "unit": "行",
         "read": rows,

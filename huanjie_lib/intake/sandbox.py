@@ -59,11 +59,14 @@ class Limits:
         Seconds of CPU time.
     wall
         Seconds by the clock.
+    answer
+        Bytes of what is handed back, which this process has to hold.
     """
 
     memory: int = 4 * 2**30
     cpu: int = 300
     wall: int = 600
+    answer: int = 2 * 2**30
 
 
 LIMITS: Final = Limits()
@@ -208,6 +211,8 @@ class Sandbox:
         self._end()  # who knows in what state such a file leaves its reader
         if kind == "memory":
             raise CrashError("文件不能读取", [_out_of_memory(job.file, self._limits)])
+        if kind == "large":
+            raise CrashError("文件不能读取", [_too_large(job.file, self._limits)])
         name, trace = content
         _LOG.error("reader failed (%s) on a file\n%s", name, trace)
         raise CrashError("文件不能读取", [_defect(job.file, name)])
@@ -306,6 +311,10 @@ def _out_of_memory(file: str, limits: Limits) -> Fault:
     return Fault(file, f"读取所需内存超过 {limits.memory / 2**30:.3g} GB", "大小正常的文件", _FRESH)
 
 
+def _too_large(file: str, limits: Limits) -> Fault:
+    return Fault(file, f"读出的内容超过 {limits.answer / 2**30:.3g} GB", "大小正常的文件", _FRESH)
+
+
 def _unopened(file: str, name: str) -> Fault:
     advice = "检查文件是否还在、是否有权限，关闭正在使用它的程序后重试"
     return Fault(file, f"不能打开的文件（{name}）", "可以读取的文件", advice)
@@ -352,7 +361,8 @@ def _answer(request: bytes) -> bytes:
     read, limits = pickle.loads(request)
     try:
         _limit(limits)
-        return pickle.dumps(("read", read()), protocol=5)
+        answer = pickle.dumps(("read", read()), protocol=5)
+        return answer if len(answer) <= limits.answer else pickle.dumps(("large", None))
     except DataError as error:
         return pickle.dumps(("refused", (error.summary, error.faults)))
     except MemoryError:

@@ -70,6 +70,7 @@ _HAN = re.compile(r"[\u4e00-\u9fff]")
 _STEMS: Final = "甲乙丙丁戊己庚辛壬癸"
 _REMARKS = ("注:", "备注:", "说明:", "填表说明", "填报说明")
 _FILING = re.compile(r"(?:填报|填表|截至|截止|统计|数据|报送)(?:日期|时间):?(?P<date>.*)")
+_UNIT_ALONE: Final = frozenset({"单位", "计量单位", "金额单位"})
 _LEADING_DATE = re.compile(r"[0-9]{4}[年./-][0-9]{1,2}[月./-][0-9]{1,2}日?|[0-9]{8}(?![0-9])")
 
 BLANK_ROW: Final = "空白行"
@@ -151,7 +152,7 @@ class _Header:
 
     def title(self, column: int) -> str:
         """Return what the report calls a column; of a register form no text of the sheet is repeated."""
-        if self.target.main is not REGISTER_FORM:
+        if not _is_form(self.target.main):
             return self.texts[column]
         known = self.found.get(column)
         return f"第 {column + 1} 列" if known is None else self.target.columns[known.name].label
@@ -207,7 +208,7 @@ class SheetReader:
     @property
     def targets(self) -> tuple[_Target, ...]:
         """What a sheet may be by a mapping: anything but a register form, whose headings are fixed."""
-        return tuple(t for t in self._targets if t.main is not REGISTER_FORM)
+        return tuple(t for t in self._targets if not _is_form(t.main))
 
     def survey(self, grid: Grid, *, name: str) -> Survey | None:
         """Return the headings of a sheet that mean nothing by themselves or by a mapping, with their cells.
@@ -219,7 +220,7 @@ class SheetReader:
         if normalise(name) in _NO_DATA or not any(cell_text(c).strip() for row in grid.rows for c in row):
             return None
         header = self._header(grid, named, mapping) or self._likeliest(grid, named or self.targets)
-        if header is None or header.target.main is REGISTER_FORM:
+        if header is None or _is_form(header.target.main):
             return None
         unknown_to_all = (c for c in header.texts if self._is_unknown(header, c))
         columns = [c for c in unknown_to_all if personal_heading(normalise(header.texts[c])) is None]
@@ -1025,6 +1026,11 @@ class _Sheet:
         return found
 
 
+def _is_form(contract: Table) -> bool:
+    """Whether a table is the register form; a copy of it, from another process, is it too."""
+    return contract.name == REGISTER_FORM.name
+
+
 def _places(grid: Grid, header: _Header) -> Iterator[ColumnPlace]:
     """Yield where the columns of the tables stand in a sheet."""
     for column, heading in header.found.items():
@@ -1124,8 +1130,9 @@ def _said_units(rows: Sequence[Sequence[Cell]]) -> list[str]:
     for row in rows:
         texts = [t for c in row if (t := cell_text(c).strip())]
         for place, text in enumerate(texts):
-            alone = normalise(text).endswith("单位")  # and the unit stands in the next cell
-            found += under_units("：".join(texts[place : place + 2]) if alone else text)
+            if normalise(text) in _UNIT_ALONE:  # and the unit stands in the next cell
+                text = f"单位：{''.join(texts[place + 1 : place + 2])}"
+            found += under_units(text)
     return found
 
 
@@ -1173,7 +1180,7 @@ def _whole_sheet(grid: Grid, contract: Table, issue: Issue) -> Batch:
 def personal_column(kind: str, file: str, sheet: str, contract: Table) -> Issue:
     """Return the line for a column of personal data; it tells the kind and repeats no value."""
     allowed = "不含姓名、证件号、电话、宗教、民族等个人信息的表"
-    if contract is REGISTER_FORM:
+    if _is_form(contract):
         allowed = f"只含以下各列的表：{'、'.join(c.label for c in contract.columns)}"
     return Issue(
         IssueLevel.ERROR,

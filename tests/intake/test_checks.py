@@ -14,7 +14,7 @@ from hypothesis import given, settings
 
 from huanjie_lib.contracts import SOURCE_COLUMNS, TABLES, table
 from huanjie_lib.intake.checks import Batch, Checked, Context, check, to_pandas
-from huanjie_lib.intake.report import Issue, IssueLevel
+from huanjie_lib.intake.report import Issue, IssueLevel, report_frame
 from huanjie_lib.parameters import Metric, ParameterSet
 
 UNITS = pl.Series(["990101101001", "990101101201", "990101101202"])
@@ -492,3 +492,26 @@ def test_names_of_several_sheets_of_unequal_size_are_compared() -> None:
     ]
     found = [f for _, _, f, _, _ in issues(run("screenings", *batches, unit_names=NAMES), IssueLevel.WARNING)]
     assert found == [f"{A}（柳湾村）", f"{A}（柳湾村）"]
+
+
+def test_of_a_column_that_is_wrong_all_over_the_first_lines_are_listed_and_the_rest_counted() -> None:
+    contract = table("leads")
+    rows = 1_500
+    raw = pl.DataFrame(
+        {
+            "unit_code": ["990101101201"] * rows,
+            "received_on": ["某日"] * rows,
+            "kind": ["拉票贿选"] * rows,
+            "count": ["约三"] * 10 + ["3"] * (rows - 10),
+        }
+    )
+    numbers = pl.Series(range(2, rows + 2))
+    done = check(contract, [Batch(contract, "a.xlsx", "线索", raw, numbers)], Context({}))
+    lines = report_frame(done.issues)
+    dates = lines[lines["column"] == contract.columns[1].name]
+    assert len(dates) == 1_001
+    (rest,) = dates[dates["row"].isna()].itertuples()
+    assert (rest.found, rest.file, rest.sheet) == ("另有 500 处，没有逐行列出", "a.xlsx", "线索")
+    assert (lines["column"] == "count").sum() == 10
+    assert done.quarantine.height == rows
+    assert done.quarantine["reasons"].str.contains("某日").all()

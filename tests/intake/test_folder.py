@@ -14,6 +14,8 @@ import shapely
 from huanjie_lib.contracts import TABLES
 from huanjie_lib.errors import DataError, HuanjieError, UsageError
 from huanjie_lib.intake import Intake, read_folder
+from huanjie_lib.intake.folder import survey_returns
+from huanjie_lib.intake.sheets import SheetReader
 from huanjie_lib.parameters import ParameterSet
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -396,3 +398,15 @@ def test_nothing_else_in_the_sample_is_refused(sample: Intake) -> None:
     assert (counts["read"] == counts["loaded"] + counts["quarantined"] + counts["dropped"]).all()
     assert len(sample.tables["units"]) == 3215
     assert sample.boundaries is not None
+
+
+def test_headings_are_read_in_the_worker(folder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere(*_: object, **__: object) -> None:
+        raise AssertionError("a sheet was read in the program itself")
+
+    for name in ("read", "survey"):
+        monkeypatch.setattr(SheetReader, name, nowhere)
+    folder.csv("returns/石桥镇_线索举报.csv", [["统计用区划代码", "受理日期", "线索类别", "件数"],
+                                              ["990101101201", "2026-10-03", "拉票贿选", 2]])  # fmt: skip
+    assert len(folder.read().tables["leads"]) == 1
+    assert survey_returns(folder.path, folder.parameters)[0] == []

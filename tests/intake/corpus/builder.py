@@ -49,12 +49,13 @@ class Case:
 
 @dataclass(frozen=True)
 class Sheet:
-    """Rows of a sheet, merged ranges, hidden rows (from 1) and number formats by cell."""
+    """Rows of a sheet, merged ranges, hidden rows (from 1) and columns, number formats by cell."""
 
     rows: Sequence[Sequence[Any]]
     merges: Sequence[str] = ()
     hidden_rows: Sequence[int] = ()
     formats: Mapping[str, str] = field(default_factory=dict)
+    hidden_columns: Sequence[str] = ()
     state: str = "visible"
 
 
@@ -71,6 +72,8 @@ def workbook(**sheets: Sheet | Sequence[Sequence[Any]]) -> bytes:
             sheet.merge_cells(span)
         for number in made.hidden_rows:
             sheet.row_dimensions[number].hidden = True
+        for letter in made.hidden_columns:
+            sheet.column_dimensions[letter].hidden = True
         for cell, code in made.formats.items():
             sheet[cell].number_format = code
         sheet.sheet_state = made.state

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import re
 import struct
 import zipfile
 from collections.abc import Callable, Sequence
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import xlsxwriter
+from xlsxwriter.utility import xl_col_to_name
 
 from tests.intake.corpus.builder import Case, Sheet, csv, parts, patched, workbook
 
@@ -202,6 +204,76 @@ def _shared_text() -> bytes:
     return patched(screening(["S1", A, "2026-10-01", "走访" + "很" * 40_000, 3])(), {})
 
 
+def _texts_in_runs() -> bytes:
+    """Return a workbook whose shared texts are in runs, with readings beside them and breaks written out."""
+
+    def change(content: bytes) -> bytes:
+        text = content.decode().replace(
+            "<si><t>走访</t></si>",
+            '<si><r><t>走</t></r><r><rPr><b/></rPr><t xml:space="preserve">访</t></r>'
+            '<rPh sb="0" eb="1"><t>zou</t></rPh><phoneticPr fontId="1"/></si>',
+        )
+        return text.replace(A, f"{A}_x000D_\n").encode()
+
+    return patched(_written(S1, S2), {"xl/sharedStrings.xml": change})
+
+
+def _written(*rows: Sequence[Any], struck: int | None = None, note: str = "") -> bytes:
+    """Return a workbook with shared texts, a row struck out, a comment, a chart on its own sheet."""
+    stream = io.BytesIO()
+    with xlsxwriter.Workbook(stream) as book:
+        sheet = book.add_worksheet("矛盾摸排")
+        line = book.add_format({"font_strikeout": True})
+        for number, row in enumerate((HEADS, *rows)):
+            sheet.write_row(number, 0, row, line if number == struck else None)
+        if note:
+            sheet.write_comment("A2", note)
+            chart = book.add_chart({"type": "column"})
+            chart.add_series({"values": "=矛盾摸排!$E$2:$E$3"})
+            book.add_chartsheet("图").set_chart(chart)
+    return stream.getvalue()
+
+
+def _strict() -> bytes:
+    """Return a workbook in the strict form of the standard, with a date in words of ISO."""
+
+    def change(content: bytes) -> bytes:
+        text = content.decode()
+        for kind in ("spreadsheetml/2006/main", "officeDocument/2006/relationships"):
+            name = kind.replace("/2006", "")
+            text = text.replace(
+                f"http://schemas.openxmlformats.org/{kind}", f"http://purl.oclc.org/ooxml/{name}"
+            )
+        return re.sub(
+            '<c r="C2"[^>]*>.*?</c>', '<c r="C2" t="d"><v>2026-10-01T00:00:00</v></c>', text
+        ).encode()
+
+    book = screening(S1, S2)()
+    return patched(book, {name: change for name in parts(book) if name.endswith((".xml", ".rels"))})
+
+
+def _painted() -> bytes:
+    """Return a workbook with a whole row, and columns down to the last row but a few, only painted."""
+    across = "".join(f'<c r="{xl_col_to_name(n)}1" s="0"/>' for n in range(5, 16_384))
+    down = "".join(f'<row r="{n}" s="1" customFormat="1"/>' for n in range(4, 1_048_577, 7))
+    cells = "".join(f'<row r="{n}"><c r="A{n}" s="0"/></row>' for n in (1_048_575, 1_048_576))
+
+    def change(content: bytes) -> bytes:
+        text = content.decode().replace("</row>", f"{across}</row>", 1)
+        return text.replace("</sheetData>", f"{down}{cells}</sheetData>").encode()
+
+    return patched(screening(S1, S2)(), {SHEET1: change})
+
+
+def _other(**entries: bytes) -> bytes:
+    """Return a ZIP that is no workbook."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name, content in entries.items():
+            archive.writestr(name.replace("__", "/").replace("_", "."), content)
+    return stream.getvalue()
+
+
 FRESH, DAMAGED = "error:用 Excel", "error:文件损坏或不是 .xlsx 工作簿"
 
 CASES: tuple[Case, ...] = (
@@ -290,7 +362,273 @@ CASES: tuple[Case, ...] = (
         GOOD,
         says=["note:2 个单元格：去掉表示文本的单引号或等号"],
     ),
+    Case("strict Office Open XML", XLSX, _strict, 2, GOOD),
+    Case("shared texts in runs", XLSX, _texts_in_runs, 2, GOOD),
+    Case(
+        "shared texts that are not there",
+        XLSX,
+        lambda: patched(_written(S1), {"xl/sharedStrings.xml": None}),
+        None,
+        says=["error:工作簿不能读取"],
+    ),
+    Case("rows and columns that are only painted", XLSX, _painted, 2, GOOD),
+    Case(
+        "semicolons, with the line that says so",
+        CSV,
+        lambda: csv(["sep=;"]) + csv(HEADS, S1, S2, mark=";"),
+        2,
+        GOOD,
+    ),
+    Case(
+        "bars, and a title with commas", CSV, lambda: csv(["台账,2026,10"], HEADS, S1, S2, mark="|"), 2, GOOD
+    ),
+    Case(
+        "tabs in GBK, and a figure with a comma",
+        CSV,
+        lambda: csv(["台账，石桥镇"], HEADS, S1, [*S2[:4], "1,200"], encoding="gbk", mark="\t"),
+        2,
+        {"screenings": [GOOD["screenings"][0], "S2 B 2026-10-02 1200"]},
+        says=["note:1 个单元格：去掉千分位"],
+    ),
+    Case("Unicode text of Excel", CSV, lambda: csv(HEADS, S1, S2, encoding="utf-16", mark="\t"), 2, GOOD),
+    Case(
+        "a figure with a comma in a CSV of commas",
+        CSV,
+        lines([*S1[:4], "1,200"], S2, ["S3", A]),
+        3,
+        {"screenings": GOOD["screenings"][1:]},
+        {"screenings": ["S1 A 2026-10-01 1", "S3 A  "]},
+        says=["error:这一行有 6 格，标题只有 5 格"],
+    ),
+    Case(
+        "a web page with a byte-order mark named xls",
+        "returns/a.xls",
+        lambda: "<!-- 导出 --><style></style><table></table>".encode("utf-16"),
+        None,
+        says=["error:网页或 XML"],
+    ),
+    Case(
+        "a web archive named xls",
+        "returns/a.xls",
+        lambda: b"MIME-Version: 1.0\r\nX-Document-Type: Workbook\r\n",
+        None,
+        says=["error:网页存档（MHT）"],
+    ),
+    Case(
+        "a sheet of XML of 2003 named xls",
+        "returns/a.xls",
+        lambda: b'<?xml version="1.0"?><?mso-application progid="Excel.Sheet"?><Workbook/>',
+        None,
+        says=["error:网页或 XML"],
+    ),
+    Case(
+        "text with tabs named xls",
+        "returns/a.xls",
+        lambda: csv(HEADS, S1, encoding="gbk", mark="\t"),
+        None,
+        says=["error:文本，不是工作簿"],
+    ),
+    Case("a binary workbook", XLSX, lambda: _other(xl__workbook_bin=b"x"), None, says=["error:Excel 二进制"]),
+    Case("a text document", XLSX, lambda: _other(word__document_xml=b"x"), None, says=["error:Word 或"]),
+    Case("an OpenDocument table", XLSX, lambda: _other(content_xml=b"x"), None, says=["error:OpenDocument"]),
+    Case("workbooks in an archive", XLSX, lambda: _other(a_xlsx=b"x"), None, says=["error:压缩包"]),
+    Case("another archive", XLSX, lambda: b"Rar!\x1a\x07\x00", None, says=["error:压缩包"]),
+    Case("a printed page", XLSX, lambda: b"%PDF-1.7", None, says=["error:PDF"]),
+    Case(
+        "an xls inside an xlsx name",
+        XLSX,
+        lambda: (KEPT / "township.xls").read_bytes(),
+        8,
+        {
+            "facts": ["A hukou_population 1200", "A households 300", "B hukou_population 1300"],
+            "screenings": ["S1 A 2026-10-01 3"],
+        },
+        {"facts": ["B 总户数 #DIV/0!"], "screenings": ["S2 B 2026-10-02 50%"]},
+        "合计行 2",
+    ),
     # ------------------------------------------------------------ headings, titles, totals
+    Case(
+        "money in ten thousands by the filing row",
+        XLSX,
+        partial(
+            workbook,
+            基本情况=[
+                ["填报单位：石桥镇", "单位：万元、户", "填报日期：2026年10月31日"],
+                ["统计用区划代码", "集体经济年收入", "集体债务余额(元)", "总户数"],
+                [A, 12.3456, 5, 300],
+            ],
+        ),
+        3,
+        {"facts": ["A collective_income 123456", "A collective_debt 5", "A households 300"]},
+        says=["note:单位为万元"],
+    ),
+    Case(
+        "money in ten thousands by the title, date in numerals",
+        XLSX,
+        partial(
+            workbook,
+            基本情况=[
+                ["石桥镇集体经济情况表（金额单位：万元）", "填报日期：二〇二六年十月三十一日"],
+                ["统计用区划代码", "集体经济年收入"],
+                [A, 2],
+            ],
+        ),
+        1,
+        {"facts": ["A collective_income 20000"]},
+        says=["note:截至日期取自表头上方的填报日期：2026-10-31"],
+    ),
+    Case(
+        "two units of money over the table",
+        XLSX,
+        partial(
+            workbook,
+            基本情况=[
+                ["单位：元", "单位：", "万元", *FILING[2:]],
+                ["统计用区划代码", "集体经济年收入", "总户数"],
+                [A, 2, 300],
+            ],
+        ),
+        2,
+        {"facts": ["A households 300"]},
+        {"facts": ["A collective_income 2"]},
+        says=["error:集体经济年收入（单位：元、万元）"],
+    ),
+    Case(
+        "three rows of headings",
+        XLSX,
+        partial(
+            workbook,
+            基本情况=Sheet(
+                [
+                    TITLE,
+                    FILING,
+                    ["序号", "村(社区)名称", "统计用区划代码", "人口情况", "", ""],
+                    ["", "", "", "人口", "", "户数"],
+                    ["", "", "", "户籍人口(人)", "常住人口(人)", "总户数"],
+                    [1, "上云村", A, 1200, 1100, 300],
+                ],
+                merges=["A3:A5", "B3:B5", "C3:C5", "D3:F3", "D4:E4"],
+            ),
+        ),
+        3,
+        {"facts": ["A hukou_population 1200", "A resident_population 1100", "A households 300"]},
+    ),
+    Case(
+        "a row that numbers the columns",
+        XLSX,
+        basic(["甲", "乙", "丙", 1, 2], W1, W2),
+        6,
+        {"facts": FACTS},
+        dropped="栏次行 2",
+    ),
+    Case(
+        "numbers of columns in brackets",
+        XLSX,
+        screening(["(1)", "(2)", "(3)", "(4)", "(5)"], S1, S2),
+        3,
+        GOOD,
+        dropped="栏次行 1",
+    ),
+    Case(
+        "parts of the township, each with a heading and a number of its page",
+        XLSX,
+        screening(["一、东片"], S1, ["第1页 共2页"], ["（二）西片"], S2, ["- 2 -"]),
+        6,
+        GOOD,
+        dropped="分组标题行 2；页码行 2",
+    ),
+    Case(
+        "totals of named parts under their rows",
+        XLSX,
+        basic(
+            W1,
+            ["", "东片区小计", "", 1200, 300],
+            W2,
+            ["", "西片 合计", "", 1300, 401],
+            ["石桥镇合计", "", "", 2500, 700],
+        ),
+        10,
+        {"facts": FACTS},
+        dropped="合计行 6",
+        says=["warning:合计 401"],
+    ),
+    Case(
+        "totals of parts over their rows",
+        XLSX,
+        basic(
+            ["", "合计", "", 2500, 701],
+            ["一", "东片小计", "", 1200, 300],
+            W1,
+            ["二", "西片小计", "", 1300, 402],
+            W2,
+        ),
+        10,
+        {"facts": FACTS},
+        dropped="合计行 6",
+        says=["warning:合计 701", "warning:小计 402"],
+    ),
+    Case(
+        "notes of several lines under the table",
+        XLSX,
+        screening(
+            S1,
+            S2,
+            ["备注：1.本表一式两份"],
+            ["2.走访户数填实际数"],
+            ["※ 截至九月底"],
+            ["其余见附件"],
+            ["单位负责人：", "", "填表人：", "", "联系电话：13912345678"],
+            ["2026年10月31日"],
+            ["S3", "", "2026-10-03", "走访", 5],
+        ),
+        9,
+        GOOD,
+        {"screenings": ["S3  2026-10-03 5"]},
+        "签字或说明行 6",
+    ),
+    Case(
+        "a telephone number where a figure is due",
+        XLSX,
+        screening(S1, [*S2[:4], "电话 13912345678"]),
+        2,
+        {"screenings": GOOD["screenings"][:1]},
+        {"screenings": ["S2 B 2026-10-02 （已隐藏，14 个字符）"]},
+        says=["error:（已隐藏，14 个字符）"],
+    ),
+    Case(
+        "one number for two villages",
+        XLSX,
+        basic(
+            [1, "上云村", A, 1200, 300],
+            [2, "柳湾村", B, "", 400],
+            ["", "合计", "", 1200, 700],
+            merges=["D4:D5"],
+        ),
+        6,
+        {"facts": ["A households 300", "B households 400"]},
+        {"facts": ["A 户籍人口 1200", "B 户籍人口 1200"]},
+        "合计行 2",
+        ["error:合并的单元格 D4:D5 里只有一个数"],
+    ),
+    Case(
+        "one number for two rows of a ledger, one date for both",
+        XLSX,
+        screening(
+            S1, ["S2", B, "", "走访", ""], ["S3", A, "2026-10-03", "走访", 1], merges=["C2:C3", "E2:E3"]
+        ),
+        3,
+        {"screenings": ["S3 A 2026-10-03 1"]},
+        {"screenings": ["S1 A 2026-10-01 3", "S2 B 2026-10-01 3"]},
+        says=["error:合并的单元格 E2:E3 里只有一个数"],
+    ),
+    Case(
+        "cells without a heading",
+        XLSX,
+        partial(workbook, 矛盾摸排=[HEADS, [*S1, "", "补录"], S2]),
+        2,
+        GOOD,
+        says=["warning:G 列没有标题，其中 1 个单元格没有载入"],
+    ),
     Case(
         "title, filing row and totals",
         XLSX,
@@ -586,6 +924,69 @@ CASES: tuple[Case, ...] = (
         says=["error:1985.06", "error:2026年10月", "error:2026-13-40", "error:去年"],
     ),
     Case(
+        "dates in Chinese numerals, and others that leave a doubt",
+        XLSX,
+        screening(
+            *(
+                ["S" + str(n), A, d, "走访", 1]
+                for n, d in enumerate(
+                    [
+                        "二〇二六年十月三日",
+                        "二零二六年十月三日",
+                        "二〇二六年十月",
+                        "26.10.3",
+                        "2026/9/31",
+                        "10/3/2026",
+                    ]
+                )
+            )
+        ),
+        6,
+        {"screenings": ["S0 A 2026-10-03 1", "S1 A 2026-10-03 1"]},
+        {
+            "screenings": [
+                "S2 A 二〇二六年十月 1",
+                "S3 A 26.10.3 1",
+                "S4 A 2026/9/31 1",
+                "S5 A 10/3/2026 1",
+            ]
+        },
+        says=["note:2 个单元格：文字写法", "error:二〇二六年十月", "error:26.10.3", "error:2026/9/31"],
+    ),
+    Case(
+        "figures with words, brackets and full-width percents",
+        XLSX,
+        basic([1, "上云村", A, "1200人", "85％"], [2, "柳湾村", B, "(1,200)", "约400"]),
+        4,
+        {},
+        {"facts": ["A 户籍人口 1200人", "A 总户数 85％", "B 户籍人口 (1,200)", "B 总户数 约400"]},
+        says=["error:1200人", "error:85％", "error:(1,200)", "error:约400"],
+    ),
+    Case(
+        "numbers that the format shows smaller",
+        XLSX,
+        partial(
+            workbook,
+            基本情况=Sheet(
+                [FILING, ["统计用区划代码", "集体经济年收入(万元)", "集体债务余额"], [A, 30000, 4]],
+                formats={"B3": '0!.0000"万"', "C3": "#,##0.00"},
+            ),
+        ),
+        2,
+        {"facts": ["A collective_debt 4"]},
+        {"facts": ["A collective_income 30000（格式显示为缩小的数）"]},
+        says=["error:30000（格式显示为缩小的数）"],
+    ),
+    Case(
+        "codes with blanks inside, and with a decimal point",
+        CSV,
+        lines(["S1", "990101 101 201", *S1[2:]], ["S2", f"{B}.0", *S2[2:]], ["S3", "990101-101201", *S1[2:]]),
+        3,
+        {"screenings": GOOD["screenings"][1:]},
+        {"screenings": ["S1 990101 101 201 2026-10-01 3", "S3 990101-101201 2026-10-01 3"]},
+        says=["note:1 个单元格：数字格式的代码", "error:990101 101 201", "error:990101-101201"],
+    ),
+    Case(
         "a code that became 9.90101E+11",
         CSV,
         lines(["S1", "9.90101E+11", *S1[2:]], S2),
@@ -641,6 +1042,43 @@ CASES: tuple[Case, ...] = (
         GOOD,
         dropped="认不出的表 1",
         says=["warning:有 1 行被隐藏", "warning:工作表被隐藏"],
+    ),
+    Case(
+        "hidden columns and rows without height",
+        XLSX,
+        lambda: patched(
+            workbook(矛盾摸排=Sheet([HEADS, S1, S2], hidden_columns=["B", "E"])),
+            {SHEET1: lambda x: x.replace(b'<row r="3"', b'<row ht="0" customHeight="1" r="3"')},
+        ),
+        2,
+        GOOD,
+        says=["warning:B、E 列被隐藏，仍已读取", "warning:有 1 行被隐藏"],
+    ),
+    Case(
+        "a row that is struck out",
+        XLSX,
+        lambda: _written(S1, S2, struck=2),
+        2,
+        GOOD,
+        says=["warning:5 个单元格画了删除线"],
+    ),
+    Case(
+        "a comment, and a chart on a sheet of its own",
+        XLSX,
+        lambda: _written(S1, S2, note="实为 4 户"),
+        2,
+        GOOD,
+        says=["warning:工作簿里有批注"],
+    ),
+    Case(
+        "a very hidden sheet and three empty ones",
+        XLSX,
+        partial(
+            workbook, 矛盾摸排=Sheet([HEADS, S1, S2], state="veryHidden"), Sheet2=[], Sheet3=[], Sheet4=[]
+        ),
+        2,
+        GOOD,
+        says=["warning:工作表被隐藏", "note:空工作表"],
     ),
     Case(
         "a percentage in a column of counts",

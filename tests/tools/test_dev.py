@@ -145,6 +145,15 @@ def test_without_a_browser_the_remedy_is_named(dev: ModuleType, monkeypatch: pyt
         dev.find_browser()
 
 
+def test_benchmarks_are_asked_what_was_asked(dev: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dev, "SYSTEM", ())
+    monkeypatch.setattr(dev, "find_browser", dict)
+    asked = ["--only", "risk", "clusters.breaks", "--against", "reference.json", "--help"]
+    dev.codes["benchmarks"] = 1  # a limit is missed
+    assert dev.main(["bench", *asked]) == 1
+    assert dev.calls[-1][1:] == ["-m", "benchmarks", *asked]
+
+
 def test_missing_system_package_stops_ci_only(dev: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dev, "SYSTEM", (("no-such-package", "no-such-program"),))
     monkeypatch.setattr(dev.shutil, "which", lambda name: "apt-get" if name == "apt-get" else None)

@@ -66,6 +66,8 @@ _GIVEN: Final = (
     "青云溪石岭松柏竹桐枫荷莲桂榆槐禾田谷川泽渊岚霁晓晨曦星月明朗清和安宁平乐书文思远志诚信仁义礼智新"
 )
 _SPREAD_OF_BIRTHS: Final = 28  # days of a month that every month has
+_OF_AGE: Final = 18  # years
+_ROUND: Final = 182  # days from one round of registration to the next
 
 _LOADINGS: Final[Mapping[PortraitAspect, tuple[float, float, float]]] = {
     # general ability, people against technical work, new tools
@@ -117,8 +119,9 @@ class Roster:
 
     ``unit`` is the position of the home unit, −1 for people from elsewhere; ``township`` is that of the
     township which looks after the person. ``age`` is in whole years at the end of the year, ``known_from``
-    the day of registration. ``ability`` (people × :data:`RATED`) is what evidence tells with error; ``trial``
-    is how the person does in a post. ``id_number`` and ``name`` never leave the sample but sealed.
+    the day on which the township came to know of the person. ``ability`` (people × :data:`RATED`) is what
+    evidence tells with error; ``trial`` is how the person does in a post. ``id_number`` and ``name`` never leave
+    the sample but sealed.
     """
 
     ref: Texts
@@ -188,7 +191,7 @@ def make_roster(
     status = np.minimum((draw[:, None] >= steady(bounds)).sum(axis=1), len(_STATUSES) - 1)
     county = np.where(elsewhere, rng.integers(0, len(places.county_code), count), places.county_of[township])
     id_number = draw_id_numbers(np.array(places.county_code)[county], calendar.as_of.year - age, woman, rng)
-    registered, updated = _dates(calendar, township, factors, places, rng)
+    known, registered, updated = _dates(calendar, township, _grown_up(id_number), factors, places, rng)
     general, ability = _abilities(source, age, rng)
     trial = steady(66.0 + 7.0 * general + 0.25 * (ability - 66.0).mean(axis=1) + rng.normal(0, 4.0, count))
     ref = np.array([keys.pseudonym("person", number) for number in id_number.tolist()])
@@ -203,7 +206,7 @@ def make_roster(
         age=age[order],
         source=source[order],
         status=status[order],
-        known_from=registered[order],
+        known_from=known[order],
         ability=ability[order],
         trial=trial[order],
     )
@@ -218,7 +221,7 @@ def make_roster(
             "education": _educations(roster, rng),
             "affiliation": _affiliations(roster, rng),
             "status": np.array([s.value for s in _STATUSES])[roster.status],
-            "registered_on": roster.known_from,
+            "registered_on": registered[order],
             "updated_on": updated[order],
         },
     )
@@ -334,21 +337,39 @@ def draw_names(count: int, rng: np.random.Generator) -> Texts:
     )
 
 
+def _grown_up(id_number: Texts) -> Integers:
+    """Return the day on which each person turned 18, as identity numbers tell."""
+    born = [f"{int(number[6:10]) + _OF_AGE}-{number[10:12]}-{number[12:14]}" for number in id_number.tolist()]
+    return np.array(born, dtype="datetime64[D]").astype(np.int64)
+
+
 def _dates(
-    calendar: Calendar, township: Integers, factors: Factors, places: Places, rng: np.random.Generator
-) -> tuple[Integers, Integers]:
-    """Return days of registration and of the last update, in the rounds of each township."""
+    calendar: Calendar,
+    township: Integers,
+    grown_up: Integers,
+    factors: Factors,
+    places: Places,
+    rng: np.random.Generator,
+) -> tuple[Integers, Integers, Integers]:
+    """Return days of first notice, of registration and of the last update, in the rounds of each township.
+
+    Nobody is registered before the age of voting and standing (村民委员会组织法 art. 13): whoever was noticed
+    earlier is in the first round after that.
+    """
     towns, count = len(places.township_code), len(township)
     office = np.zeros(towns)
     office[places.township_of] = factors.township
     offset = rng.integers(0, 60, towns)[township]
-    registered = calendar.today - 60 - offset - 182 * rng.integers(0, 7, count)
+    last_round = calendar.today - 60 - offset
+    back = rng.integers(0, 7, count)
+    known = last_round - _ROUND * back
+    registered = last_round - _ROUND * np.clip((last_round - grown_up) // _ROUND, 0, back)
     late = steady(np.clip(0.12 + 0.06 * office[township], 0.03, 0.35))
     draw = rng.random(count)
     recent = calendar.today - 20 - offset - 91 * rng.integers(0, 3, count)
     updated = np.where(draw < late, recent - 365 - 91 * rng.integers(0, 3, count), recent)
     never = (draw > 0.94) | (updated < registered)
-    return registered, np.where(never, NO_DAY, updated)
+    return known, registered, np.where(never, NO_DAY, updated)
 
 
 def _abilities(source: Integers, age: Integers, rng: np.random.Generator) -> tuple[Array, Array]:

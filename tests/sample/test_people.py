@@ -51,6 +51,12 @@ def test_sealed_numbers_are_sound_fictional_and_the_source_of_the_pseudonyms(
     assert [n.sex.value for n in good] == city.tables["people_protected"]["sex"].tolist()
 
 
+def test_nobody_is_registered_before_coming_of_age(city: City, opened: pd.DataFrame) -> None:
+    people = city.tables["people"].merge(opened, on="person_ref", validate="one_to_one")
+    born = pd.to_datetime(people["number"].str[6:14])
+    assert (born + pd.DateOffset(years=18) <= people["registered_on"]).all()
+
+
 def test_no_name_or_number_stands_in_a_table(city: City, opened: pd.DataFrame) -> None:
     secrets = [*opened["name"].head(40), *opened["number"].head(40)]
     for name, frame in city.tables.items():

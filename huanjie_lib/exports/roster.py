@@ -19,7 +19,7 @@ from huanjie_lib.access.masking import MASKED_ROLES, masked_names
 from huanjie_lib.access.roles import require
 from huanjie_lib.exports.book import A3, A4, Book, Column, new_book
 from huanjie_lib.exports.pack import Noted, put_files
-from huanjie_lib.store.decisions import named_in, renewed
+from huanjie_lib.store.decisions import accepted, named_in, renewed
 from huanjie_lib.store.run_folder import file_digest
 from huanjie_lib.store.talent_folder import TalentRun
 from huanjie_lib.talent.composition import SEATS
@@ -236,7 +236,7 @@ def roster_workbook(
     if decisions is not None and keys is not None:
         known = set(run.table("people")["person_ref"])
         decisions = renewed(decisions, keys.recognised(named_in(decisions), known))
-    told = _decided(decisions, digest)
+    told = _decided(run, decisions, digest)
     roster = _roster(run, told)
     people = set(roster["person_ref"].dropna())
     names = names_for(run, keys, role, people) if called is None else _names(called(people))
@@ -315,8 +315,11 @@ def _fits(run: TalentRun, pairs: pd.DataFrame) -> pd.DataFrame:
     return summed.reindex(pairs.index)
 
 
-def _decided(decisions: pd.DataFrame | None, digest: str) -> pd.DataFrame:
-    """Return what was decided on each person for each post, the last first, in the column ``decided``."""
+def _decided(run: TalentRun, decisions: pd.DataFrame | None, digest: str) -> pd.DataFrame:
+    """Return what was decided on each person for each post, the last first, in the column ``decided``.
+
+    Of whoever stands accepted for several posts each says the others.
+    """
     columns = [*_PERSON_AT, "decided"]
     if decisions is None or decisions.empty:
         return pd.DataFrame({name: pd.Series(dtype="str") for name in columns})
@@ -331,8 +334,19 @@ def _decided(decisions: pd.DataFrame | None, digest: str) -> pd.DataFrame:
         for ref in (row["person_ref"], row["instead_ref"])
         if ref
     ]
-    told = pd.DataFrame(rows, columns=columns)
+    told = pd.concat([pd.DataFrame(rows, columns=columns), _elsewhere(run, decisions)], ignore_index=True)
     return told.groupby(_PERSON_AT, as_index=False, sort=False).agg({"decided": "\n".join})
+
+
+def _elsewhere(run: TalentRun, decisions: pd.DataFrame) -> pd.DataFrame:
+    """Return what is added to a decision that stands: for which other posts the person stands accepted."""
+    stands, names = accepted(decisions), run.table("units").set_index("unit_code")["unit_name"]
+    both = stands.merge(stands, on="person_ref", suffixes=("", "_too"))
+    both = both[both["number"] != both["number_too"]]
+    where = both["unit_code_too"].map(names).fillna(both["unit_code_too"])
+    both = both.assign(too=where + both["post_too"].map(PostKind.labels()))
+    others = both.groupby(_PERSON_AT, as_index=False).agg(decided=("too", "、".join))
+    return others.assign(decided="注意：同一人还被采纳到" + others["decided"])
 
 
 def _sentence(row: Mapping[Any, Any], digest: str, *, taken: bool) -> str:
@@ -480,6 +494,8 @@ def _about(
     called = "姓名已掩码，代号只列末4位" if named else "不列姓名，代号只列末4位"
     costs = run.table("team_costs").groupby("label", sort=True)["cost"].sum()
     made = "没有接入决定记录" if decisions is None else f"{count_text(len(decisions))}项"
+    if decisions is not None and (twice := int((accepted(decisions)["person_ref"].value_counts() > 1).sum())):
+        made += f"；{count_text(twice)}人被采纳到不止一个岗位，请核对"
     notes = [
         ("性质", f"{talent.ADVICE}。人选以组织研究为准，本表不替代民主推荐、考察、联审和选举。"),
         ("适配分", "0至100分，各要素得分按岗位需要加权。“最低”“最高”为材料不全时的区间，材料补齐后收窄。"),

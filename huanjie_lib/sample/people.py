@@ -120,8 +120,8 @@ class Roster:
     ``unit`` is the position of the home unit, −1 for people from elsewhere; ``township`` is that of the
     township which looks after the person. ``age`` is in whole years at the end of the year, ``known_from``
     the day on which the township came to know of the person. ``ability`` (people × :data:`RATED`) is what
-    evidence tells with error; ``trial`` is how the person does in a post. ``id_number`` and ``name`` never leave
-    the sample but sealed.
+    evidence tells with error; ``trial`` is how the person does in a post. ``id_number`` and ``name`` never
+    leave the sample but sealed.
     """
 
     ref: Texts

@@ -30,7 +30,7 @@ from huanjie_lib.screens.sheets import Sheet
 from huanjie_lib.screens.site import Site
 from huanjie_lib.screens.talent_names import FILES, XLSX, Names
 from huanjie_lib.screens.talent_sheets import quota_sheet, steps_sheet, structure_sheet
-from huanjie_lib.store.decisions import DECIDERS, named_in, renewed
+from huanjie_lib.store.decisions import DECIDERS, accepted, named_in, renewed
 from huanjie_lib.store.ledger import Ledger, open_ledger
 from huanjie_lib.store.talent_folder import TalentRun, read_talent
 from huanjie_lib.talent.cultivation import StepState
@@ -137,6 +137,7 @@ class TalentModel(StateModel):
         self._ledger = ledger
         self._head: Head | None = None
         self.decided: dict[str, str] = {}
+        self._accepted: dict[str, list[tuple[str, str]]] = {}
         posts = talent.post_list(run)
         self.posts = posts[[actor.covers(code) for code in posts["unit_code"]]].reset_index(drop=True)
         self._keys = frozenset(self.posts["key"])
@@ -161,6 +162,11 @@ class TalentModel(StateModel):
         if grown:
             made = self._ledger.decisions()
             self.decided = dict(zip(made["unit_code"] + "/" + made["post"], made["choice"], strict=True))
+            stands = accepted(renewed(made, self.names.current(named_in(made))))
+            places = zip(stands["unit_code"], stands["post"], strict=True)
+            self._accepted = {}
+            for ref, place in zip(stands["person_ref"], places, strict=True):
+                self._accepted.setdefault(ref, []).append(place)
         self._head = head
         return grown
 
@@ -242,6 +248,19 @@ class TalentModel(StateModel):
             for row in frame.iloc[::-1].to_dict("records")
         ]
 
+    def held(self, person_ref: str) -> list[str]:
+        """Return for which posts but the one that is chosen a person stands accepted, in words."""
+        post = self.post()
+        here = ("", "") if post is None else (post["unit_code"], post["post"])
+        found = [place for place in self._accepted.get(person_ref, ()) if place != here]
+        if not found:
+            return []
+        names, labels = self.units.set_index("unit_code")["unit_name"], PostKind.labels()
+        return [
+            f"{names.get(code, code) if self.actor.covers(code) else '其他地方的'}{labels[kind]}"
+            for code, kind in found
+        ]
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the manifest of the run; empty for a run that was not read from a folder."""
@@ -292,9 +311,11 @@ class TalentModel(StateModel):
             "post": post["post"],
             "about": f"{post['unit_name']}{PostKind.labels()[post['post']]}：{called[person]}",
             "advised": person in refs,
+            "held": self.held(person),
             "others": [
                 {
                     "ref": ref,
+                    "held": self.held(ref),
                     "name": f"{called[ref]}　{talent.short_ref(ref)}　{_place_text(place, shortlist)}",
                 }
                 for place, ref in enumerate(refs, start=1)
@@ -569,14 +590,14 @@ class TalentView:
         model = self.model
         compared = len(model.marked) == COMPARED and not model.person
         is_open = bool(model.person) or compared
-        (self._drawer.add_class if is_open else self._drawer.remove_class)("hj-open")
-        (self._drawer.add_class if compared else self._drawer.remove_class)("hj-broad")
         self._desk.show(model.task() if model.person else {})  # first: whoever sees a decision may answer it
         if model.person:
             self._person.html, self._file.html = map(str, self._person_html(model.person))
         else:
             self._person.html = str(self._comparison_html()) if compared else ""
             self._file.html = ""
+        (self._drawer.add_class if compared else self._drawer.remove_class)("hj-broad")
+        (self._drawer.add_class if is_open else self._drawer.remove_class)("hj-open")
 
     def _head_html(self) -> Markup:
         model = self.model
@@ -643,6 +664,7 @@ class TalentView:
                 {
                     "who": candidate,
                     "name": called[candidate.person_ref],
+                    "held": model.held(candidate.person_ref),
                     "interval": Markup(
                         talent_charts.interval_svg(
                             [(candidate.low, candidate.fit, candidate.high)], said=_interval_text(candidate)

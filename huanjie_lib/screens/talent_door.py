@@ -33,7 +33,7 @@ from huanjie_lib.screens.gate import viewer_of
 from huanjie_lib.screens.talent_names import FILES, XLSX
 from huanjie_lib.screens.writer_link import Answer, WriterLink
 from huanjie_lib.store.access_log import AccessEntry
-from huanjie_lib.store.decisions import Decision, named_in, renewed
+from huanjie_lib.store.decisions import Decision, check_held, named_in, renewed
 from huanjie_lib.store.ledger import open_ledger
 from huanjie_lib.store.talent_folder import TalentRun, read_talent
 from huanjie_lib.store.writer import MOST_ACTION_BYTES, check_length, too_big
@@ -76,6 +76,13 @@ class Subject:
     def identities(self) -> pd.DataFrame:
         """The sealed names and numbers."""
         return self.run.identities()
+
+    def current(self, decisions: pd.DataFrame) -> pd.DataFrame:
+        """Return decisions under the pseudonyms that people have now; as they are where there is no key."""
+        if self.keys is None:
+            return decisions
+        known = set(self.identities["person_ref"])
+        return renewed(decisions, self.keys.recognised(named_in(decisions), known))
 
 
 def door_handlers(
@@ -167,9 +174,10 @@ def judged(body: bytes, run: TalentRun, digest: str) -> Decision:
     for ref, name in ((decision.person_ref, "建议人选"), (decision.instead_ref, "改选人员")):
         if ref and run.table("people", person_ref=ref).empty:
             faults.append(Fault(name, "人才库中没有", "人才库中的人员", _REMEDY))
-    chosen = decision.person_ref if decision.choice is DecisionChoice.ACCEPT else decision.instead_ref
-    if chosen and not faults:
-        verdict = next(v for v in verdicts(run, chosen, decision.unit_code) if v.post is decision.post)
+    if decision.taken and not faults:
+        verdict = next(
+            v for v in verdicts(run, decision.taken, decision.unit_code) if v.post is decision.post
+        )
         if verdict.status is GateStatus.FAIL:
             why = "；".join(rule["reason"] for rule in verdict.rules) or "资格不通过"
             remedy = "资格条件不能由决定放宽；审核意见有误的，由出具单位更正后重新匹配"
@@ -258,9 +266,7 @@ def made_file(what: str, subject: Subject, actor: Actor, decisions: Callable[[],
         raise TransitionError("没有导出建议名册", [fault])
     from huanjie_lib.exports.roster import roster_workbook
 
-    made = decisions()
-    if subject.keys is not None:
-        made = renewed(made, subject.keys.recognised(named_in(made), set(subject.identities["person_ref"])))
+    made = subject.current(decisions())
     return roster_workbook(subject.run, role=actor.role, called=called, decisions=made, stamp=stamp)
 
 
@@ -296,6 +302,12 @@ class TalentDoor(Door):
         self.set_status(answer.status)
         self.finish(answer.body)
 
+    def decisions(self) -> pd.DataFrame:
+        """Return all decisions in the ledger."""
+        address = self.link.place.reader
+        with open_ledger(address if "://" in address else Path(address), read_only=True) as ledger:
+            return ledger.decisions()
+
 
 class DecideDoor(TalentDoor):
     """``POST /talent/decide``."""
@@ -303,8 +315,15 @@ class DecideDoor(TalentDoor):
     @authenticated
     async def post(self) -> None:
         """Record a decision and answer as the writer does."""
-        decision = await self.asked(judged, self.subject.run, self.subject.digest)
+        decision = await self.asked(self._judged)
         self.answer(await _told(self.link, "/decide", "decide", decision.model_dump_json(), self.actor))
+
+    def _judged(self, body: bytes) -> Decision:
+        """Return the decision; the writer, without a key, knows nobody again under an earlier pseudonym."""
+        decision = judged(body, self.subject.run, self.subject.digest)
+        if decision.taken and self.subject.keys is not None:
+            check_held(decision, self.subject.current(self.decisions()))
+        return decision
 
 
 class NameDoor(TalentDoor):
@@ -353,9 +372,4 @@ class SavedDoor(TalentDoor):
 
     def _make(self, body: bytes) -> tuple[str, str, bytes]:
         what, entry_id = _members(body, "what", "entry_id")
-        return what, entry_id, made_file(what, self.subject, self.actor, self._decisions)
-
-    def _decisions(self) -> pd.DataFrame:
-        address = self.link.place.reader
-        with open_ledger(address if "://" in address else Path(address), read_only=True) as ledger:
-            return ledger.decisions()
+        return what, entry_id, made_file(what, self.subject, self.actor, self.decisions)

@@ -1,8 +1,10 @@
 """Decisions of named people on what the matcher proposes: an append-only log with a hash chain of its own.
 
 A proposal is advice. Whoever decides accepts it, takes somebody else, or rejects it; a decision that departs
-from the advice says why. A later decision on the same post goes before an earlier one, and neither is ever
-changed. Decisions name people by pseudonym alone.
+from the advice says why. Of decisions on one person for one post the last one stands, and none is ever
+changed. Whoever stands accepted for one post is not accepted for another unnoticed: whoever decides has seen
+the other post and says why, or first changes what was decided there. Decisions name people by pseudonym
+alone.
 """
 
 from __future__ import annotations
@@ -24,6 +26,8 @@ __all__ = [
     "DECIDERS",
     "DECISION_COLUMNS",
     "Decision",
+    "accepted",
+    "check_held",
     "decisions_frame",
     "named_in",
     "record",
@@ -38,6 +42,8 @@ DECISION_COLUMNS: Final = tuple(column.name for column in schema.decisions.colum
 """Columns of the log; ``departs`` is 0 or 1."""
 
 _REF: Final = r"^[A-Za-z0-9_-]{1,64}$"
+_SEEN: Final = frozenset({"expected", "held"})
+"""Fields of a decision that say what was seen, and are not kept."""
 
 
 class Decision(BaseModel):
@@ -64,6 +70,8 @@ class Decision(BaseModel):
         that knows the run says so, never the page.
     expected
         Number of decisions on this post that whoever decides has seen.
+    held
+        Number of other posts for which whoever decides has seen that the person taken stands accepted.
 
     Examples
     --------
@@ -85,6 +93,12 @@ class Decision(BaseModel):
     reason: Annotated[str, Field(max_length=2000)] = ""
     departs: bool
     expected: Annotated[int, Field(ge=0)]
+    held: Annotated[int, Field(ge=0)] = 0
+
+    @property
+    def taken(self) -> str:
+        """Who is taken for the post; empty where nobody is."""
+        return self.person_ref if self.choice is DecisionChoice.ACCEPT else self.instead_ref
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
@@ -99,19 +113,20 @@ class Decision(BaseModel):
 
     def faults(self) -> list[Fault]:
         """Return what is wrong with the decision in itself."""
-        taken = self.choice is DecisionChoice.CHANGE
+        changed = self.choice is DecisionChoice.CHANGE
         faults = []
-        if self.departs and not self.reason.strip():
-            allowed = (
-                f"{self.choice.label}建议时须写明理由"
-                if self.choice is not DecisionChoice.ACCEPT
-                else ("所选人员不在建议名单内时须写明理由")
-            )
+        if (self.departs or self.held) and not self.reason.strip():
+            if self.choice is not DecisionChoice.ACCEPT:
+                allowed = f"{self.choice.label}建议时须写明理由"
+            elif self.departs:
+                allowed = "所选人员不在建议名单内时须写明理由"
+            else:
+                allowed = "所选人员已被采纳到其他岗位时须写明理由"
             faults.append(Fault("理由", "没有填写", allowed, "填写理由后再登记"))
-        if taken is not bool(self.instead_ref):
-            found, allowed = ("没有填写", "改选的人员") if taken else ("已填写", "不填")
+        if changed is not bool(self.instead_ref):
+            found, allowed = ("没有填写", "改选的人员") if changed else ("已填写", "不填")
             faults.append(Fault("改选人员", found, allowed, "改正后再登记"))
-        if taken and self.instead_ref == self.person_ref:
+        if changed and self.instead_ref == self.person_ref:
             faults.append(Fault("改选人员", "与建议人选相同", "另一名人员", "改为采纳，或另选人员"))
         if self.choice is not DecisionChoice.ACCEPT and not self.departs:
             faults.append(Fault("决定", self.choice.label, "与建议不同的决定", "刷新页面后重试"))
@@ -124,7 +139,8 @@ def record(connection: sa.Connection, decision: Decision, actor: Actor, recorded
     Raises
     ------
     TransitionError
-        If the account may not decide on this post, or the decision is not whole.
+        If the account may not decide on this post, the decision is not whole, or the person taken stands
+        accepted for more posts than were seen.
     StaleVersionError
         If somebody else has decided on the post since.
     EventClashError
@@ -132,7 +148,7 @@ def record(connection: sa.Connection, decision: Decision, actor: Actor, recorded
     """
     d = schema.decisions.c
     stated = {
-        **{name: getattr(decision, name) for name in Decision.model_fields if name != "expected"},
+        **{name: getattr(decision, name) for name in Decision.model_fields if name not in _SEEN},
         "departs": int(decision.departs),
         "post": decision.post.value,
         "choice": decision.choice.value,
@@ -151,6 +167,11 @@ def record(connection: sa.Connection, decision: Decision, actor: Actor, recorded
     if found != decision.expected:
         name = f"{decision.unit_code} {decision.post.label}"
         raise StaleVersionError(name, expected=decision.expected, found=found)
+    if decision.taken:
+        about = sa.or_(d.person_ref == decision.taken, d.instead_ref == decision.taken)
+        check_held(
+            decision, chain_frame(connection, sa.select(schema.decisions).where(about), schema.decisions)
+        )
     return add_row(connection, schema.decisions, stated, recorded_at)
 
 
@@ -162,6 +183,61 @@ def _refusals(decision: Decision, actor: Actor) -> list[Fault]:
     if not actor.covers(decision.unit_code):
         faults.append(Fault("管辖范围", "不在账号管辖的地区", "管辖地区的岗位", "由该地区的账号登记"))
     return faults
+
+
+def accepted(decisions: pd.DataFrame) -> pd.DataFrame:
+    """Return who stands accepted for which post, by the last decision that names the person for it.
+
+    Parameters
+    ----------
+    decisions
+        :data:`DECISION_COLUMNS`, in any order.
+
+    Returns
+    -------
+    pandas.DataFrame
+        person_ref, unit_code, post and number (of the decision), by number. Several may stand
+        accepted for one post: it has several seats, or more candidates than seats.
+
+    Examples
+    --------
+    >>> made = pd.DataFrame({"number": [1, 2, 3], "unit_code": "u", "post": "director",
+    ...     "person_ref": ["PA", "PB", "PB"], "choice": ["accept", "accept", "change"],
+    ...     "instead_ref": ["", "", "PC"]})
+    >>> accepted(made)[["person_ref", "number"]].to_numpy().tolist()
+    [['PA', 1], ['PC', 3]]
+    """
+    named = decisions[["person_ref", "unit_code", "post", "number"]]
+    first = named.assign(stands=decisions["choice"] == DecisionChoice.ACCEPT.value)
+    instead = named.assign(person_ref=decisions["instead_ref"], stands=True)
+    both = pd.concat([first, instead[instead["person_ref"] != ""]]).sort_values("number", kind="stable")
+    last = both.drop_duplicates(["person_ref", "unit_code", "post"], keep="last")
+    return last[last["stands"]].drop(columns="stands").reset_index(drop=True)
+
+
+def check_held(decision: Decision, decisions: pd.DataFrame) -> None:
+    """Refuse to take somebody who stands accepted for more other posts than whoever decides has seen.
+
+    Parameters
+    ----------
+    decision
+        What is to be recorded.
+    decisions
+        :data:`DECISION_COLUMNS` of all decisions that name the person, under the present pseudonym.
+
+    Raises
+    ------
+    TransitionError
+        Naming the posts.
+    """
+    stands = accepted(decisions)
+    here = (stands["unit_code"] == decision.unit_code) & (stands["post"] == decision.post.value)
+    others = stands[(stands["person_ref"] == decision.taken) & ~here]
+    if len(others) > decision.held:
+        posts = "、".join(others["unit_code"] + others["post"].map(PostKind.labels()))
+        remedy = "先在那个岗位改选或不采纳；确需一人兼任的，核对后写明理由再登记"
+        fault = Fault("人选", f"已被采纳到{posts}", "没有被采纳到其他岗位的人员", remedy)
+        raise TransitionError("决定没有登记", [fault])
 
 
 def decisions_frame(

@@ -248,7 +248,7 @@ def test_a_decision_is_recorded_once_with_its_reason(watch: Watch, office: Offic
         other.drawer.get_by_role("button", name="登记决定").click()
         expect(other.drawer.get_by_role("status")).to_have_text("采纳已登记。")
         submit.click()
-        expect(room.drawer.get_by_role("alert")).to_contain_text("别人刚刚对这个岗位登记了决定")
+        expect(room.drawer.get_by_role("alert")).to_contain_text("别人刚刚登记了有关的决定")
         expect(room.drawer.get_by_label("理由")).to_have_value("本人另有任用")
         expect(room.drawer.locator(".hj-decisions")).to_contain_text("采纳")
         submit.click()
@@ -257,6 +257,22 @@ def test_a_decision_is_recorded_once_with_its_reason(watch: Watch, office: Offic
         expect(room.drawer.locator(".hj-decisions li").first).to_contain_text("本人另有任用")
         tag = room.part(f'.hj-picks [data-value="{post["key"]}"] .hj-tag-seat')
         expect(tag).to_have_text("改选")
+
+        room.page.keyboard.press("Escape")
+        another = next(
+            p for p in talent.post_list(office.run).to_dict("records") if _lists(office, p, second, post)
+        )
+        room.choose(another)
+        link = room.page.locator(f'[data-value="{second.person_ref}"]')
+        row = room.part(".hj-shortlist tr").filter(has=link)
+        expect(row).to_contain_text("已定他岗")
+        row.locator(".hj-link").click()
+        room.drawer.get_by_role("button", name="采纳", exact=True).click()
+        expect(room.drawer.get_by_role("alert")).to_contain_text(f"此人已被采纳到{post['unit_name']}")
+        expect(submit).to_be_disabled()
+        room.drawer.get_by_label("理由").fill("一肩挑")
+        submit.click()
+        expect(room.drawer.get_by_role("status")).to_have_text("采纳已登记。")
     with open_ledger(office.store, read_only=True) as ledger:
         made = ledger.decisions(post["unit_code"], post["post"])
     told = made[["choice", "person_ref", "instead_ref", "reason", "departs", "account", "role"]]
@@ -264,6 +280,11 @@ def test_a_decision_is_recorded_once_with_its_reason(watch: Watch, office: Offic
         ["accept", first.person_ref, "", "", 0, "li", "talent"],
         ["change", first.person_ref, second.person_ref, "本人另有任用", 1, "li", "talent"],
     ]
+
+
+def _lists(office: Office, post: dict[Any, Any], who: talent.Candidate, not_here: dict[Any, Any]) -> bool:
+    found = talent.candidates(office.run, post["unit_code"], post["post"])
+    return post["key"] != not_here["key"] and who.person_ref in [one.person_ref for one in found]
 
 
 def test_a_name_is_shown_for_a_reason_that_stands_in_the_log_first(watch: Watch, office: Office) -> None:
@@ -306,6 +327,9 @@ CUT = """() => [...document.querySelectorAll('.hj-talent:not(.hj-preview) *')]
         && !part.closest('.hj-wide-table') && !part.matches('.hj-hidden')
         && getComputedStyle(part).overflowX !== 'visible')
     .map((part) => `${part.className}: ${part.textContent.trim().slice(0, 40)}`)"""
+LARGE_CITY = """() => document.querySelectorAll('.hj-tile-count, .hj-tile-change').forEach((part) => {
+    part.textContent = part.textContent.replace(/[0-9][0-9,]*/, '88,888');
+})"""
 EXTENT = "[document.scrollingElement.scrollWidth, document.scrollingElement.scrollHeight]"
 
 
@@ -339,6 +363,7 @@ def test_nothing_is_cut_at_the_sizes_of_projectors(
         for name, go in steps.items():
             go()
             page.wait_for_timeout(400)
+            page.evaluate(LARGE_CITY)
             page.screenshot(path=tmp_path / f"{name}.png")
             assert page.evaluate(CUT) == [], name
             assert page.evaluate(EXTENT) == [width, height], name

@@ -163,6 +163,21 @@ def test_a_decision_says_who_when_and_why_on_both_people(run: TalentRun, decisio
     assert rows[-1] is taken
 
 
+def test_whoever_was_accepted_twice_is_told_at_both_posts(run: TalentRun, decisions: pd.DataFrame) -> None:
+    last = decisions.iloc[-1].to_dict()
+    second = {"number": 3, "post": "supervision", "person_ref": ZHAO, "choice": "accept", "instead_ref": ""}
+    made = pd.concat([decisions, pd.DataFrame([last | second])], ignore_index=True)
+    content = roster_workbook(run, role=Role.CITY, keys=KEYS, decisions=made)
+    for post, other in (("主任", "监委会成员"), ("监委会成员", "主任")):
+        told = {row["代号末4位"]: row for row in at(book(content)["建议名册"], "上云村", post)}
+        line = told[ZHAO[-4:]]["已有的决定（最近的在前）"].split("\n")[-1]
+        assert line == f"注意：同一人还被采纳到上云村{other}"
+    assert "3项；1人被采纳到不止一个岗位，请核对" in words(content)
+    assert "同一人" not in "".join(
+        words(roster_workbook(run, role=Role.CITY, keys=KEYS, decisions=decisions))
+    )
+
+
 def test_a_decision_under_keys_that_were_replaced_stands_at_the_same_person(
     run: TalentRun, decisions: pd.DataFrame
 ) -> None:

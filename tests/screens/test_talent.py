@@ -260,6 +260,28 @@ class TestModel:
             task = model.task()
             assert (task["may"], task["nothing"]) == (False, told)
 
+    def test_whoever_stands_accepted_for_another_post_is_told_so(
+        self, model: TalentModel, ledger: Ledger, run: TalentRun
+    ) -> None:
+        decide(ledger, model, DecisionChoice.CHANGE, instead_ref=LI)
+        model.look()
+        model.set_state({"place": PLACE, "person": LI})
+        assert model.task()["held"] == []
+        model.place = f"{CLOUD}/supervision"
+        assert model.task()["held"] == ["上云村主任"]
+        assert "已被采纳到上云村主任" in words_of_work(model)
+        model.person = ZHANG
+        assert (model.task()["held"], model.held(LI)) == ([], ["上云村主任"])
+        told = {other["ref"]: other["held"] for other in model.task()["others"]}
+        assert told[LI] == ["上云村主任"]
+        assert not any(held for ref, held in told.items() if ref != LI)
+        town = Actor("q", "石桥镇", Role.TOWNSHIP, ("990101102",))
+        assert TalentModel(run, actor=town, names=Names(None), ledger=ledger).held(LI) == ["其他地方的主任"]
+
+
+def words_of_work(model: TalentModel) -> str:
+    return str(TalentView(model)._work.html)
+
 
 def _tab(model: TalentModel, tab: str) -> TalentModel:
     model.tab = tab

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 import json
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,13 +22,22 @@ from huanjie_lib.errors import TransitionError, UsageError
 from huanjie_lib.parameters import load_parameters
 from huanjie_lib.screens import talent_door
 from huanjie_lib.screens.kernels import Viewer
-from huanjie_lib.screens.talent_door import NameDoor, Subject, asked_name, judged, logged_page, made_file
+from huanjie_lib.screens.talent_door import (
+    DecideDoor,
+    NameDoor,
+    Subject,
+    asked_name,
+    judged,
+    logged_page,
+    made_file,
+)
 from huanjie_lib.screens.writer_link import Answer
 from huanjie_lib.store.decisions import DECISION_COLUMNS
-from huanjie_lib.store.talent_folder import TalentRun
+from huanjie_lib.store.ledger import open_ledger
+from huanjie_lib.store.talent_folder import TALENT_TABLES, TalentRun
 from huanjie_lib.vocabulary import Role
 from tests.loops import run_apart
-from tests.talent_runs import CLOUD, KEYS, NAMES, OUYANG, ZHANG, ZHOU, talent_folder
+from tests.talent_runs import CLOUD, KEYS, NAMES, NUMBERS, OUYANG, ZHANG, ZHOU, talent_folder
 
 UNIT, DIGEST = "990101101201", "ab" * 32
 
@@ -107,6 +117,27 @@ def test_what_the_run_does_not_know_is_refused(sent: bytes, told: str) -> None:
     with pytest.raises(TransitionError, match=told) as caught:
         judged(sent, talent_run(), DIGEST)
     assert "P9" not in str(caught.value)
+
+
+def test_whoever_was_accepted_under_an_earlier_pseudonym_is_known_again(
+    subject: Subject, tmp_path: Path
+) -> None:
+    keys, store = KEYS.rotated(), tmp_path / "store"
+    earlier, now = (ring.pseudonym("person", NUMBERS[0]) for ring in (KEYS, keys))
+    frames = {name: subject.run.table(name).replace(ZHANG, now) for name in TALENT_TABLES}
+    run = TalentRun(subject.run.as_of, subject.run.parameters, frames, {})
+    later = Subject(run, subject.digest, keys)
+    vars(later)["identities"] = subject.identities.replace(ZHANG, now)
+    told = {"talent_run": subject.digest, "unit_code": CLOUD}
+    with open_ledger(store, create=True) as ledger:
+        before = judged(body(**told, person_ref=ZHANG), subject.run, subject.digest)
+        ledger.decide(before.model_copy(update={"person_ref": earlier}), OFFICE)
+    link = SimpleNamespace(place=SimpleNamespace(reader=str(store)))
+    door = made(DecideDoor, link=link, subject=later)
+    second = {**told, "post": "supervision", "person_ref": now}
+    with pytest.raises(TransitionError, match=f"已被采纳到{CLOUD}主任"):
+        door._judged(body(**second))
+    assert door._judged(body(**second, held=1, reason="人手不足")).taken == now
 
 
 # ---------------------------------------------------------------- names and files

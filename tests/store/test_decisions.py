@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from huanjie_lib.casework.events import Head
 from huanjie_lib.errors import EventClashError, StaleVersionError, TransitionError
-from huanjie_lib.store.decisions import DECISION_COLUMNS, Decision
+from huanjie_lib.store.decisions import DECISION_COLUMNS, Decision, accepted
 from huanjie_lib.store.ledger import Ledger
 from huanjie_lib.vocabulary import DecisionChoice, Role
 from tests.offices import CITY, COUNTY, TOWN
@@ -76,6 +76,71 @@ def test_a_decision_that_is_not_whole_is_refused(ledger: Ledger, other: dict[str
     with pytest.raises(TransitionError, match=told):
         ledger.decide(decision(**other), CITY)
     assert ledger.decisions().empty
+
+
+WITH_REASON = {"reason": "书记、主任一肩挑", "held": 1}
+TAKEN_INSTEAD = {
+    "post": "member",
+    "person_ref": "P2",
+    "choice": "change",
+    "instead_ref": "P1",
+    "departs": True,
+    "reason": "群众更认可",
+}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"post": "secretary"},
+        {"unit_code": "990101101202"},
+        {"post": "secretary", "reason": "书记、主任一肩挑"},
+        TAKEN_INSTEAD,
+    ],
+    ids=["another post", "another unit", "a reason without having seen it", "instead of somebody"],
+)
+def test_whoever_stands_accepted_is_not_taken_for_another_post_unnoticed(
+    ledger: Ledger, other: dict[str, Any]
+) -> None:
+    ledger.decide(decision(), CITY)
+    with pytest.raises(TransitionError, match=r"已被采纳到990101101201主任.*一人兼任.*写明理由"):
+        ledger.decide(decision(decision_id="d2", **other), CITY)
+    assert len(ledger.decisions()) == 1
+    row = ledger.decide(decision(decision_id="d3", **(WITH_REASON | other | {"held": 1})), CITY)
+    assert row["number"] == 2
+    assert sorted(accepted(ledger.decisions())["post"]) == sorted(["director", row["post"]])
+
+
+def test_a_second_post_that_was_seen_still_needs_its_reason(ledger: Ledger) -> None:
+    ledger.decide(decision(), CITY)
+    with pytest.raises(TransitionError, match="所选人员已被采纳到其他岗位时须写明理由"):
+        ledger.decide(decision(decision_id="d2", post="secretary", held=1), CITY)
+
+
+@pytest.mark.parametrize(
+    "withdrawn",
+    [
+        {"choice": "reject", "reason": "另有任用"},
+        {"choice": "change", "instead_ref": "P2", "reason": "另有任用"},
+    ],
+    ids=["rejected", "changed"],
+)
+def test_whoever_has_been_withdrawn_is_free_for_another_post(
+    ledger: Ledger, withdrawn: dict[str, Any]
+) -> None:
+    ledger.decide(decision(), CITY)
+    ledger.decide(decision(decision_id="d2", departs=True, expected=1, **withdrawn), CITY)
+    ledger.decide(decision(decision_id="d3", post="secretary"), CITY)
+    stands = accepted(ledger.decisions())
+    assert stands.loc[stands["person_ref"] == "P1", "post"].tolist() == ["secretary"]
+
+
+def test_accepting_again_for_the_same_post_and_rejecting_ask_for_nothing_more(ledger: Ledger) -> None:
+    ledger.decide(decision(), CITY)
+    ledger.decide(decision(decision_id="d2", expected=1), CITY)
+    told = {"choice": "reject", "departs": True, "reason": "已定主任人选"}
+    ledger.decide(decision(decision_id="d3", post="secretary", **told), CITY)
+    assert accepted(ledger.decisions())[["post", "number"]].to_numpy().tolist() == [["director", 2]]
 
 
 def test_only_some_offices_decide_and_only_in_their_area(ledger: Ledger) -> None:

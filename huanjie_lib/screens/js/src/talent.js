@@ -11,7 +11,7 @@ import { faultOf, footOf, labelled, submitted } from './form.js';
 import { decide, fileOf, nameOf, uuid } from './post.js';
 import { save } from './save.js';
 
-const STALE = { title: '别人刚刚对这个岗位登记了决定，请核对后再提交。', lines: ['填写的内容都还在，上面是现在的情况。'] };
+const STALE = { title: '别人刚刚登记了有关的决定，请核对后再提交。', lines: ['填写的内容都还在，上面是现在的情况。'] };
 const LONGEST = 2000;
 const SHOWN = 60000; // ms that a full name stays on the page
 const SHORTEST_REASON = 4;
@@ -56,8 +56,18 @@ class Decisions extends Desk {
         if (!choice) return ['请选择采纳、改选或不采纳。'];
         const found = [];
         if (choice === 'change' && !instead) found.push('请选择改选的人员。');
-        if (this.departs() && !reason.trim()) found.push(`${this.label(choice)}与建议不同，请写明理由。`);
+        if (!reason.trim()) {
+            if (this.departs()) found.push(`${this.label(choice)}与建议不同，请写明理由。`);
+            else if (this.held().length) found.push('一人被采纳到两个岗位，请写明理由。');
+        }
         return found;
+    }
+
+    // The other posts for which whoever is taken stands accepted.
+    held() {
+        const { choice, instead } = this.draft;
+        if (choice === 'accept') return this.task.held;
+        return this.task.others.find(({ ref }) => choice === 'change' && ref === instead)?.held ?? [];
     }
 
     departs() {
@@ -182,7 +192,7 @@ class Decisions extends Desk {
             select.value = draft.instead;
             select.addEventListener('input', () => {
                 set('instead', select.value);
-                refresh();
+                this.draw();
             });
             fields.push(labelled('改选人员', select));
         }
@@ -200,7 +210,9 @@ class Decisions extends Desk {
                 set('reason', reason.value);
                 refresh();
             });
-            fields.push(labelled(this.departs() ? '理由' : '理由（可不填）', reason));
+            const held = this.held();
+            if (held.length) parts.push(faultOf(heldFault(held)));
+            fields.push(labelled(this.departs() || held.length ? '理由' : '理由（可不填）', reason));
         }
         if (fields.length) parts.push(h('div', { className: 'hj-form-fields' }, ...fields));
         if (draft.fault) parts.push(faultOf(draft.fault));
@@ -208,7 +220,7 @@ class Decisions extends Desk {
         return submitted(form, () => this.record());
     }
 
-    record() {
+    async record() {
         const { draft, task } = this;
         const wanted = {
             talent_run: task.run,
@@ -219,15 +231,24 @@ class Decisions extends Desk {
             instead_ref: draft.choice === 'change' ? draft.instead : '',
             reason: draft.reason.trim(),
             expected: task.expected,
+            held: this.held().length,
         };
         const done = `${this.label(wanted.choice)}已登记。`;
-        return this.submit(keyOf(task), wanted, { id: 'decision_id', post: decide, done, stale: STALE });
+        const reply = await this.submit(keyOf(task), wanted, { id: 'decision_id', post: decide, done, stale: STALE });
+        if (reply.code === 'refused') this.tell('look'); // what others have decided meanwhile may be why
     }
 
     remove() {
         this.hide();
         super.remove();
     }
+}
+
+function heldFault(posts) {
+    return {
+        title: `此人已被采纳到${posts.join('、')}。`,
+        lines: ['一人一般只任一个岗位：请先在那个岗位改选或不采纳；确需兼任的（如书记、主任一肩挑），在下面写明理由。'],
+    };
 }
 
 function keyOf({ unit_code: unit, post, person }) {

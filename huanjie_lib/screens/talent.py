@@ -255,9 +255,9 @@ class TalentModel(StateModel):
         found = [place for place in self._accepted.get(person_ref, ()) if place != here]
         if not found:
             return []
-        names, labels = self.units.set_index("unit_code")["unit_name"], PostKind.labels()
+        labels = PostKind.labels()
         return [
-            f"{names.get(code, code) if self.actor.covers(code) else '其他地方的'}{labels[kind]}"
+            f"{self.unit_names.get(code, code) if self.actor.covers(code) else '其他地方的'}{labels[kind]}"
             for code, kind in found
         ]
 

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
@@ -46,6 +46,7 @@ __all__ = [
     "advance",
     "allowed_events",
     "cases_frame",
+    "dispatchers",
     "replay",
 ]
 
@@ -301,9 +302,7 @@ def _who_faults(case: Case, event: CaseEvent, actor: Actor) -> list[Fault]:
             allowed = f"责任单位{case.owner}"
             faults.append(Fault(f"{where} 操作单位", actor.office, allowed, _ASK))
         return faults
-    roles = {Role.CITY, Role.COUNTY}
-    roles |= {Role.AUDIT} if case.kind is CaseKind.PROBLEM else set()
-    roles |= {Role.SYSTEM} if event is CaseEvent.REOPEN else set()
+    roles = dispatchers(case.kind) | ({Role.SYSTEM} if event is CaseEvent.REOPEN else set())
     faults += _role_faults(where, actor, roles)
     if event in _BY_REVIEWER:
         if actor.office == case.owner:
@@ -319,7 +318,7 @@ def _scope_faults(where: str, actor: Actor, unit_code: str) -> list[Fault]:
     return [Fault(f"{where} 单位", unit_code, "、".join(actor.scope), "由负责该地区的单位操作")]
 
 
-def _role_faults(where: str, actor: Actor, roles: set[Role]) -> list[Fault]:
+def _role_faults(where: str, actor: Actor, roles: Set[Role]) -> list[Fault]:
     if actor.role in roles:
         return []
     allowed = "、".join(role.label for role in Role if role in roles)
@@ -342,6 +341,17 @@ def allowed_events(case: Case, actor: Actor) -> tuple[CaseEvent, ...]:
         for event in CaseEvent
         if not _standing_faults(case, event) and not _who_faults(case, event, actor)
     )
+
+
+def dispatchers(kind: CaseKind) -> frozenset[Role]:
+    """Return the roles that dispatch cases of a kind, within their scope.
+
+    Examples
+    --------
+    >>> sorted(role.value for role in dispatchers(CaseKind.PROBLEM))
+    ['audit', 'city', 'county']
+    """
+    return frozenset({Role.CITY, Role.COUNTY} | ({Role.AUDIT} if kind is CaseKind.PROBLEM else set()))
 
 
 def action_of(row: Mapping[str, object]) -> Action:

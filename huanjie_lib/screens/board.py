@@ -19,7 +19,7 @@ import pandas as pd
 from huanjie_lib.access.grants import RESTRICTED
 from huanjie_lib.casework.alerts import cause_key
 from huanjie_lib.casework.amendments import value_text
-from huanjie_lib.casework.cases import Case, allowed_events
+from huanjie_lib.casework.cases import Case, allowed_events, dispatchers
 from huanjie_lib.casework.events import Actor
 from huanjie_lib.casework.figures import deadlines
 from huanjie_lib.casework.workdays import Workdays
@@ -39,6 +39,7 @@ __all__ = [
     "Choice",
     "Column",
     "amendment_text",
+    "dispatch_form",
     "forms",
     "may_see",
     "rows_of",
@@ -271,6 +272,13 @@ class CaseBook:
         frame = self.chosen(choice)
         return _in_order(frame[frame["standing"].isin(["overdue", "soon"])], ended=False)
 
+    def to_dispatch(self, choice: Choice) -> pd.DataFrame:
+        """Return the cases of a choice that wait for the viewer to dispatch them, in the order of the board."""
+        frame = self.chosen(choice)
+        kinds = {kind.value for kind in CaseKind if self.actor.role in dispatchers(kind)}
+        frame = frame[(frame["state"] == CaseState.ALERT.value) & frame["kind"].isin(kinds)]
+        return _in_order(frame, ended=False)
+
     @cached_property
     def counts(self) -> dict[str, int]:
         """Cases in all, by state, overdue and due soon."""
@@ -476,36 +484,12 @@ def forms(
         again = event is CaseEvent.DISPATCH and case.state is not CaseState.ALERT
         fields: list[dict[str, Any]] = []
         if "owner" in step.fields:
-            fields.append(
-                {
-                    "name": "owner",
-                    "kind": "string",
-                    "label": "责任单位",
-                    "required": True,
-                    "value": case.owner or owner,
-                    "options": list(offices),
-                    "hint": "从列表中选，或填单位全称",
-                }
-            )
+            fields.append(_owner_field(case.owner or owner, offices))
         if "due_on" in step.fields:
-            fields.append(
-                {
-                    "name": "due_on",
-                    "kind": "date",
-                    "label": "整改期限",
-                    "required": True,
-                    "value": (case.due_on if again and case.due_on else due_on).isoformat(),
-                    "min": case.opened_on.isoformat(),
-                    "hint": "" if again else due_hint,
-                }
-            )
+            until = case.due_on if again and case.due_on else due_on
+            fields.append(_due_field(until, case.opened_on, "" if again else due_hint))
         fields.append(
-            {
-                "name": "note",
-                "kind": "longtext",
-                "label": "改派或延期的理由" if again else step.note,
-                "required": step.note_required or again,
-            }
+            _note_field("改派或延期的理由" if again else step.note, required=step.note_required or again)
         )
         found.append(
             {
@@ -519,6 +503,64 @@ def forms(
             }
         )
     return found
+
+
+def dispatch_form(
+    *, owner: str, due_on: dt.date, due_hint: str, offices: Iterable[str], opened_on: dt.date
+) -> dict[str, Any]:
+    """Return the form that dispatches several cases at once, as the page draws it.
+
+    Parameters
+    ----------
+    owner, due_on, due_hint
+        Suggested office and deadline, and where the deadline comes from.
+    offices
+        Offices to choose from.
+    opened_on
+        When the last of the cases was opened.
+    """
+    step = _STEPS[CaseEvent.DISPATCH]
+    return {
+        "event": CaseEvent.DISPATCH.value,
+        "label": CaseEvent.DISPATCH.label,
+        "lead": "勾选的案件派给同一个责任单位，期限和要求相同；每件各自登记，可以单独改派。",
+        "fields": [
+            _owner_field(owner, offices),
+            _due_field(due_on, opened_on, due_hint),
+            _note_field(step.note, required=step.note_required),
+        ],
+        "evidence": step.evidence,
+        "rows": [],
+        "blockers": [],
+    }
+
+
+def _owner_field(owner: str, offices: Iterable[str]) -> dict[str, Any]:
+    return {
+        "name": "owner",
+        "kind": "string",
+        "label": "责任单位",
+        "required": True,
+        "value": owner,
+        "options": list(offices),
+        "hint": "从列表中选，或填单位全称",
+    }
+
+
+def _due_field(due_on: dt.date, earliest: dt.date, hint: str) -> dict[str, Any]:
+    return {
+        "name": "due_on",
+        "kind": "date",
+        "label": "整改期限",
+        "required": True,
+        "value": due_on.isoformat(),
+        "min": earliest.isoformat(),
+        "hint": hint,
+    }
+
+
+def _note_field(label: str, *, required: bool) -> dict[str, Any]:
+    return {"name": "note", "kind": "longtext", "label": label, "required": required}
 
 
 def _why_not(event: CaseEvent, case: Case, actor: Actor) -> str:

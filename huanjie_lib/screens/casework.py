@@ -39,6 +39,7 @@ from huanjie_lib.screens.board import (
     CaseBook,
     CaseFile,
     Choice,
+    dispatch_form,
     forms,
     rows_of,
     timeline,
@@ -49,6 +50,7 @@ from huanjie_lib.screens.page import RunModel, Screen, actor_of, from_environmen
 from huanjie_lib.screens.panel import STATIC, Panel, TaskPanel, render, stylesheet
 from huanjie_lib.screens.serve import ACTOR_VARIABLE, STORE_VARIABLE
 from huanjie_lib.screens.site import Site
+from huanjie_lib.store.batch import MOST_AT_ONCE
 from huanjie_lib.store.ledger import Ledger, open_ledger
 from huanjie_lib.store.media import MEDIA_TYPES, MOST_BYTES
 from huanjie_lib.store.run_folder import Run, read_ledgers
@@ -146,6 +148,8 @@ class CaseworkModel(RunModel):
         How many cases a column lists, by state, where it is more than the first page.
     case : str
         Number of the case that is open; empty for none.
+    together : bool
+        Whether what waits on the board is being dispatched together; no case is open then.
 
     Raises
     ------
@@ -162,6 +166,7 @@ class CaseworkModel(RunModel):
     unfolded = traitlets.Bool(False)
     listed = traitlets.Dict()
     case = traitlets.Unicode("")
+    together = traitlets.Bool(False)
 
     def __init__(
         self,
@@ -268,7 +273,6 @@ class CaseworkModel(RunModel):
         """Return what may be done with a case, as the page draws it."""
         case = file.case
         owner, due_on, hint = self._suggested(case)
-        offices = [case.township_name, *(rule.owner for rule in self.pack.rules), *self.book.owners]
         return {
             "case": case.case_id,
             "version": case.version,
@@ -283,10 +287,53 @@ class CaseworkModel(RunModel):
                 owner=owner,
                 due_on=due_on,
                 due_hint=hint,
-                offices=[office for office in dict.fromkeys(offices) if office != UNIT_OFFICE],
+                offices=self._offices(case.township_name),
                 rows=rows_of(case, self.ledgers["rectifiable"]),
             ),
         }
+
+    def tasks(self) -> dict[str, Any]:
+        """Return the cases that may be dispatched together as they are filtered, as the page draws it."""
+        waiting = self.book.to_dispatch(self.choice)
+        cases = waiting.head(MOST_AT_ONCE).to_dict("records")
+        rules = {case["kind"]: self.pack.rule(CaseKind.lookup()[case["kind"]]) for case in cases}
+        offices = [rules[case["kind"]].owner for case in cases]
+        own = zip(offices, (case["township_name"] for case in cases), strict=True)
+        owners = {township if office == UNIT_OFFICE else office for office, township in own}
+        days = {rule.due_workdays for rule in rules.values()} or {0}
+        deadline = self.workdays.add(self.today, min(days))
+        hint = f"从今天起{min(days)}个工作日" + ("，按其中最短的期限" if len(days) > 1 else "")
+        opened_on = max((case["opened_on"].date() for case in cases), default=self.today)
+        return {
+            "together": {
+                "total": len(waiting),
+                "about": "/".join(str(getattr(self, name)) for name in (*FILTERS, "query")),
+                "cases": [
+                    {
+                        "case_id": case["case_id"],
+                        "version": int(case["version"]),
+                        "mark": KIND_MARKS[case["kind"]],
+                        "title": case["title"],
+                        "unit": case["unit_name"],
+                        "township": case["township_name"],
+                    }
+                    for case in cases
+                ],
+            },
+            "today": self.today.isoformat(),
+            "opened_on": opened_on.isoformat(),
+            "form": dispatch_form(
+                owner=owners.pop() if len(owners) == 1 else "",
+                due_on=deadline.date,
+                due_hint="，".join(filter(None, (hint, deadline.note))),
+                offices=self._offices(*sorted(owners)),
+                opened_on=opened_on,
+            ),
+        }
+
+    def _offices(self, *first: str) -> list[str]:
+        offices = [*first, *(rule.owner for rule in self.pack.rules), *self.book.owners]
+        return [office for office in dict.fromkeys(offices) if office != UNIT_OFFICE]
 
     def _suggested(self, case: Case) -> tuple[str, dt.date, str]:
         """Return the office and the deadline that run or pack suggest, and where the deadline is from."""
@@ -538,6 +585,11 @@ class CaseworkModel(RunModel):
         }
         return make[self.tab]()
 
+    @traitlets.observe("case")
+    def _one_at_a_time(self, change: dict[str, Any]) -> None:
+        if change["new"]:
+            self.together = False
+
     @traitlets.validate("township")
     def _check_township(self, proposal: dict[str, Any]) -> str:
         if proposal["value"] and proposal["value"] not in self.townships:
@@ -613,7 +665,8 @@ class CaseworkView:
         model.observe(self._draw_work, ["tab", *FILTERS, "query", "unfolded", "listed", "case"])
         model.observe(self._draw_tiles, ["overdue"])
         model.observe(self._draw_filters, ["tab", *FILTERS])
-        model.observe(self._draw_case, ["case"])
+        model.observe(self._draw_case, ["case", "together"])
+        model.observe(self._draw_together, [*FILTERS, "query"])
 
     def _act(self, action: str, value: str) -> None:
         """Do what a control asks; what the model refuses has no effect."""
@@ -629,7 +682,8 @@ class CaseworkView:
             "cancelled": lambda _: model.set_state({"unfolded": not model.unfolded}),
             "more": model.more,
             "case": lambda v: model.set_state({"case": v}),
-            "close": lambda _: model.set_state({"case": ""}),
+            "together": lambda _: model.set_state({"case": "", "together": True}),
+            "close": lambda _: model.set_state({"case": "", "together": False}),
             "look": lambda _: self.refresh(),
             "written": lambda _: self.refresh(),
             "export": lambda _: self._export(),
@@ -671,7 +725,17 @@ class CaseworkView:
     def _draw_work(self, _: object) -> None:
         self._work.html = str(self._work_html())
 
+    def _draw_together(self, _: object) -> None:
+        if self.model.together:
+            self._draw_case(None)
+
     def _draw_case(self, _: object) -> None:
+        if self.model.together:
+            self._case.html = str(render("casework_together.html.j2"))
+            self._history.html = ""
+            self._desk.show(self.model.tasks())
+            self._drawer.add_class("hj-open")
+            return
         file = self.model.file()
         (self._drawer.add_class if file else self._drawer.remove_class)("hj-open")
         self._case.html = "" if file is None else str(self._case_html(file))
@@ -734,6 +798,7 @@ class CaseworkView:
                 "casework_board.html.j2",
                 columns=model.book.columns(model.choice, model.listed, unfolded=model.unfolded),
                 chosen=model.case,
+                waiting=len(model.book.to_dispatch(model.choice)),
                 **WORDS,
             )
         lead = model.compared() if model.tab == "effect" else ""

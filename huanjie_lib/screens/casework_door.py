@@ -1,4 +1,4 @@
-"""The door from a casework page to the writer: ``/casework/append`` and ``/casework/evidence``.
+"""The door from a casework page to the writer: ``/casework/append``, ``/dispatch`` and ``/evidence``.
 
 A request is let through when it brings the login cookie (or token), comes from a page of this very server and
 carries that page's cross-site token. It is then asked of the writer on behalf of the account that a proxy has
@@ -54,6 +54,7 @@ def door_handlers(link: WriterLink) -> list[tuple[str, type[RequestHandler], dic
     options = {"link": link}
     return [
         (r"/casework/append", AppendDoor, options),
+        (r"/casework/dispatch", DispatchDoor, options),
         (r"/casework/evidence", EvidenceDoor, options),
         (r"/casework/evidence/([\w-]{1,64})/([0-9a-f]{64})", FileDoor, options),
     ]
@@ -198,6 +199,12 @@ class AppendDoor(PostDoor):
     """``POST /casework/append``."""
 
     path, purpose, most = "/append", "append", MOST_ACTION_BYTES
+
+
+class DispatchDoor(PostDoor):
+    """``POST /casework/dispatch``."""
+
+    path, purpose, most = "/dispatch", "append", MOST_ACTION_BYTES
 
 
 class EvidenceDoor(PostDoor):

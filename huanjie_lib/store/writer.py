@@ -7,6 +7,8 @@ does what a request with a valid token asks:
 
 ``POST /append``
     An :class:`~huanjie_lib.casework.events.Action` as JSON, without actor: who acts is told by the token.
+``POST /dispatch``
+    Many dispatches, ``{"actions": [...]}``; the answer tells of each what became of it.
 ``POST /evidence``
     The content of one file; its name, percent-encoded, in ``X-File-Name``, its type in ``Content-Type``.
 ``POST /decide``
@@ -35,7 +37,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -61,6 +63,7 @@ from huanjie_lib.errors import (
     TransitionError,
 )
 from huanjie_lib.store.access_log import AccessEntry
+from huanjie_lib.store.batch import append_each, read_dispatches
 from huanjie_lib.store.decisions import Decision
 from huanjie_lib.store.engine import os_error
 from huanjie_lib.store.evidence import Evidence, made_private
@@ -183,6 +186,22 @@ class Writer:
         self._keep_head_of_today()
         return event
 
+    async def dispatch(self, actions: Sequence[Action]) -> list[dict[str, Any]]:
+        """Record dispatches one after the other and tell of each case what became of it."""
+        outcomes = await self._run(self._alone, self._dispatch, actions)
+        return [
+            {
+                "case_id": one.action.case_id,
+                **({"ok": True} if one.error is None else told(one.error)[1]),
+            }
+            for one in outcomes
+        ]
+
+    def _dispatch(self, actions: Sequence[Action]) -> Any:
+        outcomes = append_each(self.ledger, actions)
+        self._keep_head_of_today()
+        return outcomes
+
     async def decide(self, decision: Decision, actor: Actor) -> dict[str, Any]:
         """Record a decision on advice about people and tell where it stands."""
         row = await self._run(self._alone, self._decide, decision, actor)
@@ -261,6 +280,7 @@ class Writer:
         return Application(
             [
                 (r"/append", AppendHandler, options),
+                (r"/dispatch", DispatchHandler, options),
                 (r"/evidence", EvidenceHandler, options),
                 (r"/decide", DecideHandler, options),
                 (r"/access", AccessHandler, options),
@@ -352,6 +372,17 @@ class AppendHandler(WriterHandler):
         """Record an event."""
         action = Action.from_json(self.request.body, actor=self.actor)
         self.finish({"ok": True, "event": await self.writer.append(action)})
+
+
+class DispatchHandler(WriterHandler):
+    """``POST /dispatch``."""
+
+    purpose = "append"
+
+    async def post(self) -> None:
+        """Record dispatches, each as an event of its own."""
+        actions = read_dispatches(self.request.body, actor=self.actor)
+        self.finish({"ok": True, "results": await self.writer.dispatch(actions)})
 
 
 class DecideHandler(WriterHandler):

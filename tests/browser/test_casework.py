@@ -20,10 +20,12 @@ import openpyxl
 import pytest
 from playwright.sync_api import Locator, Page, Request, Route, expect
 
+from huanjie_lib.casework.cases import Case
+from huanjie_lib.casework.events import Action, Actor
 from huanjie_lib.store.ledger import open_ledger
 from huanjie_lib.store.run_folder import read_run
 from huanjie_lib.views.words import number_text
-from huanjie_lib.vocabulary import CaseKind, CaseState
+from huanjie_lib.vocabulary import CaseEvent, CaseKind, CaseState, Role
 from tests.browser.conftest import free_port
 from tests.browser.serving import huanjie, servers
 from tests.postgres import PostgresServer
@@ -351,6 +353,60 @@ def test_a_database_that_goes_away_is_told_and_loses_nothing(
         expect(board.state()).to_have_text(CaseState.DISPATCHED.label)
     with open_ledger(city.reader, read_only=True) as ledger:
         assert ledger.events(city.case_id)["event"].tolist() == ["open", "dispatch"]
+
+
+def test_many_are_dispatched_at_once_and_a_repeat_doubles_nothing(
+    watch: Watch, serve: Callable[..., str], city: City
+) -> None:
+    """Somebody else takes one of them and the answer is lost: each case is told, none is doubled."""
+    with open_ledger(city.reader, read_only=True) as ledger:
+        waiting = ledger.cases(states=[CaseState.ALERT])
+    waiting = waiting[waiting["township_code"] != city.scope]
+    several = waiting.groupby("township_code")["case_id"].transform("size").between(4, 60)
+    township = waiting.loc[several, "township_code"].iloc[0]
+    mine = set(waiting.loc[waiting["township_code"] == township, "case_id"])
+    with opened(watch, serve(city.run, city, *CITY), told="net::ERR_FAILED") as board:
+        page = board.page
+        page.get_by_label("镇街").select_option(township)
+        page.get_by_role("button", name="批量派单").click()
+        expect(board.drawer.locator(".hj-together li")).to_have_count(len(mine))
+        left, taken = sorted(mine)[:2]
+        page.locator(f"#hj-together-{left}").uncheck()
+        with open_ledger(city.store, evidence=city.evidence) as other:
+            other.append(dispatch(other.case(taken)))
+        lost: list[int] = []
+
+        def lose(route: Route) -> None:
+            lost.append(route.fetch().status)
+            route.abort()
+
+        form = board.drawer.locator("form")
+        form.get_by_label("责任单位").fill(city.owner)
+        form.get_by_label("要求").fill("十日内办结")
+        page.route("**/casework/dispatch", lose)
+        form.get_by_role("button", name="确认派单").click()
+        expect(form.get_by_role("button", name="重试")).to_be_enabled(timeout=30_000)
+        page.unroute("**/casework/dispatch")
+        form.get_by_role("button", name="重试").click()
+        expect(board.drawer.get_by_role("status")).to_have_text(f"已派单 {len(mine) - 2} 件。")
+        expect(board.drawer.get_by_role("alert")).to_contain_text("1 件没有派出")
+        expect(board.drawer.get_by_role("alert")).to_contain_text("已被他人更新")
+        expect(board.drawer.locator(".hj-together li")).to_have_count(1)
+        assert lost == [200] * 3
+    with open_ledger(city.reader, read_only=True) as ledger:
+        events = ledger.events()
+    found = events[events["case_id"].isin(mine)].groupby("case_id")["event"].agg(list)
+    assert found.pop(left) == ["open"]
+    assert all(told == ["open", "dispatch"] for told in found)
+
+
+def dispatch(case: Case) -> Action:
+    """Return the event by which another account of the city dispatches a case."""
+    order = {"owner": case.township_name, "due_on": "2026-12-31", "note": ""}
+    who = Actor("wang", "市换届办", Role.CITY)
+    return Action(
+        f"other-{case.case_id}", case.case_id, CaseEvent.DISPATCH, who, case.opened_on, case.version, order
+    )
 
 
 CUT = """() => [...document.querySelectorAll('.hj-screen:not(.hj-preview) *')]

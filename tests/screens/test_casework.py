@@ -293,6 +293,63 @@ class TestMoved:
         assert told.history[-1]["shown"]
 
 
+class TestTogether:
+    def test_what_waits_is_listed_as_it_is_filtered(self, view: CaseworkView) -> None:
+        press(view, "work", "together")
+        task = child(view, "desk").task
+        assert json.loads(json.dumps(task)) == task
+        assert [(case["case_id"], case["version"]) for case in task["together"]["cases"]] == [
+            ("C3", 1),
+            ("C2", 1),
+        ]
+        assert task["together"]["total"] == 2
+        fields = {field["name"]: field["value"] for field in task["form"]["fields"][:2]}
+        assert fields["owner"] == ""  # of two townships
+        assert fields["due_on"] >= TODAY.isoformat()
+        press(view, "filters", "township", "990102001")
+        task = child(view, "desk").task
+        assert [case["case_id"] for case in task["together"]["cases"]] == ["C2"]
+        assert task["form"]["fields"][0]["value"] == "河东街道"
+        press(view, "work", "case", "C1")
+        assert (view.model.together, child(view, "desk").task["case"]) == (False, "C1")
+        press(view, "work", "together")
+        press(view, "case", "close")
+        assert (view.model.together, view.model.case, child(view, "desk").task) == (False, "", {})
+
+    def test_no_more_than_the_most_are_listed(
+        self, view: CaseworkView, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("huanjie_lib.screens.casework.MOST_AT_ONCE", 1)
+        press(view, "work", "together")
+        together = child(view, "desk").task["together"]
+        assert (len(together["cases"]), together["total"]) == (1, 2)
+
+    def test_who_may_not_dispatch_is_shown_nothing_to_dispatch(self, town: CaseworkModel) -> None:
+        view = CaseworkView(town)
+        assert "批量派单" not in child(view, "work").html
+        press(view, "work", "together")
+        assert child(view, "desk").task["together"]["cases"] == []
+
+
+class TestLinks:
+    def test_a_unit_is_looked_at_alone_and_a_link_to_anothers_is_told(
+        self, view: CaseworkView, town: CaseworkModel
+    ) -> None:
+        view.linked.follow(f"unit={RED}&as_of=2026-10-31")
+        assert set(view.model.book.chosen(view.model.choice)["case_id"]) == {"C1"}
+        assert "只看 石桥村 一村一策" in words(child(view, "filters").html)
+        press(view, "filters", "unit", "")
+        assert len(view.model.book.chosen(view.model.choice)) == 3
+        view.linked.follow("case=C1")
+        assert (view.model.case, view.linked.fragment) == ("C1", "case=C1")
+        other = CaseworkView(town)
+        other.linked.follow("unit=990102001201&case=C2")
+        assert (town.unit, town.case) == ("", "")
+        told = words(other.linked.notice.html)
+        assert "村（社区）“990102001201”" in told
+        assert "案件“C2”" in told
+
+
 class TestView:
     def test_the_board_shows_every_case_with_mark_place_owner_and_deadline(self, view: CaseworkView) -> None:
         shown = words(child(view, "work").html)

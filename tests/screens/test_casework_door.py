@@ -295,6 +295,21 @@ class TestWhoGetsThrough:
             assert status == 403
         assert len(ledger.events(case)) == 0
 
+    def test_many_are_dispatched_in_the_name_of_the_account(
+        self, city: Front, town: Front, ledger: Ledger, case: str
+    ) -> None:
+        cases = [f"{case}-{n}" for n in range(3)]
+        for name in cases:
+            assert city.append(act(CaseEvent.OPEN, CITY, 0, case_id=name))[0] == 200
+        orders = [json.loads(request_of(act(CaseEvent.DISPATCH, CITY, 1, case_id=name))) for name in cases]
+        body = json.dumps({"actions": orders}).encode()
+        status, answer = town.post("/casework/dispatch", body)
+        assert (status, [one["ok"] for one in answer["results"]]) == (200, [False] * 3)
+        assert city.post("/casework/dispatch", body, Origin="http://evil.example")[0] == 403
+        status, answer = city.post("/casework/dispatch", body)
+        assert (status, answer["results"]) == (200, [{"case_id": name, "ok": True} for name in cases])
+        assert {ledger.case(name).owner for name in cases} == {TOWN.office}
+
     def test_who_acts_cannot_be_said_in_the_body(self, town: Front, ledger: Ledger, case: str) -> None:
         forged = act(CaseEvent.OPEN, CITY, 0, case_id=case).to_json().encode()
         status, answer = town.post("/casework/append", forged)
@@ -304,7 +319,7 @@ class TestWhoGetsThrough:
         assert "镇街" in answer["lines"][0]
         assert len(ledger.events(case)) == 0
 
-    @pytest.mark.parametrize("path", ["/casework/append", "/casework/evidence"])
+    @pytest.mark.parametrize("path", ["/casework/append", "/casework/dispatch", "/casework/evidence"])
     def test_only_posts(self, city: Front, path: str) -> None:
         assert city.ask("GET", path, headers={"Cookie": city.cookies})[0] == 405
 

@@ -21,14 +21,14 @@ from urllib.parse import quote
 
 import pytest
 
-from huanjie_lib.casework.events import Actor
+from huanjie_lib.casework.events import Action, Actor
 from huanjie_lib.errors import LedgerBusyError, LedgerFullError, StaleVersionError
 from huanjie_lib.store.ledger import Ledger, open_ledger
 from huanjie_lib.store.media import MOST_BYTES
 from huanjie_lib.store.tokens import TokenSigner
 from huanjie_lib.store.writer import Settings, told
 from huanjie_lib.vocabulary import CaseEvent, Role
-from tests.offices import CITY, TOWN, act
+from tests.offices import AUDIT, CITY, TOWN, act
 from tests.writing import FILES, WriterProcess, alive, request_of
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Unix sockets and signals")
@@ -232,6 +232,66 @@ class TestAnswers:
         settings = Settings("s\n", "ab", None)
         assert Settings.from_json(settings.to_json()) == settings
         assert "\n" not in settings.to_json()
+
+
+class TestDispatchingMany:
+    def test_each_is_an_event_of_its_own_and_what_became_of_each_is_told(
+        self, writer: WriterProcess, ledger: Ledger, case: str
+    ) -> None:
+        cases = [f"{case}-{n}" for n in range(4)]
+        for name in cases:
+            assert writer.append(act(CaseEvent.OPEN, CITY, 0, case_id=name))[0] == 200
+        assert writer.append(act(CaseEvent.CANCEL, CITY, 1, case_id=cases[1]))[0] == 200
+        assert writer.append(act(CaseEvent.DISPATCH, CITY, 1, case_id=cases[2], event_id="other"))[0] == 200
+        orders = [act(CaseEvent.DISPATCH, CITY, 1, case_id=name, event_id=f"order-{name}") for name in cases]
+        status, answer = ask_many(writer, orders)
+        assert status == 200
+        assert [(one["ok"], one.get("code")) for one in answer["results"]] == [
+            (True, None),
+            (False, "stale"),
+            (False, "stale"),
+            (True, None),
+        ]
+        assert cases[2] in answer["results"][2]["title"]
+        before = ledger.head()
+        assert ask_many(writer, orders)[1] == answer
+        assert ledger.head() == before
+        assert events(ledger, cases[3]) == ["open", "dispatch"]
+
+    def test_an_audit_office_is_refused_case_by_case(
+        self, writer: WriterProcess, ledger: Ledger, case: str
+    ) -> None:
+        assert writer.append(act(CaseEvent.OPEN, CITY, 0, case_id=case))[0] == 200
+        _, answer = ask_many(writer, [act(CaseEvent.DISPATCH, AUDIT, 1, case_id=case)])
+        (result,) = answer["results"]
+        assert (result["ok"], result["code"]) == (False, "refused")
+        assert "审计" in result["lines"][0]
+        assert events(ledger, case) == ["open"]
+
+    @pytest.mark.parametrize(
+        ("orders", "told"),
+        [
+            ([], "0 件"),
+            ([act(CaseEvent.DISPATCH, CITY, 1, case_id=f"C{n}") for n in range(201)], "201 件"),
+            ([act(CaseEvent.DISPATCH, CITY, 1, event_id=n) for n in "ab"], "出现两次"),
+            ([act(CaseEvent.CANCEL, CITY, 1)], "派单以外"),
+        ],
+    )
+    def test_another_batch_is_refused_as_a_whole(
+        self, writer: WriterProcess, ledger: Ledger, orders: list[Action], told: str
+    ) -> None:
+        before = ledger.head()
+        status, answer = ask_many(writer, orders)
+        assert (status, answer["ok"]) == (422, False)
+        assert told in "".join(answer["lines"])
+        assert ledger.head() == before
+
+
+def ask_many(writer: WriterProcess, orders: list[Action]) -> tuple[int, dict[str, Any]]:
+    """Ask for many events on behalf of the first one's actor."""
+    body = json.dumps({"actions": [json.loads(request_of(order)) for order in orders]}).encode()
+    actor = orders[0].actor if orders else CITY
+    return writer.ask("/dispatch", body, token=writer.sign(actor))
 
 
 class TestEvidence:

@@ -8,6 +8,7 @@ import { Desk, choicesOf, widgetOf } from './desk.js';
 import { h } from './dom.js';
 import { Draft, faultOf, formOf } from './form.js';
 import { append, upload } from './post.js';
+import { Together, togetherOf } from './together.js';
 
 const STALE = { title: '别人刚刚更新了本案，请核对后再提交。', lines: ['填写的内容都还在，上面是本案现在的情况。'] };
 
@@ -20,13 +21,14 @@ class Board extends Desk {
     }
 
     leave() {
-        if (this.task.case) super.leave();
+        if (this.task.case || this.task.together) super.leave();
     }
 
     // Another case, or the same one after something has happened to it.
     take() {
         const before = this.task;
         this.task = this.model.get('task');
+        if (this.task.together) return this.takeTogether(before);
         const { case: id = '', version } = this.task;
         if (before.case === id && before.version === version && this.box.childElementCount) return;
         if (before.case !== id) {
@@ -39,6 +41,19 @@ class Board extends Desk {
         }
         this.awaited = false;
         if (!this.open().some(({ event }) => event === this.chosen)) this.chosen = this.open()[0]?.event ?? '';
+        this.draw();
+    }
+
+    // What waits has been filtered anew, or others have taken some of it.
+    takeTogether(before) {
+        const { about, cases } = this.task.together;
+        const draft = this.drafts.get('together');
+        if (draft?.about !== about || (!before.together && !draft.sent)) this.drafts.delete('together');
+        else if (!draft.busy) {
+            const listed = new Set(cases.map(({ case_id: id }) => id));
+            for (const id of draft.chosen) if (!listed.has(id)) draft.chosen.delete(id);
+        }
+        if (!before.together) this.moveFocus('together', '');
         this.draw();
     }
 
@@ -74,6 +89,7 @@ class Board extends Desk {
 
     draw() {
         const forms = this.task.forms ?? [];
+        if (this.task.together) return this.drawTogether();
         if (!this.task.case) return this.show([]);
         const parts = [h('h2', {}, '办理'), ...this.told(faultOf)];
         if (forms.length) parts.push(this.choices(forms));
@@ -93,6 +109,16 @@ class Board extends Desk {
             );
         }
         this.show(parts);
+    }
+
+    drawTogether() {
+        const draft = this.kept('together', () => new Together(this.task));
+        const send = async () => {
+            const reply = await draft.send(this.task, () => this.draw());
+            this.draw();
+            if (reply.ok) this.tell('written');
+        };
+        this.show(togetherOf(this.task, draft, { changed: () => this.draw(), submit: send }));
     }
 
     choices(forms) {

@@ -121,6 +121,7 @@ export function formOf(form, task, draft, act) {
         draft.fault ? faultOf(draft.fault) : null,
         foot,
     );
+    drawn.addEventListener('recheck', refresh); // what lies outside the form has changed
     return submitted(drawn, act.submit);
 }
 

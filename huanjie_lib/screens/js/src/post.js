@@ -17,6 +17,11 @@ export async function append(action) {
     return record('casework/append', action);
 }
 
+// Takes many dispatches to the ledger; the reply tells of each case what became of it.
+export async function dispatch(actions) {
+    return record('casework/dispatch', actions);
+}
+
 // Takes a decision on advice about a person to the ledger, which knows it by its id likewise.
 export async function decide(decision) {
     return record('talent/decide', decision);

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 
-from huanjie_lib.access.roles import columns_for, require
+from huanjie_lib.access.roles import columns_for, may_read, require
 from huanjie_lib.casework.events import Actor
-from huanjie_lib.contracts import Purpose
+from huanjie_lib.contracts import RESTRICTED_LEDGERS, Purpose
 
-__all__ = ["view", "within"]
+__all__ = ["ledgers_for", "view", "within"]
 
 
 def view(
@@ -71,6 +73,45 @@ def view(
     kept = [name for name in frame.columns if name in readable]
     rows = frame if grant.area is None else frame[within(frame[grant.area], actor, homes=homes)]
     return rows[kept].reset_index(drop=True)
+
+
+def ledgers_for(
+    ledgers: Mapping[str, pd.DataFrame], actor: Actor, *, restricted: bool
+) -> dict[str, pd.DataFrame]:
+    """Return those ledgers of a run that an account may read, each cut to its area and columns.
+
+    Parameters
+    ----------
+    ledgers
+        Ledgers by name; they are not changed.
+    actor
+        Who looks.
+    restricted
+        Whether those by person and of talks are wanted.
+
+    Raises
+    ------
+    UsageError
+        If the role may read none of those that are wanted.
+
+    Examples
+    --------
+    >>> from huanjie_lib.vocabulary import Role
+    >>> left_out = pd.DataFrame({"kind": ["plan"], "item": ["x"]})
+    >>> ledgers = {"alerts_left_out": left_out, "disputes": pd.DataFrame({"unit_code": ["990101001201"]})}
+    >>> sorted(ledgers_for(ledgers, Actor("sun", "审计局", Role.AUDIT), restricted=False))
+    ['alerts_left_out']
+    """
+    places = {name: f"restricted/{name}" for name in RESTRICTED_LEDGERS}
+    if restricted and not any(may_read(actor.role, place) for place in places.values()):
+        require(actor.role, "restricted/talks", "casework")
+    require(actor.role, "ledgers/alerts", "casework")
+    placed = {name: places.get(name, f"ledgers/{name}") for name in ledgers}
+    return {
+        name: view(place, ledgers[name], actor, "casework")
+        for name, place in placed.items()
+        if may_read(actor.role, place, "casework")
+    }
 
 
 def within(codes: pd.Series[str], actor: Actor, *, homes: pd.Series[str] | None = None) -> pd.Series[bool]:

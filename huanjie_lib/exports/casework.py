@@ -11,30 +11,28 @@ from typing import TYPE_CHECKING, Final
 import pandas as pd
 
 from huanjie_lib.access.grants import RESTRICTED
-from huanjie_lib.access.roles import may_read, require
-from huanjie_lib.access.scope import view, within
+from huanjie_lib.access.scope import ledgers_for, within
 from huanjie_lib.casework.audit_ledger import AuditLedger
 from huanjie_lib.casework.cases import cases_frame
 from huanjie_lib.casework.events import EVENT_COLUMNS, GENESIS, Actor, Head
 from huanjie_lib.casework.figures import deadlines, loop_figures
 from huanjie_lib.casework.village_plan import village_plans
 from huanjie_lib.casework.workdays import Workdays
-from huanjie_lib.contracts import RESTRICTED_LEDGERS
 from huanjie_lib.errors import Fault, UsageError
-from huanjie_lib.exports.audit_sheet import write_audit_sheet
+from huanjie_lib.exports.audit_sheet import audit_sheet
 from huanjie_lib.exports.docx import file_name
 from huanjie_lib.exports.ledgers import ledger_workbook
 from huanjie_lib.exports.pack import Noted, put_files
-from huanjie_lib.exports.village_plan import export_village_plans
+from huanjie_lib.exports.village_plan import export_village_plans, village_plan_document
 from huanjie_lib.parameters import WorkCalendar
 from huanjie_lib.store.run_folder import Run
 from huanjie_lib.views.stamp import Stamp
-from huanjie_lib.vocabulary import Role
+from huanjie_lib.vocabulary import Level, Role
 
 if TYPE_CHECKING:
     from huanjie_lib.store.ledger import Ledger
 
-__all__ = ["SHEETS", "WORKBOOK", "export_casework"]
+__all__ = ["SHEETS", "WORKBOOK", "account_plan", "account_workbook", "export_casework"]
 
 WORKBOOK: Final = "台账_{as_of}.xlsx"
 """Name of the workbook."""
@@ -88,7 +86,7 @@ def export_casework(
     stamp
         Who exports: stands in the workbook and the plans. What goes on the notice board bears none.
     noted
-        Called with the workbook, by name, before it is put in its place: the access log has it first.
+        Called with files, by name, before they are put in their place: the access log has them first.
     progress
         Called with a Chinese label, the step reached and the number of steps.
 
@@ -107,21 +105,113 @@ def export_casework(
     """
     names = run.units.set_index("unit_code")[["unit_name", "township_name"]]
     who = actor or Actor("", "", Role.SYSTEM)
-    ledgers = _readable(ledgers, who, restricted=restricted)
+    ledgers = ledgers_for(ledgers, who, restricted=restricted)
     unknown = sorted({code for code in sheets if code not in names.index or not who.covers(code)})
     if unknown:
         faults = [Fault("统计用区划代码", code, "本次评估中的单位", "核对代码") for code in unknown]
         raise UsageError("不能写出明白账", faults)
-    cases, events, head = _cases(ledger)
-    leads = restricted and who.role in RESTRICTED | {Role.SYSTEM}
-    cases = cases[within(cases["unit_code"], who) & (leads | ~cases["restricted"].astype("bool"))]
-    events = events[events["case_id"].isin(cases["case_id"])]
-    pack = run.parameters.casework
+    found = _cases(ledger, who, restricted=restricted)
     day = max(run.as_of, today or run.as_of)
+    name = WORKBOOK.format(as_of=run.as_of.isoformat())
+    content = _workbook(run, ledgers, found, day, restricted=restricted, stamp=stamp)
+    if noted is not None:
+        noted({name: content})
+    put_files(out, {name: content}, [])
+    written = [out / name]
+    if plans:
+        known = {**ledgers, **({} if ledger is None else {"cases": found[0]})}
+        made = village_plans(run, known)
+        mine = {code: plan for code, plan in made.plans.items() if who.covers(code)}
+        written += export_village_plans(
+            replace(made, plans=mine), out, stamp=stamp, noted=noted, progress=progress
+        )
+    if sheets:
+        audit = _audit(run, ledgers)
+        for step, code in enumerate(sorted(sheets)):
+            if progress is not None:
+                progress("生成审计明白账", step, len(sheets))
+            name, township = (str(words) for words in names.loc[code])
+            path = out / SHEETS / file_name(code, name)
+            sheet = audit_sheet(audit, code, name, township_name=township)
+            if noted is not None:
+                noted({f"{SHEETS}/{path.name}": sheet})
+            path.parent.mkdir(parents=True, exist_ok=True)
+            put_files(path.parent, {path.name: sheet}, [])
+            written.append(path)
+    return written
+
+
+def account_workbook(
+    run: Run, ledgers: Mapping[str, pd.DataFrame], ledger: Ledger, actor: Actor, *, stamp: Stamp
+) -> bytes:
+    """Return the workbook of what an account may see, with cases from leads where its role sees leads.
+
+    Parameters
+    ----------
+    run, ledgers
+        The run, and its ledgers by name.
+    ledger
+        The ledger of cases.
+    actor
+        Whose file it is.
+    stamp
+        Who exports; deadlines are reckoned from its day.
+
+    Raises
+    ------
+    UsageError
+        If the role may read no ledger.
+    """
+    restricted = actor.role in RESTRICTED
+    mine = ledgers_for(ledgers, actor, restricted=restricted)
+    found = _cases(ledger, actor, restricted=restricted)
+    return _workbook(run, mine, found, max(run.as_of, stamp.day), restricted=restricted, stamp=stamp)
+
+
+def account_plan(
+    run: Run,
+    ledgers: Mapping[str, pd.DataFrame],
+    ledger: Ledger,
+    actor: Actor,
+    unit_code: str,
+    *,
+    stamp: Stamp,
+) -> tuple[str, bytes]:
+    """Return name and content of the plan (一村一策) of a red unit, from what an account may see.
+
+    Raises
+    ------
+    UsageError
+        If there is no such unit, it is not red or not in the area, or the role may read no ledger.
+    """
+    index = run.index.set_index("unit_code")["level"]
+    if index.get(unit_code) != Level.RED.value or not actor.covers(unit_code):
+        remedy = "刷新页面后重试"
+        fault = Fault("村（社区）", unit_code[:12], "本账号辖区内的红色村（社区）", remedy)
+        raise UsageError("没有一村一策", [fault])
+    known = ledgers_for(ledgers, actor, restricted=False)
+    cases, _, _ = _cases(ledger, actor, restricted=False)
+    plan = village_plans(run, {**known, "cases": cases}, [unit_code]).plans[unit_code]
+    return file_name(unit_code, plan.unit_name), village_plan_document(plan, stamp=stamp)
+
+
+_Found = tuple[pd.DataFrame, pd.DataFrame, Head]
+
+
+def _workbook(
+    run: Run,
+    ledgers: Mapping[str, pd.DataFrame],
+    found: _Found,
+    day: dt.date,
+    *,
+    restricted: bool,
+    stamp: Stamp | None,
+) -> bytes:
+    cases, events, head = found
+    pack = run.parameters.casework
     workdays = Workdays(WorkCalendar() if pack is None else pack.calendar)
     soon = 0 if pack is None else pack.due_soon_workdays
-    name = WORKBOOK.format(as_of=run.as_of.isoformat())
-    content = ledger_workbook(
+    return ledger_workbook(
         cases=cases,
         events=events,
         due=deadlines(cases, day, workdays, soon),
@@ -134,56 +224,20 @@ def export_casework(
         restricted=restricted,
         stamp=stamp,
     )
-    if noted is not None:
-        noted({name: content})
-    put_files(out, {name: content}, [])
-    written = [out / name]
-    if plans:
-        known = {**ledgers, **({} if ledger is None else {"cases": cases})}
-        made = village_plans(run, known)
-        mine = {code: plan for code, plan in made.plans.items() if who.covers(code)}
-        written += export_village_plans(replace(made, plans=mine), out, stamp=stamp, progress=progress)
-    if sheets:
-        audit = _audit(run, ledgers)
-        for step, code in enumerate(sorted(sheets)):
-            if progress is not None:
-                progress("生成审计明白账", step, len(sheets))
-            name, township = (str(words) for words in names.loc[code])
-            path = out / SHEETS / file_name(code, name)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_audit_sheet(path, audit, code, name, township_name=township)
-            written.append(path)
-    return written
 
 
-def _readable(
-    ledgers: Mapping[str, pd.DataFrame], actor: Actor, *, restricted: bool
-) -> dict[str, pd.DataFrame]:
-    """Return the ledgers that an account may read, cut to its area.
+def _cases(ledger: Ledger | None, actor: Actor, *, restricted: bool) -> _Found:
+    """Return cases and events that an account may see, and the head, of one moment; none without a ledger.
 
-    Raises
-    ------
-    UsageError
-        If the role may read none of those that are wanted.
+    Cases from leads are there where they are wanted and the role sees leads.
     """
-    places = {name: f"restricted/{name}" for name in RESTRICTED_LEDGERS}
-    if restricted and not any(may_read(actor.role, place) for place in places.values()):
-        require(actor.role, "restricted/talks", "casework")
-    require(actor.role, "ledgers/alerts", "casework")
-    placed = {name: places.get(name, f"ledgers/{name}") for name in ledgers}
-    return {
-        name: view(place, ledgers[name], actor, "casework")
-        for name, place in placed.items()
-        if may_read(actor.role, place, "casework")
-    }
-
-
-def _cases(ledger: Ledger | None) -> tuple[pd.DataFrame, pd.DataFrame, Head]:
-    """Return cases, events and head of one moment; none without a ledger."""
     if ledger is None:
         return cases_frame([]), pd.DataFrame(columns=list(EVENT_COLUMNS)), Head(0, GENESIS)
     with ledger.snapshot() as moment:
-        return moment.cases(), moment.events(), moment.head()
+        cases, events, head = moment.cases(), moment.events(), moment.head()
+    leads = restricted and actor.role in RESTRICTED | {Role.SYSTEM}
+    cases = cases[within(cases["unit_code"], actor) & (leads | ~cases["restricted"].astype("bool"))]
+    return cases, events[events["case_id"].isin(cases["case_id"])], head
 
 
 def _audit(run: Run, ledgers: Mapping[str, pd.DataFrame]) -> AuditLedger:

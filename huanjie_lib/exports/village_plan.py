@@ -14,7 +14,7 @@ from huanjie_lib.casework.conflict_ledger import Held
 from huanjie_lib.casework.village_plan import Duty, Matter, VillagePlan, VillagePlans
 from huanjie_lib.casework.workdays import PROVISIONAL
 from huanjie_lib.exports.docx import OfficialDocument, file_name, numeral
-from huanjie_lib.exports.pack import earlier_export, is_as_left, put_files
+from huanjie_lib.exports.pack import Noted, earlier_export, is_as_left, put_files
 from huanjie_lib.views.stamp import Stamp, stamp_text
 from huanjie_lib.views.words import number_text
 from huanjie_lib.vocabulary import date_text
@@ -60,7 +60,12 @@ def village_plan_document(plan: VillagePlan, *, stamp: Stamp | None = None) -> b
 
 
 def export_village_plans(
-    plans: VillagePlans, out: Path, *, stamp: Stamp | None = None, progress: Progress | None = None
+    plans: VillagePlans,
+    out: Path,
+    *,
+    stamp: Stamp | None = None,
+    noted: Noted | None = None,
+    progress: Progress | None = None,
 ) -> list[Path]:
     """Write one document a plan into ``out/一村一策``, and a manifest with their digests.
 
@@ -73,6 +78,8 @@ def export_village_plans(
         someone has changed a file in it since: a plan that has been filled in is never overwritten.
     stamp
         Who exports: stands on every page, and in the manifest.
+    noted
+        Called with the documents, by name, before any is put in its place: the access log has them first.
     progress
         Called with a Chinese label, the step reached and the number of steps.
 
@@ -111,6 +118,8 @@ def export_village_plans(
     text = json.dumps(manifest, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
     rest = [folder / name for name in earlier.get("outputs", {}) if name not in made]
     stale = [path for path in rest if is_as_left(path, earlier)]
+    if noted is not None:
+        noted({f"{FOLDER}/{name}": data for name, data in made.items()})
     put_files(folder, {**made, _MANIFEST: text.encode()}, stale)
     return [folder / name for name in (*made, _MANIFEST)]
 

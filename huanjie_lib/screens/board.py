@@ -189,7 +189,7 @@ class CaseBook:
             {rule.kind.value: rule.due_workdays for rule in pack.rules}
         )
         self.cases["unit_index"] = self.cases["unit_code"].map(index or {}).astype("float64").fillna(-1.0)
-        self._alerted = alerted
+        self._alerted = None if alerted is None else alerted & frozenset(seen["cause"])
 
     def __repr__(self) -> str:
         """Return number of cases, the office that looks and the date."""

@@ -21,7 +21,9 @@ import pandas as pd
 import traitlets
 from markupsafe import Markup
 
-from huanjie_lib.casework.cases import CASE_COLUMNS, Case
+from huanjie_lib.access.roles import may_read
+from huanjie_lib.access.scope import ledgers_for
+from huanjie_lib.casework.cases import Case
 from huanjie_lib.casework.effect import rectification_effect
 from huanjie_lib.casework.events import Actor, Head
 from huanjie_lib.casework.figures import LoopFigures, loop_figures
@@ -54,11 +56,12 @@ from huanjie_lib.store.batch import MOST_AT_ONCE
 from huanjie_lib.store.ledger import Ledger, open_ledger
 from huanjie_lib.store.media import MEDIA_TYPES, MOST_BYTES
 from huanjie_lib.store.run_folder import Run, read_ledgers
+from huanjie_lib.store.snapshot import part_of
 from huanjie_lib.views import tables
 from huanjie_lib.views.words import count_text, date_text, number_text, percent_text, present
 from huanjie_lib.vocabulary import CaseKind, CaseState, Level
 
-__all__ = ["CaseworkModel", "CaseworkView", "Desk", "Moved", "open_casework"]
+__all__ = ["CaseworkModel", "CaseworkView", "Desk", "Moved", "held", "open_casework"]
 
 TITLE: Final = "整改闭环"
 REMEDY: Final = "用 huanjie serve --app casework 打开，写明 --run、--store、--account、--office、--role"
@@ -96,8 +99,9 @@ WORDS: Final = {
 
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 DOCX: Final = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+_OF_TAB: Final = {"audit": "ledgers/audit_units", "conflict": "ledgers/conflict_units"}
+"""Tables that a role must be allowed to read for it to have a tab."""
 
-_DUE: Final = ("workdays_left", "standing", "provisional")
 _NOTES: Final = ("median_note", "reopen_note")
 _LEVELS: Final = Level.lookup()
 
@@ -450,44 +454,10 @@ class CaseworkModel(RunModel):
             return None
         return float(rows["index"].iloc[0]), _LEVELS[rows["level"].iloc[0]]
 
-    def workbook(self) -> bytes:
-        """Return the ledgers as an XLSX file: what the account may see, whatever the filters."""
-        from huanjie_lib.exports.ledgers import ledger_workbook  # wanted now and then
-
-        with self._ledger.snapshot() as moment:
-            head, events = moment.head(), moment.events()
-        cases = self.book.cases[list(CASE_COLUMNS)]
-        return ledger_workbook(
-            cases=cases,
-            events=events,
-            due=self.book.cases[["case_id", *_DUE]],
-            loop=self._flow(cases, events),
-            ledgers=self.scoped,
-            units=self.run.units,
-            as_of=self.run.as_of,
-            version=self.run.parameters.version,
-            head=head,
-            restricted=self.actor.role in SEES_RESTRICTED,
-        )
-
-    def plan(self, unit_code: str) -> tuple[str, bytes]:
-        """Return name and content of the plan (一村一策) of a red unit.
-
-        Raises
-        ------
-        traitlets.TraitError
-            If there is no such unit, it is not red, or the account may not see it.
-        """
+    def has_plan(self, unit_code: str) -> bool:
+        """Tell whether a unit has a plan (一村一策): it is red, and within the area of the account."""
         standing = self.standing(unit_code)
-        if standing is None or standing[1] is not Level.RED or not self.actor.covers(unit_code):
-            raise traitlets.TraitError("no plan of this unit for this account")
-        from huanjie_lib.casework.village_plan import village_plans  # wanted now and then
-        from huanjie_lib.exports.docx import file_name
-        from huanjie_lib.exports.village_plan import village_plan_document
-
-        cases = self.book.cases[list(CASE_COLUMNS)]
-        plan = village_plans(self.run, {**self.ledgers, "cases": cases}, [unit_code]).plans[unit_code]
-        return file_name(unit_code, plan.unit_name), village_plan_document(plan)
+        return standing is not None and standing[1] is Level.RED and self.actor.covers(unit_code)
 
     def facts(self, file: CaseFile) -> dict[str, str]:
         """Return what is known of a case, heading to words."""
@@ -589,6 +559,22 @@ class CaseworkModel(RunModel):
     def _one_at_a_time(self, change: dict[str, Any]) -> None:
         if change["new"]:
             self.together = False
+
+    @property
+    def tabs(self) -> dict[str, str]:
+        """The tabs that the account has, with their labels."""
+        places = {tab: _OF_TAB.get(tab) for tab in TABS}
+        return {
+            tab: TABS[tab]
+            for tab, place in places.items()
+            if place is None or may_read(self.actor.role, place, "casework")
+        }
+
+    @traitlets.validate("tab")
+    def _check_tab(self, proposal: dict[str, Any]) -> str:
+        if proposal["value"] not in self.tabs:
+            raise traitlets.TraitError("no such tab for this account")
+        return str(proposal["value"])
 
     @traitlets.validate("township")
     def _check_township(self, proposal: dict[str, Any]) -> str:
@@ -743,13 +729,14 @@ class CaseworkView:
         self._desk.show({} if file is None else self.model.task(file))
 
     def _export(self) -> None:
-        model = self.model
-        name = f"整改台账-{model.run.as_of:%Y%m%d}.xlsx"
-        self._desk.save(name, XLSX, model.workbook())
+        """Have the page ask the server for the ledgers: it makes the file, and logs that it did."""
+        name = f"整改台账-{self.model.run.as_of:%Y%m%d}.xlsx"
+        self._desk.fetch(name, XLSX, {"what": "ledgers", "unit_code": ""})
 
     def _plan(self, unit_code: str) -> None:
-        name, content = self.model.plan(unit_code)
-        self._desk.save(name, DOCX, content)
+        if not self.model.has_plan(unit_code):
+            raise traitlets.TraitError("no plan of this unit for this account")
+        self._desk.fetch(f"一村一策-{unit_code}.docx", DOCX, {"what": "plan", "unit_code": unit_code})
 
     def _head_html(self) -> Markup:
         model = self.model
@@ -780,7 +767,7 @@ class CaseworkView:
         return render(
             "casework_filters.html.j2",
             model=model,
-            tabs=TABS,
+            tabs=model.tabs,
             cases_shown=model.tab in WITH_CASES,
             unit_name=model.unit_names.get(model.unit, ""),
             plan=model.unit
@@ -851,15 +838,33 @@ def _build(run: Run) -> ipywidgets.DOMWidget:
         return max(dt.datetime.now(_BEIJING).date(), run.as_of)
 
     actor = actor_of(from_environment(ACTOR_VARIABLE, "登录账号", REMEDY))
+    mine, ledgers = held(run, read_ledgers(run.path, restricted=actor.role in SEES_RESTRICTED), actor)
     model = CaseworkModel(
-        run,
+        mine,
         open_ledger(from_environment(STORE_VARIABLE, "案件台账", REMEDY), read_only=True),
         actor=actor,
         today=today(),
-        ledgers=read_ledgers(run.path, restricted=actor.role in SEES_RESTRICTED),
+        ledgers=ledgers,
         clock=today,
     )
     return CaseworkView(model, Site.from_environment()).widget
+
+
+def held(run: Run, ledgers: Mapping[str, pd.DataFrame], actor: Actor) -> tuple[Run, dict[str, pd.DataFrame]]:
+    """Return what a kernel keeps of a run and its ledgers: the area, and what the role may read.
+
+    A ledger that the role may not read is there without rows.
+
+    Raises
+    ------
+    DataError
+        If no unit lies in the area.
+    UsageError
+        If the role may read no ledger.
+    """
+    mine = ledgers_for(ledgers, actor, restricted=actor.role in SEES_RESTRICTED)
+    frames = {name: mine.get(name, frame.iloc[:0]) for name, frame in ledgers.items()}
+    return part_of(run, actor.scope), frames
 
 
 def _unit_moved(row: Mapping[Any, Any]) -> str:

@@ -1,17 +1,19 @@
-"""The door from a casework page to the writer: ``/casework/append``, ``/dispatch`` and ``/evidence``.
+"""The door from a casework page: ``/casework/append``, ``/dispatch``, ``/evidence`` and ``/file``.
 
 A request is let through when it brings the login cookie (or token), comes from a page of this very server and
 carries that page's cross-site token. It is then asked of the writer on behalf of the account that a proxy has
 signed on, else of the one the server was started for, whatever it says itself. What a page sends is handed on
-as it comes; nothing is kept here.
+as it comes; nothing is kept here. Files are made here, from what the account may see, with its name on every
+page, and handed out once the access log has them.
 """
 
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import hashlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, Final
 from urllib.parse import quote
@@ -21,18 +23,26 @@ from jupyter_server.base.handlers import JupyterHandler
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, RequestHandler, authenticated, stream_request_body
 
+from huanjie_lib.access.grants import RESTRICTED
 from huanjie_lib.casework.events import Actor
-from huanjie_lib.errors import Fault, LedgerError
+from huanjie_lib.contracts import Purpose as DataPurpose
+from huanjie_lib.errors import Fault, LedgerError, TransitionError
 from huanjie_lib.screens.board import may_see
 from huanjie_lib.screens.gate import same_origin, viewer_of
 from huanjie_lib.screens.writer_link import Answer, WriterLink
+from huanjie_lib.store.access_log import AccessEntry
 from huanjie_lib.store.ledger import Ledger, open_ledger
 from huanjie_lib.store.media import MEDIA_TYPES, MOST_BYTES
+from huanjie_lib.store.run_folder import read_ledgers, read_run
 from huanjie_lib.store.tokens import Purpose
 from huanjie_lib.store.writer import MOST_ACTION_BYTES, NAME_HEADER, check_length, told, too_big
-from huanjie_lib.vocabulary import CaseEvent
+from huanjie_lib.views.stamp import Stamp
+from huanjie_lib.vocabulary import AccessAction, CaseEvent
 
-__all__ = ["door_handlers"]
+__all__ = ["HandingDoor", "door_handlers", "made_file", "members", "note", "tell"]
+
+XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+DOCX: Final = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 
 _BLOCK: Final = 256 * 1024
 _AHEAD: Final = 4
@@ -47,12 +57,23 @@ _REFUSED: Final = frozenset({403, 404})
 """How Jupyter's own checks refuse; another origin gets the latter."""
 _NOT_THERE: Final = {"ok": False, "code": "missing", "title": "没有这份材料，或本账号无权查看。", "lines": []}
 _SAFE: Final = frozenset(MEDIA_TYPES.values())
+_AGAIN: Final = "刷新页面后重试"
+_BEIJING: Final = dt.timezone(dt.timedelta(hours=8))
 
 
-def door_handlers(link: WriterLink) -> list[tuple[str, type[RequestHandler], dict[str, Any]]]:
-    """Return the addresses of the door, each with its handler and what that needs."""
+def door_handlers(link: WriterLink, run: Path) -> list[tuple[str, type[RequestHandler], dict[str, Any]]]:
+    """Return the addresses of the door, each with its handler and what that needs.
+
+    Parameters
+    ----------
+    link
+        The line to the writer.
+    run
+        Folder of the run on view, from which files are made.
+    """
     options = {"link": link}
     return [
+        (r"/casework/file", SavedDoor, {**options, "run": run}),
         (r"/casework/append", AppendDoor, options),
         (r"/casework/dispatch", DispatchDoor, options),
         (r"/casework/evidence", EvidenceDoor, options),
@@ -278,3 +299,133 @@ def _file_of(ledger: Ledger, actor: Actor, case_id: str, digest: str) -> tuple[s
         raise LedgerError("佐证材料被改动或损坏", [fault])
     stream.seek(0)
     return item["name"], item["media_type"], item["bytes"], stream
+
+
+# ---------------------------------------------------------------- files that the server makes
+
+
+def members(body: bytes, *names: str) -> list[str]:
+    """Return the texts that a page has sent under names, and refuse anything else.
+
+    Raises
+    ------
+    TransitionError
+
+    Examples
+    --------
+    >>> members(b'{"what": "plan"}', "what")
+    ['plan']
+    """
+    try:
+        told = json.loads(body)
+    except ValueError:
+        told = None
+    if not isinstance(told, dict) or set(told) != set(names):
+        raise TransitionError("请求不能识别", [Fault("请求", "内容不对", "界面填写的内容", _AGAIN)])
+    if not all(isinstance(told[name], str) for name in names):
+        raise TransitionError("请求不能识别", [Fault("请求", "内容不对", "文字", _AGAIN)])
+    return [told[name] for name in names]
+
+
+async def note(link: WriterLink, entry: AccessEntry, actor: Actor) -> Answer:
+    """Have the writer record an entry of the access log."""
+    return await tell(link, "/access", "access", entry.model_dump_json(), actor)
+
+
+async def tell(link: WriterLink, path: str, purpose: Purpose, text: str, actor: Actor) -> Answer:
+    """Send the writer a JSON text on behalf of an account."""
+    body = text.encode()
+    headers = {"Content-Type": "application/json", "Content-Length": str(len(body))}
+    return await link.ask("POST", path, purpose, actor=actor, headers=headers, body=_once(body))
+
+
+async def _once(text: bytes) -> AsyncIterator[bytes]:
+    yield text
+
+
+class HandingDoor(Door):
+    """Hands out what it makes of a request once the access log has it."""
+
+    async def prepare(self) -> None:  # type: ignore[override]
+        """Refuse what is too long."""
+        await super().prepare()
+        if not self._finished:
+            check_length(self.request.headers.get("Content-Length"), MOST_ACTION_BYTES)
+
+    async def asked(self, work: Callable[..., Any], *arguments: Any) -> Any:
+        """Return what a function makes of the body of the request, in a thread of its own."""
+        body = self.request.body
+        if len(body) > MOST_ACTION_BYTES:
+            raise too_big(MOST_ACTION_BYTES)
+        return await asyncio.get_running_loop().run_in_executor(None, work, body, *arguments)
+
+    def answer(self, answer: Answer) -> None:
+        """Answer as the writer did."""
+        self.set_status(answer.status)
+        self.finish(answer.body)
+
+    async def hand_out(
+        self, name: str, content: bytes, media_type: str, *, purpose: DataPurpose, entry_id: str
+    ) -> None:
+        """Record a file and answer with it; where it cannot be recorded, with why not."""
+        entry = AccessEntry(
+            entry_id=entry_id,
+            action=AccessAction.EXPORT,
+            purpose=purpose,
+            subject=name,
+            digest=hashlib.sha256(content).hexdigest(),
+            items=1,
+        )
+        answer = await note(self.link, entry, self.actor)
+        if answer.status != 200:
+            self.answer(answer)
+            return
+        self.set_header("Content-Type", media_type)
+        self.set_header("Content-Disposition", "attachment")
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.finish(content)
+
+
+class SavedDoor(HandingDoor):
+    """``POST /casework/file``: the ledgers, or the plan of a red unit, as far as the account may see them."""
+
+    def initialize(self, link: WriterLink, run: Path) -> None:  # type: ignore[override]
+        """Take the line to the writer and the folder of the run."""
+        super().initialize(link)
+        self.run = run
+
+    @authenticated
+    async def post(self) -> None:
+        """Make a file, record it, and hand it out."""
+        entry_id, name, content, media_type = await self.asked(self._make)
+        await self.hand_out(name, content, media_type, purpose="casework", entry_id=entry_id)
+
+    def _make(self, body: bytes) -> tuple[str, str, bytes, str]:
+        what, unit_code, entry_id = members(body, "what", "unit_code", "entry_id")
+        place = self.link.place
+        with open_ledger(_address(place.reader), read_only=True, evidence=None) as ledger:
+            return entry_id, *made_file(what, unit_code, self.run, ledger, self.actor)
+
+
+def made_file(what: str, unit_code: str, run: Path, ledger: Ledger, actor: Actor) -> tuple[str, bytes, str]:
+    """Return name, content and media type of a file that a page asks for, with its account on every page.
+
+    Raises
+    ------
+    TransitionError
+        If there is no such file.
+    UsageError
+        If it is not for this account.
+    """
+    if what not in {"ledgers", "plan"}:
+        raise TransitionError("没有导出", [Fault("文件", "没有这种文件", "台账、一村一策", _AGAIN)])
+    from huanjie_lib.exports.casework import account_plan, account_workbook  # wanted now and then
+
+    stamp = Stamp(actor.account, actor.office, actor.role, "整改督办", dt.datetime.now(_BEIJING).date())
+    assessed = read_run(run)
+    ledgers = read_ledgers(run, restricted=what == "ledgers" and actor.role in RESTRICTED)
+    if what == "plan":
+        name, content = account_plan(assessed, ledgers, ledger, actor, unit_code, stamp=stamp)
+        return name, content, DOCX
+    name = f"整改台账-{assessed.as_of:%Y%m%d}.xlsx"
+    return name, account_workbook(assessed, ledgers, ledger, actor, stamp=stamp), XLSX

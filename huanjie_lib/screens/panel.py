@@ -133,3 +133,15 @@ class TaskPanel(Panel):
     def save(self, name: str, media_type: str, content: bytes) -> None:
         """Hand a file to the browser, which saves it under a name."""
         self.send({"save": name, "media_type": media_type}, buffers=[content])
+
+    def fetch(self, name: str, media_type: str, asked: Mapping[str, str]) -> None:
+        """Have the browser ask the server for a file, which it saves under a name.
+
+        Parameters
+        ----------
+        name, media_type
+            What the file is called, and its type.
+        asked
+            What the page asks the server for; what it may have is for the server to judge.
+        """
+        self.send({"fetch": dict(asked), "name": name, "media_type": media_type})

@@ -305,6 +305,7 @@ def serve(
             server = ScreenServer.instance(config=config)
             try:
                 server.listener, server.announce, server.writer = listener, announce, writer
+                server.run = run
                 server.talent = None if talent is None else talent.folder
                 server.key = None if talent is None else talent.key
                 server.sign_on = sign_on

@@ -202,7 +202,7 @@ def scoped(ledgers: Mapping[str, pd.DataFrame], units: pd.DataFrame, actor: Acto
     Parameters
     ----------
     ledgers
-        Ledgers of a run by name: by unit (``unit_code``) or by area (``code``).
+        Ledgers of a run by name: by unit (``unit_code``), by area (``code``), or of the run as a whole.
     units
         Units of the run.
     actor
@@ -211,8 +211,8 @@ def scoped(ledgers: Mapping[str, pd.DataFrame], units: pd.DataFrame, actor: Acto
     names = units[["unit_code", "unit_name", "township_code", "township_name"]]
     found = {}
     for name, frame in ledgers.items():
-        by = "unit_code" if "unit_code" in frame else "code"
-        mine = frame[frame[by].str.startswith(actor.scope)] if actor.scope else frame
+        by = next((column for column in ("unit_code", "code") if column in frame), "")
+        mine = frame[frame[by].str.startswith(actor.scope)] if actor.scope and by else frame
         if by == "unit_code":
             own = mine.drop(columns=[c for c in names.columns[1:] if c in mine])
             mine = own.merge(names, on="unit_code", how="left", validate="many_to_one")

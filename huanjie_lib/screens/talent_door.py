@@ -8,12 +8,11 @@ each name, each file. Where the log cannot be written, nothing is shown.
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import hashlib
 import json
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -28,15 +27,14 @@ from huanjie_lib.access.masking import Logged, masked_names, opened_names, unmas
 from huanjie_lib.access.roles import require
 from huanjie_lib.casework.events import Actor
 from huanjie_lib.errors import Fault, TransitionError
-from huanjie_lib.screens.casework_door import Door
+from huanjie_lib.screens.casework_door import HandingDoor, members, note, tell
 from huanjie_lib.screens.gate import viewer_of
 from huanjie_lib.screens.talent_names import FILES, XLSX
-from huanjie_lib.screens.writer_link import Answer, WriterLink
+from huanjie_lib.screens.writer_link import WriterLink
 from huanjie_lib.store.access_log import AccessEntry
 from huanjie_lib.store.decisions import Decision, check_held, named_in, renewed
 from huanjie_lib.store.ledger import open_ledger
 from huanjie_lib.store.talent_folder import TalentRun, read_talent
-from huanjie_lib.store.writer import MOST_ACTION_BYTES, check_length, too_big
 from huanjie_lib.views.stamp import Stamp
 from huanjie_lib.views.talent import verdicts
 from huanjie_lib.vocabulary import AccessAction, DecisionChoice, GateStatus
@@ -126,27 +124,12 @@ def logged_page(page: type[RequestHandler], link: WriterLink, talent: Path) -> t
             )
             actor = viewer_of(self).actor or link.actor
             assert actor is not None
-            answer = await _note(link, entry, actor)
+            answer = await note(link, entry, actor)
             if answer.status != 200:
                 raise HTTPError(503, answer.body["title"])
             await super().get(*arguments)
 
     return LoggedPage
-
-
-async def _note(link: WriterLink, entry: AccessEntry, actor: Actor) -> Answer:
-    """Have the writer record an entry."""
-    return await _told(link, "/access", "access", entry.model_dump_json(), actor)
-
-
-async def _told(link: WriterLink, path: str, purpose: Any, text: str, actor: Actor) -> Answer:
-    body = text.encode()
-    headers = {"Content-Type": "application/json", "Content-Length": str(len(body))}
-    return await link.ask("POST", path, purpose, actor=actor, headers=headers, body=_once(body))
-
-
-async def _once(text: bytes) -> AsyncIterator[bytes]:
-    yield text
 
 
 def judged(body: bytes, run: TalentRun, digest: str) -> Decision:
@@ -191,24 +174,6 @@ def judged(body: bytes, run: TalentRun, digest: str) -> Decision:
     return decision.model_copy(update={"departs": departs})
 
 
-def _members(body: bytes, *names: str) -> list[str]:
-    """Return the texts that a page has sent under names, and refuse anything else.
-
-    Raises
-    ------
-    TransitionError
-    """
-    try:
-        told = json.loads(body)
-    except ValueError:
-        told = None
-    if not isinstance(told, dict) or set(told) != set(names):
-        raise TransitionError("请求不能识别", [Fault("请求", "内容不对", "界面填写的内容", _REMEDY)])
-    if not all(isinstance(told[name], str) for name in names):
-        raise TransitionError("请求不能识别", [Fault("请求", "内容不对", "文字", _REMEDY)])
-    return [told[name] for name in names]
-
-
 def asked_name(body: bytes, subject: Subject, actor: Actor) -> AccessEntry:
     """Return the entry of the access log for a name that a page asks for.
 
@@ -219,7 +184,7 @@ def asked_name(body: bytes, subject: Subject, actor: Actor) -> AccessEntry:
     TransitionError
         If the request is none, nobody can be named here, or the person is not for this account.
     """
-    entry_id, person_ref, reason = _members(body, "entry_id", "person_ref", "reason")
+    entry_id, person_ref, reason = members(body, "entry_id", "person_ref", "reason")
     title = "没有查看原文"
     if subject.keys is None:
         fault = Fault("姓名", "启动服务时没有给出密钥", "有密钥的服务", "请管理员用 --key 重新启动")
@@ -276,31 +241,13 @@ def _masked(subject: Subject, keys: KeyRing, actor: Actor, refs: Any) -> dict[st
     return {str(ref): name for ref, name in shown.items()}
 
 
-class TalentDoor(Door):
+class TalentDoor(HandingDoor):
     """What the addresses of the door share."""
 
     def initialize(self, link: WriterLink, subject: Subject) -> None:  # type: ignore[override]
         """Take the line to the writer and whom the page is about."""
         super().initialize(link)
         self.subject = subject
-
-    async def prepare(self) -> None:  # type: ignore[override]
-        """Refuse what is too long."""
-        await super().prepare()
-        if not self._finished:
-            check_length(self.request.headers.get("Content-Length"), MOST_ACTION_BYTES)
-
-    async def asked(self, work: Callable[..., Any], *arguments: Any) -> Any:
-        """Return what a function makes of the body of the request, in a thread of its own."""
-        body = self.request.body
-        if len(body) > MOST_ACTION_BYTES:
-            raise too_big(MOST_ACTION_BYTES)
-        return await asyncio.get_running_loop().run_in_executor(None, work, body, *arguments)
-
-    def answer(self, answer: Answer) -> None:
-        """Answer as the writer did."""
-        self.set_status(answer.status)
-        self.finish(answer.body)
 
     def decisions(self) -> pd.DataFrame:
         """Return all decisions in the ledger."""
@@ -316,7 +263,7 @@ class DecideDoor(TalentDoor):
     async def post(self) -> None:
         """Record a decision and answer as the writer does."""
         decision = await self.asked(self._judged)
-        self.answer(await _told(self.link, "/decide", "decide", decision.model_dump_json(), self.actor))
+        self.answer(await tell(self.link, "/decide", "decide", decision.model_dump_json(), self.actor))
 
     def _judged(self, body: bytes) -> Decision:
         """Return the decision; the writer, without a key, knows nobody again under an earlier pseudonym."""
@@ -333,7 +280,7 @@ class NameDoor(TalentDoor):
     async def post(self) -> None:
         """Record who asks for whose name and why, then answer with the name."""
         entry = await self.asked(asked_name, self.subject, self.actor)
-        answer = await _note(self.link, entry, self.actor)
+        answer = await note(self.link, entry, self.actor)
         if answer.status != 200:
             self.answer(answer)
             return
@@ -353,23 +300,9 @@ class SavedDoor(TalentDoor):
     async def post(self) -> None:
         """Make a file, record it, and hand it out."""
         what, entry_id, content = await self.asked(self._make)
-        entry = AccessEntry(
-            entry_id=entry_id,
-            action=AccessAction.EXPORT,
-            purpose="talent",
-            subject=f"{FILES[what]}_{self.subject.run.as_of.isoformat()}.xlsx",
-            digest=hashlib.sha256(content).hexdigest(),
-            items=1,
-        )
-        answer = await _note(self.link, entry, self.actor)
-        if answer.status != 200:
-            self.answer(answer)
-            return
-        self.set_header("Content-Type", XLSX)
-        self.set_header("Content-Disposition", "attachment")
-        self.set_header("X-Content-Type-Options", "nosniff")
-        self.finish(content)
+        name = f"{FILES[what]}_{self.subject.run.as_of.isoformat()}.xlsx"
+        await self.hand_out(name, content, XLSX, purpose="talent", entry_id=entry_id)
 
     def _make(self, body: bytes) -> tuple[str, str, bytes]:
-        what, entry_id = _members(body, "what", "entry_id")
+        what, entry_id = members(body, "what", "entry_id")
         return what, entry_id, made_file(what, self.subject, self.actor, self.decisions)

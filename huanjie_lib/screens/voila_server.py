@@ -114,6 +114,8 @@ class ScreenServer(Voila):  # type: ignore[misc]
         Set when a signal has come, upon which the server ends.
     writer
         Line to the writer, for a screen whose page records events.
+    run
+        Run folder, for a screen whose page is handed files of it.
     talent
         Talent folder, for a screen whose page records decisions on people.
     key
@@ -126,6 +128,7 @@ class ScreenServer(Voila):  # type: ignore[misc]
 
     listener: socket
     writer: WriterLink | None = None
+    run: Path | None = None
     talent: Path | None = None
     key: Path | None = None
     sign_on: SignOn | None = None
@@ -158,10 +161,10 @@ class ScreenServer(Voila):  # type: ignore[misc]
 
             door = talent_door.door_handlers(self.writer, self.talent, self.key)
             page_door = talent_door.logged_page(PageDoor, self.writer, self.talent)
-        elif self.writer is not None:
+        elif self.writer is not None and self.run is not None:
             from huanjie_lib.screens import casework_door
 
-            door = casework_door.door_handlers(self.writer)
+            door = casework_door.door_handlers(self.writer, self.run)
         page = next(rest for _, handler, *rest in super().init_handlers() if handler is TornadoVoilaHandler)
         template = TEMPLATE_ROOT / "voila" / "templates" / TEMPLATE / "static"
         extensions = "|".join(map(re.escape, WIDGET_EXTENSIONS))

@@ -110,11 +110,17 @@ def test_an_account_gets_the_rows_of_its_area_under_its_name(
     codes = frames["audit_units"]["unit_code"]
     town = Actor("li", "云溪镇", Role.TOWNSHIP, (str(codes.iloc[0])[:9],))
     stamp = Stamp("li", "云溪镇", Role.TOWNSHIP, "整改督办", dt.date(2026, 11, 2))
-    noted: list[str] = []
+    noted: dict[str, bytes] = {}
+    units = frames["audit_units"]
+    audited = units["unit_code"][units["project_id"].notna() & codes.str.startswith(town.scope)].iloc[0]
     written = export_casework(
-        as_run(result), frames, tmp_path, actor=town, stamp=stamp, noted=lambda files: noted.extend(files)
+        as_run(result), frames, tmp_path, actor=town, stamp=stamp, sheets=[audited], noted=noted.update
     )
-    assert noted == [written[0].name]
+    files = [path for path in written if path.name != "manifest.json"]
+    assert {tmp_path / name: content for name, content in noted.items()} == {
+        path: path.read_bytes() for path in files
+    }
+    assert {path.parent.name for path in files} == {tmp_path.name, "一村一策", SHEETS}
     book = openpyxl.load_workbook(written[0])
     told = "\n".join(str(c.value) for sheet in book for row in sheet.rows for c in row)
     assert stamp.text in told
@@ -122,7 +128,7 @@ def test_an_account_gets_the_rows_of_its_area_under_its_name(
     inside = result.units["unit_name"][result.units["unit_code"].str.startswith(town.scope)]
     only = set(outside) - set(inside)
     assert not [name for name in only if f"\n{name}\n" in told]
-    assert all(path.name.startswith(town.scope) for path in written[1:-1])
+    assert all(path.name.startswith(town.scope) for path in files[1:])
     with pytest.raises(UsageError, match="本次评估中的单位"):
         export_casework(as_run(result), frames, tmp_path, actor=town, sheets=[str(codes.iloc[-1])])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import io
 import json
 import os
 import re
@@ -20,9 +21,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+import openpyxl
 import pandas as pd
 import pytest
 
+from huanjie_lib.access.grants import GRANTS
 from huanjie_lib.casework.alerts import COLUMNS
 from huanjie_lib.casework.events import Action, Actor
 from huanjie_lib.ledgers import LEDGER_TABLES, RESTRICTED_LEDGERS
@@ -178,7 +181,7 @@ def run_with_ledgers(small_run: Run, tmp_path_factory: pytest.TempPathFactory) -
     for names, place in ((LEDGER_TABLES, "ledgers"), (RESTRICTED_LEDGERS, "restricted")):
         (folder / place).mkdir(exist_ok=True)
         for name in names:
-            frame = rows.get(name, pd.DataFrame(columns=["unit_code"]))
+            frame = rows.get(name, pd.DataFrame(columns=list(GRANTS[f"{place}/{name}"].columns)))
             frame.to_parquet(folder / place / f"{name}.parquet", index=False)
     return folder
 
@@ -322,6 +325,43 @@ class TestWhoGetsThrough:
     @pytest.mark.parametrize("path", ["/casework/append", "/casework/dispatch", "/casework/evidence"])
     def test_only_posts(self, city: Front, path: str) -> None:
         assert city.ask("GET", path, headers={"Cookie": city.cookies})[0] == 405
+
+    def test_a_file_is_handed_out_with_the_account_on_it_once_the_log_has_it(
+        self, city: Front, town: Front, ledger: Ledger, small_run: Run
+    ) -> None:
+        asked = {"what": "ledgers", "unit_code": "", "entry_id": "made-1"}
+        for front in (city, town):
+            told = {**asked, "entry_id": f"made-{front is city}"}
+            headers = {"Cookie": front.cookies, "Origin": front.origin, "X-XSRFToken": front.xsrf}
+            status, kind, text = front.ask("POST", "/casework/file", json.dumps(told), headers)
+            content = text.encode("latin-1")
+            assert (status, kind["Content-Disposition"]) == (200, "attachment")
+            book = openpyxl.load_workbook(io.BytesIO(content), read_only=True)
+            words = {str(cell) for sheet in book for row in sheet.iter_rows(values_only=True) for cell in row}
+            book.close()
+            who = CITY if front is city else TOWN
+            assert any(f"{who.office} {who.account}（{who.role.label}）" in word for word in words)
+            row = ledger.access_log(account=who.account).iloc[-1]
+            assert (row["action"], row["purpose"]) == ("export", "casework")
+            assert row["digest"] == hashlib.sha256(content).hexdigest()
+        levels = small_run.index.set_index("unit_code")["level"]
+        red = next(code for code in levels[levels == "red"].index if not TOWN.covers(code))
+        known = len(ledger.access_log())
+        for told in (
+            {**asked, "what": "plan", "unit_code": red},
+            {**asked, "what": "../../etc/passwd"},
+            {"what": "ledgers"},
+            {**asked, "role": "city"},
+        ):
+            status, answer = town.post("/casework/file", json.dumps(told))
+            assert (status, answer["ok"]) == (422, False), told
+        assert town.post("/casework/file", json.dumps(asked), X_XSRFToken=None)[0] == 403
+        assert len(ledger.access_log()) == known
+        told = {**asked, "what": "plan", "unit_code": red, "entry_id": "made-plan"}
+        headers = {"Cookie": city.cookies, "Origin": city.origin, "X-XSRFToken": city.xsrf}
+        status, _, text = city.ask("POST", "/casework/file", json.dumps(told), headers)
+        assert (status, text[:2]) == (200, "PK")
+        assert ledger.access_log().iloc[-1]["subject"].startswith(red)
 
     def test_no_screen_without_a_ledger_has_a_door(
         self, small_run: Run, serve_screen: Callable[[Path], Any]

@@ -45,7 +45,8 @@ def leaders(small_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Run:
     gates.to_parquet(source / "gates.parquet")
     indicators = small_run.indicators.copy()
     counted = indicators["indicator"] == "disciplinary_cases"
-    indicators.loc[counted, ["value", "reason"]] = [2.0, "近24个月班子成员受处分2人次"]
+    indicators.loc[counted, "value"] = 2.0
+    indicators.loc[counted, "reason"] = "近24个月班子成员受处分2人次"
     indicators.to_parquet(source / "indicators.parquet")
     write_snapshot(source, out, role=Role.READER)
     return read_run(out)
@@ -117,7 +118,8 @@ def test_sums_over_a_township_give_no_small_number_of_persons_away(small_run: Ru
 def test_a_share_beside_its_whole_is_not_shown(small_run: Run) -> None:
     indicators = small_run.indicators.copy()
     shares = indicators["indicator"] == "review_adverse"
-    indicators.loc[shares, ["value", "reason"]] = [0.25, "25%的人选被联审部门提出不同意意见"]
+    indicators.loc[shares, "value"] = 0.25
+    indicators.loc[shares, "reason"] = "25%的人选被联审部门提出不同意意见"
     frames = {name: getattr(small_run, name) for name in RUN_TABLES} | {"indicators": indicators}
     shown = _suppressed(frames, small_run.parameters.framework)["indicators"][shares]
     assert shown["value"].isna().all()

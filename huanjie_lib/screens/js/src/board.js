@@ -7,7 +7,9 @@
 import { Desk, choicesOf, widgetOf } from './desk.js';
 import { h } from './dom.js';
 import { Draft, faultOf, formOf } from './form.js';
-import { append, upload } from './post.js';
+import { append, fileOf, upload, uuid } from './post.js';
+import { save } from './save.js';
+import { tellApart } from './toast.js';
 import { Together, togetherOf } from './together.js';
 
 const STALE = { title: '别人刚刚更新了本案，请核对后再提交。', lines: ['填写的内容都还在，上面是本案现在的情况。'] };
@@ -18,6 +20,18 @@ class Board extends Desk {
         this.chosen = '';
         this.take();
         this.look(); // the kernel measures what takes a while once the page is there
+    }
+
+    hear(content, buffers) {
+        if (content.fetch) this.handed(content);
+        else super.hear(content, buffers);
+    }
+
+    // A file that the server makes and hands out once the access log has it.
+    async handed({ fetch: asked, name, media_type: type }) {
+        const reply = await fileOf('casework/file', { ...asked, entry_id: uuid() });
+        tellApart(reply.ok ? null : faultOf(reply));
+        if (reply.ok) save({ save: name, media_type: type }, reply.bytes);
     }
 
     leave() {

@@ -32,9 +32,9 @@ export async function nameOf(asked) {
     return record('talent/name', asked);
 }
 
-// Asks for a file that the server makes; { ok: true, bytes } or a reply that says why not.
-export async function fileOf(asked) {
-    const response = await ask('talent/file', JSON.stringify(asked), JSON_TYPE);
+// Asks at a path for a file that the server makes; { ok: true, bytes } or a reply that says why not.
+export async function fileOf(path, asked) {
+    const response = await ask(path, JSON.stringify(asked), JSON_TYPE);
     if (response?.ok) return { ok: true, bytes: await response.arrayBuffer() };
     return (response && (await replyOf(response))) ?? { ...NO_NETWORK, title: '网络不通，文件没有取到，请稍后再试。' };
 }

@@ -165,7 +165,7 @@ class Decisions extends Desk {
 
     // A file that the server makes and hands out once the access log has it.
     async fetch({ file, name, media_type: type }) {
-        const reply = await fileOf({ what: file, entry_id: uuid() });
+        const reply = await fileOf('talent/file', { what: file, entry_id: uuid() });
         this.fault = reply.ok ? null : reply;
         if (reply.ok) save({ save: name, media_type: type }, reply.bytes);
         this.draw();

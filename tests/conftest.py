@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
+from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
 from huanjie_lib import findings
@@ -245,22 +247,36 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return read_run(folder)
 
 
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """Return a folder that the first process of the session to ask makes and all read; not to be changed."""
+    base = factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / f"once-{name}"
+    with FileLock(folder.with_suffix(".lock")):
+        if not folder.exists():
+            making = folder.with_suffix(".making")
+            shutil.rmtree(making, ignore_errors=True)  # what a process that failed has left
+            making.mkdir()
+            make(making)
+            making.rename(folder)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def small_city(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A whole synthetic city of 60 units, with the workbooks of one county; not to be changed."""
-    out = tmp_path_factory.mktemp("small_city")
-    write_city(make_city(units=60), out)
-    return out
+    return made_once(tmp_path_factory, "small-city", lambda out: write_city(make_city(units=60), out))
 
 
 @pytest.fixture(scope="session")
 def sample_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run folder of the whole sample city, made once by ``huanjie run``; not to be changed."""
-    out = tmp_path_factory.mktemp("sample") / "run"
     data = Path(__file__).resolve().parents[1] / "data" / "sample"
-    arguments = ["run", "--data", str(data), "--as-of", AS_OF.isoformat(), "--out", str(out)]
-    subprocess.run([sys.executable, "-m", "huanjie_lib", *arguments], check=True, capture_output=True)
-    return out
+
+    def make(out: Path) -> None:
+        arguments = ["run", "--data", str(data), "--as-of", AS_OF.isoformat(), "--out", str(out / "run")]
+        subprocess.run([sys.executable, "-m", "huanjie_lib", *arguments], check=True, capture_output=True)
+
+    return made_once(tmp_path_factory, "sample", make) / "run"
 
 
 def running_postgres() -> Iterator[PostgresServer]:

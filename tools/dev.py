@@ -401,7 +401,7 @@ def lint() -> int:
     gates = {
         "ruff check": (program("ruff"), "check", "."),
         "ruff format": (program("ruff"), "format", "--check", "."),
-        "mypy": (program("mypy"),),
+        "mypy": (program("mypy"), "--num-workers", "2"),
     }
     running = {
         name: subprocess.Popen(

@@ -8,6 +8,7 @@ Conventions for every table held in memory as a :class:`pandas.DataFrame`:
 * ``string`` and ``word`` columns are text; codes are text and keep leading zeros;
 * ``integer`` columns may be missing (nullable), ``number`` columns are float64 with NaN for missing;
 * ``date`` columns are ``datetime64`` at midnight without time zone, NaT for missing;
+* ``moment`` columns, which only event streams have, are ``datetime64`` in UTC, NaT for missing;
 * ``boolean`` columns are nullable;
 * every table ends with the source columns of :data:`SOURCE_COLUMNS`, so that a figure on a screen can be
   traced to the cell it came from.
@@ -32,16 +33,19 @@ from huanjie_lib.vocabulary import (
     DisputeCategory,
     Education,
     EvidenceKind,
+    HotlineKind,
     LeadKind,
     PersonChannel,
     PersonSource,
     PersonStatus,
+    PetitionKind,
     PoliticalAffiliation,
     PortraitAspect,
     PostKind,
     Relation,
     ReviewOpinion,
     Role,
+    RollChange,
     RollCohort,
     ScreeningMethod,
     Severity,
@@ -56,6 +60,7 @@ from huanjie_lib.vocabulary import (
 
 __all__ = [
     "DTYPES",
+    "EVENT_STREAMS",
     "LEDGER_TABLES",
     "RESTRICTED_LEDGERS",
     "RETURN_GROUPS",
@@ -71,7 +76,7 @@ __all__ = [
     "table",
 ]
 
-ColumnType = Literal["string", "integer", "number", "date", "boolean", "word", "geometry"]
+ColumnType = Literal["string", "integer", "number", "date", "moment", "boolean", "word", "geometry"]
 Purpose = Literal["reference", "risk", "casework", "talent", "identity", "validation", "operations"]
 
 DTYPES: Mapping[ColumnType, Any] = {
@@ -80,6 +85,7 @@ DTYPES: Mapping[ColumnType, Any] = {
     "integer": "Int64",
     "number": "float64",
     "date": "datetime64[us]",
+    "moment": "datetime64[us, UTC]",
     "boolean": "boolean",
 }
 """Type of each kind of column in memory; geometry has its own."""
@@ -156,6 +162,7 @@ class Column:
             return noun
         return {
             "date": "日期，如 2026-10-31",
+            "moment": "时间，如 2026-10-31 08:30:00+08:00",
             "boolean": "是、否",
             "geometry": "多边形或点",
         }.get(self.kind, "文字")
@@ -1055,6 +1062,90 @@ def table(name: str) -> Table:
     """
     return TABLES[name]
 
+
+def _stream(name: str, label: str, note: str, happened: str, kinds: type[Word], *more: Column) -> Table:
+    """Return the contract of an event stream: an id, a unit, a moment, a kind, and when it was recorded."""
+    return Table(
+        name,
+        label,
+        note,
+        "risk",
+        (
+            _ref(
+                "event_id", "事件编号", "Id that the source system gave; every edition of an event bears it."
+            ),
+            _unit_code(),
+            Column(
+                "happened_at",
+                "moment",
+                happened,
+                note="When it happened; decides day and month.",
+                required=True,
+            ),
+            _word("kind", kinds, "类别", "What happened."),
+            *more,
+            Column(
+                "recorded_at",
+                "moment",
+                "登记时间",
+                note="When the source system wrote this edition; the latest edition of an event counts.",
+                required=True,
+            ),
+        ),
+        ("event_id", "recorded_at"),
+        orders=(
+            Order("happened_at", "recorded_at"),
+            *(Order("happened_at", c.name) for c in more if c.kind == "moment"),
+        ),
+        references=(_TO_UNIT,),
+    )
+
+
+EVENT_STREAMS: Mapping[str, Table] = {
+    stream.name: stream
+    for stream in (
+        _stream(
+            "petition_events",
+            "信访事项",
+            "One row per petition and edition; never who brought it.",
+            "受理时间",
+            PetitionKind,
+            Column(
+                "backlog_at",
+                "moment",
+                "列为积案时间",
+                note="When it was listed as a case long pending; empty where it never was.",
+            ),
+            Column("closed_at", "moment", "办结时间", note="When it was closed; empty while pending."),
+        ),
+        _stream(
+            "hotline_events",
+            "12345热线工单",
+            "One row per work order of the hotline and edition; never who called.",
+            "来电时间",
+            HotlineKind,
+            _ref("petition_id", "转办信访编号", "Petition that it was handed over as.", required=False),
+        ),
+        _stream(
+            "lead_events",
+            "线索举报",
+            "One row per lead and edition; never the reporter.",
+            "受理时间",
+            LeadKind,
+        ),
+        _stream(
+            "roll_events",
+            "选民登记变动",
+            "One row per change of a unit's voter roll and edition: how many electors, never which.",
+            "变动时间",
+            RollChange,
+            Column(
+                "electors", "integer", "选民人数", "人", "Electors.", required=True, minimum=0, maximum=60_000
+            ),
+        ),
+    )
+}
+"""Streams of single events, which become ``facts`` and ``leads``; no data folder holds them."""
 
 RETURN_SHEETS: Mapping[str, tuple[str, ...]] = {
     "基本情况": ("facts",),

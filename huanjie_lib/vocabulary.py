@@ -30,11 +30,13 @@ __all__ = [
     "Education",
     "EvidenceKind",
     "GateStatus",
+    "HotlineKind",
     "LeadKind",
     "Level",
     "PersonChannel",
     "PersonSource",
     "PersonStatus",
+    "PetitionKind",
     "PoliticalAffiliation",
     "PortraitAspect",
     "PortraitDimension",
@@ -45,6 +47,7 @@ __all__ = [
     "RequestStep",
     "ReviewOpinion",
     "Role",
+    "RollChange",
     "RollCohort",
     "ScreeningMethod",
     "Severity",
@@ -268,6 +271,33 @@ class LeadKind(Word):
     FORGERY = "forgery", "伪造选票"
     ROLL = "roll", "选民登记"
     OTHER = "other", "其他"
+
+
+class PetitionKind(Word):
+    """How a petition (信访事项) was brought."""
+
+    INDIVIDUAL = "individual", "个访"
+    GROUP = "group", "集体访"
+    LETTER = "letter", "来信"
+    ONLINE = "online", "网上信访", "网信"
+
+
+class HotlineKind(Word):
+    """What a work order of the 12345 hotline asks for."""
+
+    COMPLAINT = "complaint", "投诉"
+    REPORT = "report", "举报"
+    REQUEST = "request", "求助"
+    SUGGESTION = "suggestion", "建议"
+    ENQUIRY = "enquiry", "咨询"
+
+
+class RollChange(Word):
+    """What happened to a voter roll."""
+
+    OPENING = "opening", "建册"
+    ADDED = "added", "增加"
+    REMOVED = "removed", "减少"
 
 
 class ScreeningMethod(Word):

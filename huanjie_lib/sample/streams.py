@@ -37,6 +37,7 @@ TOPICS = (
     "unit_plans",
     "people",
     "register",
+    "events",
 )
 """Topics in the order in which their streams are spawned; append only, so that old streams stay put."""
 

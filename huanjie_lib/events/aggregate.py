@@ -1,0 +1,328 @@
+"""Event streams in; facts, leads, what was set aside and an account of every row out."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import ibis
+import ibis.expr.types as ir
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from huanjie_lib.contracts import DTYPES, EVENT_STREAMS, table
+from huanjie_lib.errors import DataError, Fault
+from huanjie_lib.events.checks import REASONS, Sorted, checked, conform, sort_out
+from huanjie_lib.events.engines import Engine
+from huanjie_lib.events.monthly import METRICS, leads_by_day, months
+from huanjie_lib.events.settings import EventSettings
+
+__all__ = ["ACCOUNT_COLUMNS", "EventAccount", "Register", "aggregate_events", "facts_of", "month_ends"]
+
+ACCOUNT_COLUMNS: Final = ("stream", "read", "counted", "outside", "repeated", "refused")
+QUARANTINE: Final = "quarantine"
+MONTHS: Final = "months"
+LEADS: Final = "leads"
+
+
+@dataclass(frozen=True)
+class Register:
+    """Which units there are, and what other codes stand for.
+
+    Parameters
+    ----------
+    units
+        ``unit_code``, ``valid_from`` and ``valid_to`` (NaT where open), each code once.
+    recode
+        Confirmed changes of code, old → unit in force.
+    doubtful
+        Old codes that lead to no single unit.
+    """
+
+    units: pd.DataFrame
+    recode: Mapping[str, str]
+    doubtful: frozenset[str]
+
+    def codes(self) -> pd.DataFrame:
+        """Return ``code`` and the ``unit`` it stands for, missing where that is in doubt."""
+        own = {str(code): str(code) for code in self.units["unit_code"]}
+        units: dict[str, str | None] = {
+            **dict.fromkeys(self.doubtful),
+            **{old: new for old, new in self.recode.items() if new in own},
+            **own,
+        }
+        names = sorted(units)
+        unit = pd.Series([units[name] for name in names], dtype=DTYPES["string"])
+        return pd.DataFrame({"code": pd.Series(names, dtype=DTYPES["string"]), "unit": unit})
+
+    def spans(self, settings: EventSettings) -> pd.DataFrame:
+        """Return by unit: county, months in which its code is in force, months that each stream covers.
+
+        A unit that took over another code answers for what that one counted, before its own came into force.
+        """
+        codes = self.units["unit_code"].to_numpy(dtype=object)
+        heirs = set(self.recode.values())
+        begins = _months(self.units["valid_from"], empty=0)
+        begins[[code in heirs for code in codes]] = 0
+        made: dict[str, Any] = {
+            "unit": codes,
+            "county": [code[:6] for code in codes],
+            "begins": begins,
+            "ends": _months(self.units["valid_to"], empty=1 << 20),
+        }
+        for stream in EVENT_STREAMS:
+            made[f"{stream}_first"], made[f"{stream}_last"] = settings.covered(stream, codes)
+        return pd.DataFrame(made).astype({"unit": DTYPES["string"], "county": DTYPES["string"]})
+
+
+def _months(dates: pd.Series[Any], *, empty: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+    stamps = pd.to_datetime(dates)
+    number = stamps.dt.year * 12 + stamps.dt.month - 1
+    return np.asarray(number.fillna(empty), dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class EventAccount:
+    """What became of every row of every stream.
+
+    Parameters
+    ----------
+    rows
+        One row per stream: :data:`ACCOUNT_COLUMNS`. ``counted`` events are in a covered month; ``outside``
+        ones are not (petitions of before still make the backlog); ``repeated`` rows are earlier or equal
+        editions of an event; ``refused`` rows are set aside. The four add up to ``read``.
+    reasons
+        ``stream``, ``reason`` (Chinese) and ``rows`` of what was set aside.
+    engine
+        Name of the engine.
+    first, last
+        First and last month, as month numbers.
+    """
+
+    rows: pd.DataFrame
+    reasons: pd.DataFrame
+    engine: str
+    first: int
+    last: int
+
+    def __repr__(self) -> str:
+        """Return rows read, counted and set aside, and the engine."""
+        total = self.rows[list(ACCOUNT_COLUMNS[1:])].sum()
+        return (
+            f"EventAccount(read={total['read']}, counted={total['counted']}, refused={total['refused']}, "
+            f"engine={self.engine!r})"
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a copy of the account."""
+        return self.rows.copy()
+
+    def explain(self, stream: str) -> str:
+        """Return in Chinese what became of the rows of a stream.
+
+        Raises
+        ------
+        KeyError
+            If there is no such stream.
+        """
+        row = self.rows.set_index("stream").loc[stream]
+        text = (
+            f"{EVENT_STREAMS[stream].label}：读取{row['read']}行，计入{row['counted']}件，"
+            f"申报期限以外{row['outside']}件，同一事件的旧版或重复{row['repeated']}行，隔离{row['refused']}行"
+        )
+        mine = self.reasons[self.reasons["stream"] == stream]
+        told = [f"{reason}（{rows}行）" for reason, rows in zip(mine["reason"], mine["rows"], strict=True)]
+        return text + (f"。隔离原因：{'；'.join(told)}。" if told else "。")
+
+
+def aggregate_events(
+    engine: Engine, events: Path, settings: EventSettings, register: Register, out: Path
+) -> EventAccount:
+    """Aggregate the streams of a folder and write what comes out as Parquet by county.
+
+    Parameters
+    ----------
+    engine
+        Where to compute.
+    events
+        Folder with one folder of Parquet files for each stream; PostgreSQL has tables of these names.
+    settings, register
+        What is declared of the streams, and the units.
+    out
+        New folder, which gets ``months/county=…/`` (:func:`huanjie_lib.events.monthly.months`),
+        ``leads/county=…/`` and ``quarantine/<stream>/``.
+
+    Returns
+    -------
+    EventAccount
+
+    Raises
+    ------
+    DataError
+        If a declared stream is not there, one is there undeclared, or one has other columns.
+    """
+    sorted_out: dict[str, Sorted] = {}
+    read: dict[str, ir.Table] = {}
+    codes = _small(register.codes())
+    for name, contract in EVENT_STREAMS.items():
+        raw = engine.stream(events, name)
+        if (raw is None) is (name in settings.coverage):
+            raise _undeclared(name, there=raw is not None)
+        if raw is None:
+            continue
+        rows = conform(raw, contract, where=name, utc_offset=settings.utc_offset)
+        sorted_out[name], read[name] = sort_out(checked(rows, contract, codes), contract), raw
+    out.mkdir(parents=True, exist_ok=True)
+    first, last = settings.months
+    units = _small(register.spans(settings))
+    calendar = _small(pd.DataFrame({"month": np.arange(first - 1, last + 1)}))
+    settled = {name: found.settled for name, found in sorted_out.items()}
+    counted = settings.hotline_counted or ()
+    backlog = "petition_events" in read and "backlog_at" in read["petition_events"].columns
+    wide = months(settled, units, calendar, first=first, hotline_counted=counted, backlog=backlog)
+    engine.write(wide, out / MONTHS, by="county")
+    if "lead_events" in settled:
+        engine.write(leads_by_day(settled["lead_events"], units), out / LEADS, by="county")
+    rows, reasons = [], []
+    within = _within(out / MONTHS, tuple(settled))
+    for name, found in sorted_out.items():
+        summary = _told(engine, _summary(read[name], found))
+        refused = {code: summary[code] for code in REASONS if code in summary}
+        if refused:
+            engine.write(found.refused, out / QUARANTINE / name)
+        account = {
+            "read": summary["_read"],
+            "counted": within[name],
+            "outside": summary["_settled"] - within[name],
+            "repeated": summary["_editions"] - summary["_events"],
+            "refused": sum(refused.values()),
+        }
+        if account["read"] != sum(account.values()) - account["read"]:
+            raise RuntimeError(f"{name}: rows read and rows accounted for differ: {account}")
+        rows.append({"stream": name, **account})
+        reasons += [{"stream": name, "reason": REASONS[c], "rows": n} for c, n in refused.items()]
+    return EventAccount(
+        rows=pd.DataFrame(rows, columns=list(ACCOUNT_COLUMNS)),
+        reasons=pd.DataFrame(reasons, columns=["stream", "reason", "rows"]),
+        engine=engine.name,
+        first=first,
+        last=last,
+    )
+
+
+def _small(frame: pd.DataFrame) -> ir.Table:
+    """Return a table that comes along with the expressions."""
+    return ibis.memtable(pa.Table.from_pandas(frame, preserve_index=False))
+
+
+def _told(engine: Engine, summary: ir.Table) -> dict[str, int]:
+    found = engine.fetch(summary)
+    return dict(zip(found["label"].tolist(), found["rows"].astype("int64").tolist(), strict=True))
+
+
+def _undeclared(name: str, *, there: bool) -> DataError:
+    label = EVENT_STREAMS[name].label
+    if there:
+        found, allowed, remedy = (
+            "没有声明完整期限",
+            "coverage 中的期限",
+            "在 events.yaml 中声明，或移走这些文件",
+        )
+    else:
+        found, allowed, remedy = "没有数据", "Parquet 文件", "放入数据，或在 events.yaml 中删去它的期限"
+    return DataError("事件文件夹与声明不符", [Fault(f"{name}（{label}）", found, allowed, remedy)])
+
+
+def _summary(raw: ir.Table, found: Sorted) -> ir.Table:
+    """Return label and rows: what was read, what is settled, editions, and what is refused by reason."""
+
+    def line(label: str, rows: ir.Value) -> ir.Table:
+        counted = rows.as_table() if isinstance(rows, ir.Scalar) else rows
+        return counted.select(label=ibis.literal(label), rows=counted[counted.columns[0]].cast("int64"))
+
+    refused = found.refused.group_by("reason").aggregate(rows=found.refused.count().cast("int64"))
+    return ibis.union(
+        line("_read", raw.count()),
+        line("_settled", found.settled.count()),
+        line("_editions", found.editions.select("rows")),
+        line("_events", found.editions.select("events")),
+        refused.select(label=refused.reason, rows=refused.rows),
+    )
+
+
+# ---------------------------------------------------------------- what was written
+
+
+def counties(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Yield each county of a partitioned folder, in the order of codes."""
+    for path in sorted(folder.glob("county=*")):
+        yield path.name.partition("=")[2], path
+
+
+def _within(folder: Path, streams: tuple[str, ...]) -> dict[str, int]:
+    """Return by stream the events in covered months, county by county."""
+    total = dict.fromkeys(streams, 0)
+    for _, path in counties(folder):
+        part = read_part(path, list(streams))
+        for name in streams:
+            total[name] += int(part[name].sum())
+    return total
+
+
+def read_part(folder: Path, columns: list[str] | None = None) -> pd.DataFrame:
+    """Return the rows of one county, in no order that means anything."""
+    files = sorted(folder.glob("*.parquet"))
+    parts = [pq.ParquetFile(path).read(columns=columns) for path in files]
+    rows: pd.DataFrame = pa.concat_tables(parts).to_pandas()
+    return rows
+
+
+def month_ends(numbers: np.ndarray[Any, np.dtype[np.int64]]) -> np.ndarray[Any, Any]:
+    """Return the last day of each month number.
+
+    Examples
+    --------
+    >>> month_ends(np.array([24321, 24289])).astype("datetime64[D]").astype(str).tolist()
+    ['2026-10-31', '2024-02-29']
+    """
+    after = (np.asarray(numbers, dtype=np.int64) - 1970 * 12 + 1).astype("datetime64[M]")
+    return (after.astype("datetime64[D]") - 1).astype(DTYPES["date"])
+
+
+def facts_of(wide: pd.DataFrame) -> pd.DataFrame:
+    """Return the ``facts`` rows of figures by unit and month, in the order of the key; no nulls."""
+    long = wide.melt(["unit_code", "month"], list(METRICS), "metric", "value").dropna(subset=["value"])
+    facts = pd.DataFrame(
+        {
+            "unit_code": long["unit_code"],
+            "as_of": month_ends(long["month"].to_numpy(dtype=np.int64)),
+            "metric": long["metric"],
+            "value": long["value"],
+        }
+    ).astype({c.name: DTYPES[c.kind] for c in table("facts").columns})
+    return facts.sort_values(list(table("facts").key), ignore_index=True)
+
+
+def leads_of(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows of ``leads`` in the contract's types and the order of its key."""
+    contract = table("leads")
+    frame = rows[[c.name for c in contract.columns]].copy()
+    frame["received_on"] = pd.to_datetime(frame["received_on"])
+    frame = frame.astype({c.name: DTYPES[c.kind] for c in contract.columns})
+    return frame.sort_values(list(contract.key), ignore_index=True)
+
+
+def scratch_beside(folder: Path) -> Path:
+    """Return a new folder on the same disk, so that what is in it can be moved into place at once."""
+    return Path(tempfile.mkdtemp(prefix=".events-", dir=folder))
+
+
+def discard(folder: Path) -> None:
+    """Remove a scratch folder."""
+    shutil.rmtree(folder, ignore_errors=True)

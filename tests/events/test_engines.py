@@ -1,0 +1,174 @@
+"""One set of expressions on three engines: equal integers, nulls and days, floats to 1e-9.
+
+Spark runs as a cluster of its own: a driver and two executors, processes of their own, one of which is killed
+while it works.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from huanjie_lib.contracts import EVENT_STREAMS
+from huanjie_lib.errors import UsageError
+from huanjie_lib.events.aggregate import LEADS, MONTHS, QUARANTINE, EventAccount, aggregate_events
+from huanjie_lib.events.engines import Engine, open_engine
+from tests.events.test_aggregate import aggregated, assert_as_counted, whole
+from tests.events.worlds import World, make_world
+from tests.postgres import PostgresServer
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas:FutureWarning"),
+]
+
+SEED, ROWS = 20261031, 900
+CLUSTER = "local-cluster[2,1,640]"
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return make_world(SEED, ROWS)
+
+
+@pytest.fixture(scope="module")
+def embedded(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return what DuckDB makes of the world, which is what a plain count makes of it."""
+    folder = tmp_path_factory.mktemp("duckdb")
+    with open_engine("duckdb://?threads=1") as engine:
+        aggregated(engine, world, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Engine]:
+    """Yield an engine on a Spark cluster of two workers on this machine."""
+    # no name service is asked who this machine is, and workers run this interpreter
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
+        patch.setenv("PYSPARK_PYTHON", sys.executable)
+        patch.setenv("PYSPARK_SUBMIT_ARGS", "--conf spark.executor.memory=512m pyspark-shell")
+        with open_engine(CLUSTER) as engine:
+            yield engine
+
+
+def executors() -> list[int]:
+    """Return the process numbers of the executors that this process's Spark has started."""
+    told = subprocess.run(["ps", "-eo", "pid,ppid,args"], check=True, capture_output=True, text=True).stdout
+    parents = {int(line.split(None, 2)[0]): line.split(None, 2) for line in told.splitlines()[1:]}
+    found = []
+    for pid, (_, ppid, command) in parents.items():
+        if "CoarseGrainedExecutorBackend" not in command or "java" not in command.split()[0]:
+            continue
+        ancestor = int(ppid)
+        while ancestor > 1 and ancestor != os.getpid():
+            ancestor = int(parents[ancestor][1])
+        found += [pid] if ancestor == os.getpid() else []
+    return sorted(found)
+
+
+def assert_equal(one: Path, other: Path) -> None:
+    """Hold two outcomes against each other, cell by cell."""
+    for part, key in ((MONTHS, ["unit_code", "month"]), (LEADS, ["unit_code", "received_on", "kind"])):
+        a, b = whole(one / "out" / part, key), whole(other / "out" / part, key)
+        pd.testing.assert_frame_equal(a, b[a.columns], check_dtype=False, rtol=1e-9, atol=0.0)
+        counts = [c for c in a.columns if c not in ("petition_days", "county", *key)]
+        pd.testing.assert_frame_equal(a[counts], b[counts], check_dtype=False, check_exact=True)
+    for name in EVENT_STREAMS:
+        columns = [c.name for c in EVENT_STREAMS[name].columns]
+        a, b = (
+            pd.concat(
+                [pd.read_parquet(p) for p in sorted((f / "out" / QUARANTINE / name).rglob("*.parquet"))]
+            )
+            .sort_values([*columns, "reason"], ignore_index=True)
+            .astype({c: "datetime64[us]" for c in columns if c.endswith("_at")})
+            for f in (one, other)
+        )
+        pd.testing.assert_frame_equal(a, b[a.columns], check_dtype=False)
+
+
+def test_postgresql_says_the_same(
+    world: World, embedded: Path, postgres: PostgresServer, tmp_path: Path
+) -> None:
+    url = postgres.new_database().replace("+psycopg", "")
+    with open_engine(url) as engine:
+        for name, frame in world.streams.items():
+            engine.connection.create_table(name, schema=_schema(name))
+            columns = [c.name for c in EVENT_STREAMS[name].columns]
+            with engine.connection.con.cursor() as cursor:
+                with cursor.copy(f"COPY {name} ({', '.join(columns)}) FROM STDIN") as copy:
+                    for row in frame[columns].astype(object).itertuples(index=False):
+                        copy.write_row([None if pd.isna(v) else v for v in row])
+        account = aggregate_events(engine, Path(), world.settings, world.register, tmp_path / "out")
+    assert account.engine == "PostgreSQL"
+    assert_as_counted(world, account, tmp_path / "out")
+    assert_equal(embedded, tmp_path)
+
+
+def _schema(name: str):  # type: ignore[no-untyped-def]
+    import ibis
+
+    kinds = {"integer": "int64", "moment": "timestamp('UTC', 6)"}
+    return ibis.schema({c.name: kinds.get(c.kind, "string") for c in EVENT_STREAMS[name].columns})
+
+
+def test_a_spark_cluster_that_loses_a_worker_says_the_same(
+    world: World, embedded: Path, cluster: Engine, tmp_path: Path
+) -> None:
+    before = executors()
+    assert len(before) == 2
+    outcome: list[EventAccount | BaseException] = []
+
+    def work() -> None:
+        try:
+            outcome.append(aggregated(cluster, world, tmp_path))
+        except BaseException as error:  # noqa: BLE001 - the test tells it, on the thread that can
+            outcome.append(error)
+
+    thread = threading.Thread(target=work)
+    tracker = cluster.session.sparkContext.statusTracker()
+    thread.start()
+    while thread.is_alive() and not _working(tracker):
+        time.sleep(0.02)
+    assert thread.is_alive(), f"nothing was running that could be lost: {outcome}"
+    os.kill(before[0], signal.SIGKILL)
+    thread.join(400)
+    assert [type(o) for o in outcome] == [EventAccount], outcome
+    after = executors()
+    assert before[0] not in after
+    assert len(after) == 2, "Spark has put another in its place"
+    assert outcome[0].engine == "Spark"
+    assert_equal(embedded, tmp_path)
+
+
+def _working(tracker) -> bool:  # type: ignore[no-untyped-def]
+    """Return whether a stage of a job has some tasks done and some running."""
+    for number in tracker.getActiveStageIds():
+        stage = tracker.getStageInfo(number)
+        if stage is not None and stage.numActiveTasks and stage.numCompletedTasks:
+            return True
+    return False
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("mysql://a:secret@b/c", "没有这种计算引擎"),
+        ("duckdb://?memory=1", "发现“memory”"),
+        ("postgresql://nobody:secret@127.0.0.1:9/none", "PostgreSQL 没有应答"),
+    ],
+)
+def test_an_engine_that_is_not_there_is_told_without_its_password(url: str, told: str) -> None:
+    with pytest.raises(UsageError) as error, open_engine(url):
+        pass
+    assert told in str(error.value)
+    assert "secret" not in str(error.value)

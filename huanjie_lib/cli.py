@@ -36,6 +36,8 @@ from huanjie_lib.vocabulary import (
 )
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from huanjie_lib.access.keys import KeyRing
     from huanjie_lib.access.masking import Unmasked
     from huanjie_lib.casework.events import Actor
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from huanjie_lib.screens.sign_on import SignOn
     from huanjie_lib.store.ledger import Ledger
     from huanjie_lib.store.requests import RequestEvent
+    from huanjie_lib.store.retention import Filed
     from huanjie_lib.views.stamp import Stamp
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -1565,6 +1568,7 @@ def request_copy(
     help="角色。",
 )
 @click.option("--reason", default="", help="删除的事由，不少于4个字。")
+@click.option("--key", type=_FILE, default=None, help="密钥文件；给出后也从登记表中删去到期的人员。")
 @_PACK
 def retention(
     data: Path,
@@ -1578,18 +1582,20 @@ def retention(
     office: str,
     role: str,
     reason: str,
+    key: Path | None,
     pack: Path | None,
 ) -> None:
     """Tell what has been kept long enough, and write a data folder without it."""
     from huanjie_lib.access.retention import asked_for, due, folder_due_on
     from huanjie_lib.contracts import TABLES
-    from huanjie_lib.parameters import load_privacy
+    from huanjie_lib.parameters import load_parameters, load_privacy
     from huanjie_lib.store.ledger import open_ledger
-    from huanjie_lib.store.retention import forms_in, held_tables, write_kept
+    from huanjie_lib.store.retention import forms_in, held_tables, together, write_kept
     from huanjie_lib.store.talent_folder import read_talent
 
     terms = load_privacy(pack)
-    tables = held_tables(data)
+    returns = _Returns(data, load_parameters(), _keys(key))
+    tables = together(held_tables(data), returns.rows(data))
     try:
         found = (
             due(tables, terms, as_of=as_of)
@@ -1617,12 +1623,56 @@ def retention(
         faults = [Fault(name, "没有给出", "与 --apply 一起给出", f"补充 {name}") for name in missing]
         raise UsageError("没有处理到期的信息", faults)
     with open_ledger(store) as ledger:
-        done = write_kept(data, out, found, ledger=ledger, actor=_actor(account, office, role), reason=reason)
+        actor = _actor(account, office, role)
+        done = write_kept(data, out, found, ledger=ledger, actor=actor, reason=reason, returns=returns)
     rows = "、".join(f"{TABLES[name].label}{count}条" for name, count in done.removed.items())
     click.echo(f"已写入 {out}：去掉{rows}；查阅日志记了{done.entries}条")
-    for form in forms_in(data):
-        click.echo(f"提醒：{form} 没有改动，请删去到期人员的行，否则下次检查时又会登记", err=True)
+    for file, name, row in done.struck.itertuples(index=False):
+        sheet = f"工作表“{name}”" if name else ""
+        click.echo(f"已从 {file} {sheet}第{row}行删去内容，该行留空")
+    for form in forms_in(data) if key is None else ():
+        click.echo(f"提醒：没有给出密钥（--key），没有改动 {form}；其中到期的人员下次又会登记", err=True)
+    if done.unjudged:
+        click.echo(
+            f"提醒：登记表中有{done.unjudged}行没有通过检查，认不出是谁，没有改动；改正后再处理", err=True
+        )
+    click.echo("评估和检查报告中的隔离文件也含这些行：请用新的数据文件夹重新检查、评估，再删除旧的报告")
     click.echo(f"原文件夹 {data} 没有改动；核对无误后请自行删除，并从备份中清除")
+
+
+class _Returns:
+    """Reads rows about people that lie in returns, and strikes them out."""
+
+    def __init__(self, data: Path, parameters: ParameterSet, keys: KeyRing | None) -> None:
+        self._data, self._parameters, self._keys = data, parameters, keys
+        self._known: Filed | None = None
+
+    def rows(self, data: Path) -> Filed:
+        """Return what the returns of a data folder give; the folder itself, which stays, is read once."""
+        if data != self._data:
+            return self._read(data)
+        self._known = self._known or self._read(data)
+        return self._known
+
+    def _read(self, data: Path) -> Filed:
+        from huanjie_lib.contracts import TABLES
+        from huanjie_lib.intake import read_folder
+        from huanjie_lib.store.retention import Filed
+
+        intake = read_folder(data, self._parameters, keys=self._keys)
+        tables = {}
+        for name, frame in intake.tables.items():
+            if TABLES[name].personal:
+                filed = frame["source_file"].astype("str") != f"tables/{name}.parquet"
+                tables[name] = frame[filed.to_numpy()].reset_index(drop=True)
+        others = {name: len(frame) for name, frame in intake.tables.items() if not TABLES[name].personal}
+        return Filed(tables, len(intake.quarantine.get("register", ())), others)
+
+    def strike(self, data: Path, places: pd.DataFrame) -> None:
+        """Empty rows in the files of a data folder."""
+        from huanjie_lib.intake.striking import strike_rows
+
+        strike_rows(data, places)
 
 
 def _keys(path: Path | None) -> KeyRing | None:

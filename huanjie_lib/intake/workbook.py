@@ -35,12 +35,14 @@ from huanjie_lib.errors import DataError, Fault
 from huanjie_lib.intake.xls import SIGNATURE, XlsError, scan_xls
 
 __all__ = [
+    "NOT_CALCULATED",
     "Book",
     "Cell",
     "Grid",
     "cell_text",
     "csv_records",
     "decode",
+    "decoded",
     "read_csv_grid",
     "read_workbook",
     "separator",
@@ -60,7 +62,8 @@ MAX_CHARACTERS: Final = 32 * 2**20
 
 _DAMAGE = (zipfile.BadZipFile, expat.ExpatError, KeyError, ValueError, OSError, EOFError, RuntimeError)
 _RATIO_MATTERS_FROM = 2**20
-_ERROR_TEXT = "#公式未计算"
+NOT_CALCULATED: Final = "#公式未计算"
+"""What stands for a formula without a result."""
 _FIELD_LIMIT = 2**20
 _PROLOGUE = 4096
 _PERCENT_FORMATS = frozenset({9, 10})
@@ -201,6 +204,11 @@ def decode(content: bytes, file: str) -> str:
     >>> decode("村".encode("gb18030"), "a.csv"), decode("村".encode("utf-8-sig"), "a.csv")
     ('村', '村')
     """
+    return decoded(content, file)[0]
+
+
+def decoded(content: bytes, file: str) -> tuple[str, str]:
+    """Return the text of a CSV file as :func:`decode`, and the encoding by which the same bytes come back."""
     marks = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
     encodings = [e for mark, e in marks.items() if content.startswith(mark)] or ["utf-8", "gb18030"]
     for encoding in encodings:
@@ -209,7 +217,7 @@ def decode(content: bytes, file: str) -> str:
         except UnicodeDecodeError:
             continue
         if "\0" not in text:
-            return text
+            return text, encoding
     raise DataError(
         "文件不能读取",
         [Fault(file, "不是文本", "UTF-8 或 GB18030 编码的 CSV", "在 Excel 中另存为“CSV UTF-8（逗号分隔）”")],
@@ -594,9 +602,9 @@ def _scan_sheet(
 
     def close_cell() -> None:
         if kind == "e":
-            scan.texts[row, column] = value.strip() or _ERROR_TEXT
+            scan.texts[row, column] = value.strip() or NOT_CALCULATED
         elif suspect and not value.strip() and kind != "str":
-            scan.texts[row, column] = _ERROR_TEXT
+            scan.texts[row, column] = NOT_CALCULATED
 
     def fill() -> None:
         scan.rows, scan.columns = max(scan.rows, row + 1), max(scan.columns, column + 1)

@@ -267,7 +267,8 @@ DRAWN = "1,000 Monte Carlo draws"
 
 def _case(name: str, budget: str, what: str, contest: Contest, limit: Limit | None = None) -> Case:
     limits = {} if limit is None else {UNITS: limit}
-    return Case(f"risk.{name}", budget, what, "units", SIZES, QUICK_UNITS, contest, limits,
+    sizes = SIZES[-1:] if contest.yardstick == QUICKEST else SIZES
+    return Case(f"risk.{name}", budget, what, "units", sizes, QUICK_UNITS, contest, limits,
                 peer=contest.yardstick, space_unit="× data")  # fmt: skip
 
 

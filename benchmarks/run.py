@@ -15,7 +15,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,8 @@ ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "benchmarks" / "reference.json"
 PAGE = ROOT / "benchmarks" / "results.md"
 PICTURE = ROOT / "docs" / "images" / "benchmarks.svg"
-OUT = ROOT / "build" / "bench"
-#: In the order of the plan; the module of a case is told by its name.
+OUT, RECORD = ROOT / "build" / "bench", "record.json"
+#: In the order of the plan; the first word of a case's name tells its module. A new one is named here.
 MODULES = {
     "risk": "bench_risk",
     "clusters": "bench_clusters",
@@ -100,26 +100,29 @@ def one(name: str, size: int) -> int:
     return 0
 
 
-def run(cases: Sequence[Case], *, quick: bool, judged: bool) -> tuple[Record, dict[str, str]]:
-    """Measure cases at their sizes; return the record, and what failed with the reason."""
+def run(cases: Sequence[Case], out: Path, *, quick: bool, judged: bool) -> tuple[Record, dict[str, str]]:
+    """Measure cases at their sizes; return the record, and what failed with the reason.
+
+    The record is written after each measurement, so that a run that is broken off is not lost.
+    """
     made = dt.datetime.now(dt.UTC)
     name = f"{made:%Y-%m-%dT%H:%M}"
     about = machine(made.date().isoformat(), commit(), quick=quick)
-    rows: list[Row] = []
-    left_out, failed = {}, {}
+    record, failed = Record((), {name: about}, {}), {}
     for case in cases:
         for size in sizes(case, quick=quick, judged=judged):
             try:
                 found = case.measure(size) if quick else apart(case, size)
             except Unavailable as reason:
-                left_out[case.name] = str(reason)
+                record = replace(record, left_out={**record.left_out, case.name: str(reason)})
                 break
             except (AssertionError, RuntimeError, subprocess.TimeoutExpired) as error:
                 failed[f"{case.name} at {size:,}"] = str(error)
                 continue
-            rows.append(Row.of_found(case, size, found, name))
-            print(f"{case.name} at {size:,}: {rows[-1].figure:.3g} {case.unit}", file=sys.stderr, flush=True)
-    return Record(tuple(rows), {name: about}, left_out), failed
+            record = replace(record, rows=(*record.rows, Row.of_found(case, size, found, name)))
+            (out / RECORD).write_text(record.to_json(), encoding="utf-8")
+            print(f"{case.name} at {size:,}: {found.figure:.3g} {case.unit}", file=sys.stderr, flush=True)
+    return record, failed
 
 
 def sizes(case: Case, *, quick: bool, judged: bool) -> tuple[int, ...]:
@@ -203,18 +206,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("a quick run is no reference")
     reference = read(given.against) if given.against else None
     failed: dict[str, str] = {}
-    try:
-        cases = chosen(given.only)
-    except ValueError as error:
-        parser.error(str(error))
     if given.measured:
         record = read(given.measured)
     else:
-        record, failed = run(cases, quick=given.quick, judged=given.judged)
-    given.out.mkdir(parents=True, exist_ok=True)
-    (given.out / "record.json").write_text(record.to_json(), encoding="utf-8")
-    (given.out / "record.md").write_text(table(record.rows, judged=not given.quick) + "\n", encoding="utf-8")
-    draw(record.rows, given.out / "growth.svg")
+        try:
+            cases = chosen(given.only)
+        except ValueError as error:
+            parser.error(str(error))
+        given.out.mkdir(parents=True, exist_ok=True)
+        record, failed = run(cases, given.out, quick=given.quick, judged=given.judged)
+        (given.out / RECORD).write_text(record.to_json(), encoding="utf-8")
+        shown = table(record.rows, judged=not given.quick)
+        (given.out / "record.md").write_text(shown + "\n", encoding="utf-8")
+        draw(record.rows, given.out / "growth.svg")
     if given.keep:
         keep(record)
     return report(record, failed, reference, quick=given.quick)

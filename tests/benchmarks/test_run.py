@@ -29,7 +29,7 @@ def test_the_quick_run_checks_results_and_finds_a_slip(
     assert table(found.rows, judged=False) in capsys.readouterr().out
     assert (tmp_path / "growth.svg").stat().st_size > 10_000
 
-    again = [*quick, "--measured", str(tmp_path / "record.json"), "--against"]
+    again = ["--quick", "--measured", str(tmp_path / "record.json"), "--against"]
     assert run.main([*again, str(tmp_path / "record.json")]) == 0
     first, *others = found.rows
     assert first.ratio is not None

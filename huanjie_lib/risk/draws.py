@@ -30,6 +30,8 @@ Scale: TypeAlias = Literal["values", "severities"]
 
 UNITS_PER_TILE = 3840
 UNITS_PER_STRIP = 480
+VALUES_TOGETHER = 1 << 16
+"""Values of units under draws that are computed at once where every draw moves them; they fit the cache."""
 
 
 @dataclass(frozen=True)
@@ -301,25 +303,34 @@ class LossModel:
         position = np.nan_to_num((tile.value - ramps.start[:, None]) / span).astype(np.float32)
         relative = np.nan_to_num(tile.value / span).astype(np.float32)
         out = np.empty((stop - start, len(tile.units)), dtype=np.float32)
-        for row, draw in enumerate(range(start, stop)):
+        together = max(1, VALUES_TOGETHER // max(1, position.size))
+        for first in range(start, stop, together):
+            last = min(first + together, stop)
             t: Reals = position
-            gaps = self._gaps(tile, draw, draw + 1, rng)
+            gaps = np.empty((last - first, len(tile.cell_unit)), dtype=np.float32)
+            noise = np.empty((last - first, *position.shape), dtype=np.float32)
+            for row, draw in enumerate(range(first, last)):  # one by one: whatever is computed together
+                gaps[row] = self._gaps(tile, draw, draw + 1, rng)[0]
+                if draws.value_error > 0.0:
+                    rng.standard_normal(out=noise[row], dtype=np.float32)
             if draws.value_error > 0.0:
-                noise = rng.standard_normal(t.shape, dtype=np.float32)
-                t = t + np.float32(draws.value_error) * noise * relative
+                noise *= np.float32(draws.value_error)
+                noise *= relative
+                t = np.add(t, noise, out=noise)
             if draws.stretch is not None and draws.shift is not None:
-                t = t - draws.shift[draw, kind.columns, None].astype(np.float32)
-                t /= draws.stretch[draw, kind.columns, None].astype(np.float32)
+                t = t - draws.shift[first:last, kind.columns, None].astype(np.float32)
+                t /= draws.stretch[first:last, kind.columns, None].astype(np.float32)
             severity = ramps.severity(t)
-            severity[tile.cell_row, tile.cell_unit] = gaps[0]
+            severity[:, tile.cell_row, tile.cell_unit] = gaps
             total: Reals | None = None
             for group in kind.groups:
-                s = severity[group.rows]
-                mass = _rows(group.weights, draw, draw + 1) @ (s if group.power == 1.0 else s**group.power)
-                mass = _power_mean(mass, group, draw, draw + 1)
+                s = severity[:, group.rows]
+                s = s if group.power == 1.0 else s**group.power
+                mass = np.matmul(_rows(group.weights, first, last)[:, None], s)[:, 0]
+                mass = _power_mean(mass, group, first, last)
                 total = mass if total is None else total + mass
             assert total is not None
-            out[row] = total[0]
+            out[first - start : last - start] = total
         return out
 
 

@@ -28,6 +28,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 if sys.version_info < (3, 11):  # noqa: UP036 - this file is what an older Python is told by
@@ -143,7 +144,7 @@ def setup(*, dev: bool, wheels: Path | None = None) -> None:
             )
     lock = DEV_LOCK if dev else LOCK
     say(f"安装 {lock.name} 中的软件包，首次约需 1–3 分钟 / installing the locked packages")
-    pip = (python, "-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--quiet")
+    pip = (python, "-m", "pip", "--disable-pip-version-check", "--no-input", "install", "-q", "--no-compile")
     if run(*pip, *source, "--require-hashes", "--only-binary", ":all:", "--requirement", lock) != 0:
         raise SetupError(
             "安装软件包失败（原因见上）。请检查网络；内网请用环境变量 PIP_INDEX_URL 指定软件源镜像后重试。\n"
@@ -156,6 +157,8 @@ def setup(*, dev: bool, wheels: Path | None = None) -> None:
     # The build backend is in the lock too, so that nothing unpinned is fetched or run.
     if run(*pip, "--no-deps", "--no-index", "--no-build-isolation", "--editable", ROOT) != 0:
         raise SetupError("安装本项目失败（原因见上）。\nInstalling the project itself failed (see above).")
+    # pip would compile one module after another. What some packages ship for other Pythons does not compile.
+    run(python, "-m", "compileall", "-qq", "-j", "0", VENV / ("Lib" if os.name == "nt" else "lib"))
     STAMP.write_text(json.dumps(wanted), encoding="utf-8")
     say(f"环境就绪，用时 {time.monotonic() - started:.0f} 秒 / ready: {program('huanjie').relative_to(ROOT)}")
 
@@ -371,6 +374,14 @@ def install_system_packages() -> None:
     )
 
 
+def setup_tests() -> None:
+    """Set up what tests and benchmarks need, the system's packages and ours at the same time."""
+    with ThreadPoolExecutor(1) as pool:
+        system = pool.submit(install_system_packages)
+        setup(dev=True)
+        system.result()
+
+
 def find_browser() -> dict[str, str]:
     """Return the environment that tells the tests which Chromium to drive.
 
@@ -428,8 +439,7 @@ def lint() -> int:
 
 def test(pytest_arguments: list[str]) -> int:
     """Run every check and every test; pytest's closing line comes last."""
-    setup(dev=True)
-    install_system_packages()
+    setup_tests()
     browser = find_browser()
     code = lint()
     if code != 0:
@@ -442,8 +452,7 @@ def test(pytest_arguments: list[str]) -> int:
 
 def bench(arguments: list[str]) -> int:
     """Run the benchmarks; ``--help`` tells what they can be asked."""
-    setup(dev=True)
-    install_system_packages()
+    setup_tests()
     return run(program("python"), "-m", "benchmarks", *arguments, **find_browser())
 
 

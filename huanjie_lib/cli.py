@@ -364,7 +364,10 @@ def match(
 @click.option("--talent", type=_FOLDER, required=True, help="huanjie match 写出的人才文件夹。")
 @click.option("--out", type=_FOLDER, required=True, help="写入文件的文件夹。")
 @click.option(
-    "--key", type=_FILE, default=None, help="密钥文件，用来显示掩码后的姓名；不填则只有代号末几位。"
+    "--key",
+    type=_FILE,
+    default=None,
+    help="密钥文件，用来显示掩码后的姓名，须同时给出 --store；不填则只有代号末几位。",
 )
 @click.option(
     "--role",
@@ -386,6 +389,10 @@ def roster(
     from huanjie_lib.store.ledger import open_ledger
     from huanjie_lib.store.talent_folder import read_talent
 
+    if key is not None and store is None:
+        allowed = "与 --key 一起给出：姓名即使掩码，也先记入查阅日志"
+        fault = Fault("--store", "没有给出", allowed, "补充 --store；或去掉 --key，只写代号末几位")
+        raise UsageError("没有写出建议名册", [fault])
     run, keys = read_talent(talent), _keys(key)
     decisions = None
     if store is not None:
@@ -1089,7 +1096,9 @@ def meeting(
 @click.option("--out", type=_FOLDER, required=True, help="写入文件的文件夹。")
 @click.option("--store", default=None, help=f"案件台账：{_STORES}；不填则没有案件；{_EXPORTED}。")
 @click.option(
-    "--restricted", is_flag=True, help="连同限定范围的内容：审计对象、谈话、离任安置和异常线索案件。"
+    "--restricted",
+    is_flag=True,
+    help="连同限定范围的内容：审计对象、谈话、离任安置和异常线索案件；须同时给出 --store。",
 )
 @click.option("--plans/--no-plans", default=True, show_default=True, help="是否写出红色村的一村一策。")
 @click.option("--sheet", "sheets", multiple=True, help="要张贴审计明白账的村（社区）代码，可重复。")
@@ -1113,6 +1122,11 @@ def ledgers(
     from huanjie_lib.store.ledger import open_ledger
     from huanjie_lib.store.run_folder import read_ledgers, read_run
 
+    if restricted and store is None:
+        allowed = "与 --restricted 一起给出：限定范围的内容，导出须记入查阅日志"
+        raise UsageError(
+            "没有写出台账", [Fault("--store", "没有给出", allowed, "补充 --store，或去掉 --restricted")]
+        )
     stamp = _stamp(account, office, role, "整改督办")
     run, frames = read_run(run_folder), read_ledgers(run_folder, restricted=restricted)
     progress = _Progress()

@@ -302,14 +302,24 @@ def test_matching_says_and_writes_nobody(planted: Planted, matched: tuple[Path, 
 def test_the_roster_of_every_role_holds_nobody(
     planted: Planted, matched: tuple[Path, Said], tmp_path: Path, role: Role
 ) -> None:
-    said = say(
-        "roster", "--talent", matched[0], "--out", tmp_path, "--key", planted.key, "--role", role.value
-    )
-    whole = [*said.texts(), *everything_in(tmp_path)]
+    open_ledger(tmp_path / "store", create=True).close()
+    out = tmp_path / "out"
+    named = ("--key", planted.key, "--store", tmp_path / "store")
+    said = say("roster", "--talent", matched[0], "--out", out, *named, "--role", role.value)
+    whole = [*said.texts(), *everything_in(out)]
+    assert planted.found_in(everything_in(tmp_path / "store")) == []
     assert planted.found_in(whole) == []
     shown = any(name in text for _, text in whole for name in planted.masked)
     allowed = role in masking.MASKED_ROLES
     assert (said.code, shown, whole != said.texts()) == ((0, True, True) if allowed else (2, False, False))
+
+
+def test_a_roster_with_names_is_not_written_without_a_log(
+    planted: Planted, matched: tuple[Path, Said], tmp_path: Path
+) -> None:
+    said = say("roster", "--talent", matched[0], "--out", tmp_path / "out", "--key", planted.key)
+    assert (said.code, "--store：发现“没有给出”" in said.text) == (2, True)
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_roster_without_a_key_holds_nobody(
@@ -371,7 +381,10 @@ def test_the_ledger_holds_nobody_after_a_name_was_shown_and_a_copy_made(
 
 
 def roster(planted: Planted, folder: Path, out: Path, key: Path | None = None) -> Said:
-    said = say("roster", "--talent", folder, "--out", out, "--key", key or planted.key)
+    store = out.with_name("store")
+    if not store.exists():
+        open_ledger(store, create=True).close()
+    said = say("roster", "--talent", folder, "--out", out, "--key", key or planted.key, "--store", store)
     assert planted.found_in(said.texts()) == []
     assert list(out.rglob("*")) == []
     return said

@@ -84,6 +84,7 @@ _LONGEST_SOCKET_PATH: Final = 103
 """Bytes of a Unix socket's path on the strictest system (macOS)."""
 _CODE_DIGITS: Final = 12
 _SCREENS: Final = Path(__file__).parent
+_NAMES_FILE: Final = "names.parquet"
 
 
 def notebook_path(name: str) -> Path:
@@ -120,7 +121,7 @@ class Desk:
     Parameters
     ----------
     store
-        Path or address of the ledger; ``None`` for a talent screen that records no decisions.
+        Path or address of the ledger, whose access log tells who has seen whom.
     actor
         Account, office, role and scope: the screen shows what this account may see, and records in its name;
         ``None`` where a proxy signs people on.
@@ -273,7 +274,7 @@ def serve(
         copy = shutil.copy(notebook, folder / notebook.name)
         environment = {
             RUN_VARIABLE: "" if run is None else str(run.resolve()),
-            **_talent_environment(talent, role, folder, place),
+            **_talent_environment(talent, role, folder, place, desk),
             PROPOSALS_VARIABLE: allowed,
             STORE_VARIABLE: "" if place is None else place.reader,
             ACTOR_VARIABLE: "" if desk is None or desk.actor is None else _actor_json(desk.actor),
@@ -309,7 +310,9 @@ def serve(
                 server.talent = None if talent is None else talent.folder
                 server.key = None if talent is None else talent.key
                 server.sign_on = sign_on
-                server.viewer_environment = ViewerEnvironment(run, screen, folder)
+                server.viewer_environment = ViewerEnvironment(
+                    run, screen, folder, None if talent is None else talent.folder
+                )
                 server.initialize([])
                 if noted:
                     server.signalled.set()
@@ -322,11 +325,12 @@ class ViewerEnvironment:
     """What the kernel of a viewer whom a proxy has signed on is told beyond those in the pool.
 
     An account of some townships gets a run of its own, cut to their rows: what its kernel does not hold, no
-    message can ask for. Cut runs lie in the private folder, one for each scope that has looked.
+    message can ask for. So with the names of people. What is cut lies in the private folder, once for each
+    scope that has looked.
     """
 
-    def __init__(self, run: Path | None, screen: str, folder: Path) -> None:
-        self._run, self._screen, self._folder = run, screen, folder
+    def __init__(self, run: Path | None, screen: str, folder: Path, talent: Path | None = None) -> None:
+        self._run, self._screen, self._folder, self._talent = run, screen, folder, talent
         self._cut: dict[tuple[str, ...], asyncio.Task[Path]] = {}
 
     async def __call__(self, viewer: Viewer) -> dict[str, str]:
@@ -334,27 +338,49 @@ class ViewerEnvironment:
         actor = viewer.actor
         if actor is None:
             return {}
+        told = {}
         if self._screen in {"casework", "talent"}:  # these look at the account themselves
-            return {ACTOR_VARIABLE: _actor_json(actor)}
-        if not actor.scope or self._run is None:
-            return {}
+            told[ACTOR_VARIABLE] = _actor_json(actor)
+        names = self._folder / _NAMES_FILE
+        if not actor.scope:
+            return told
+        if self._screen == "talent" and self._talent is not None and names.exists():
+            return told | {
+                NAMES_VARIABLE: str(await self._once(actor, partial(_cut_names, self._talent, names)))
+            }
+        if self._screen in {"casework", "talent"} or self._run is None:
+            return told
+        return {RUN_VARIABLE: str(await self._once(actor, partial(_cut_run, self._run)))}
+
+    async def _once(self, actor: Actor, cut: Callable[[Path, Role, tuple[str, ...]], None]) -> Path:
+        """Return what is cut to the scope of an account, made when the first of it looks."""
         scope = tuple(sorted(actor.scope))
         if scope not in self._cut:
-            self._cut[scope] = asyncio.create_task(self._cut_to(actor.role, scope))
+            out = self._folder / f"cut-{len(self._cut)}-{secrets.token_hex(4)}"
+            self._cut[scope] = asyncio.create_task(self._made(out, partial(cut, out, actor.role, scope)))
         try:
-            return {RUN_VARIABLE: str(await asyncio.shield(self._cut[scope]))}
+            return await asyncio.shield(self._cut[scope])
         except Exception:
             del self._cut[scope]
             raise
 
-    async def _cut_to(self, role: Role, scope: tuple[str, ...]) -> Path:
-        from huanjie_lib.store.snapshot import write_snapshot  # screens for everybody need no tables here
-
-        assert self._run is not None
-        out = self._folder / f"run-{len(self._cut)}-{secrets.token_hex(4)}"
-        work = partial(write_snapshot, self._run, out, role=role, scope=scope)
+    async def _made(self, out: Path, work: Callable[[], None]) -> Path:
         await asyncio.get_running_loop().run_in_executor(None, work)
         return out
+
+
+def _cut_run(run: Path, out: Path, role: Role, scope: tuple[str, ...]) -> None:
+    from huanjie_lib.store.snapshot import write_snapshot  # screens for everybody need no tables here
+
+    write_snapshot(run, out, role=role, scope=scope)
+
+
+def _cut_names(talent: Path, whole: Path, out: Path, role: Role, scope: tuple[str, ...]) -> None:
+    from huanjie_lib.screens.talent_names import cut_names  # other screens name nobody
+    from huanjie_lib.store.talent_folder import read_talent
+
+    del role  # the names are those of the server's role already
+    cut_names(read_talent(talent), whole, out, scope)
 
 
 def _limits(most: int | None, most_each: int | None) -> dict[str, int]:
@@ -454,7 +480,11 @@ def _check_subject(
 
 
 def _talent_environment(
-    talent: TalentDesk | None, role: Role | None, folder: Path, place: Place | None
+    talent: TalentDesk | None,
+    role: Role | None,
+    folder: Path,
+    place: Place | None,
+    desk: Desk | None = None,
 ) -> dict[str, str]:
     """Return what the kernels are told of people, after writing the names that the role may see."""
     told = {TALENT_VARIABLE: "", NAMES_VARIABLE: ""}
@@ -462,12 +492,14 @@ def _talent_environment(
         return told
     told[TALENT_VARIABLE] = str(talent.folder.resolve())
     if talent.key is not None:
-        from huanjie_lib.screens.talent_names import write_names  # other screens name nobody
+        from huanjie_lib.screens.talent_names import cut_names, write_names  # other screens name nobody
         from huanjie_lib.store.talent_folder import read_talent
 
-        names = folder / "names.parquet"
+        names, run = folder / _NAMES_FILE, read_talent(talent.folder)
         decided = set() if place is None else _decided(place)
-        write_names(read_talent(talent.folder), talent.key, names, role=role, decided=decided)
+        write_names(run, talent.key, names, role=role, decided=decided)
+        if desk is not None and desk.actor is not None and desk.actor.scope:
+            cut_names(run, names, names, desk.actor.scope)
         told[NAMES_VARIABLE] = str(names)
     return told
 
@@ -494,9 +526,18 @@ def _desk_place(desk: Desk | None, screen: str) -> Place | None:
             "没有指定案件台账",
             [Fault("--store", "没有给出", "案件台账的位置", "补充 --store、--account、--office、--role")],
         )
-    if desk.actor is None:
-        return None if desk.store is None else _place(desk, desk.store)
-    actor, faults = desk.actor, []
+    faults = [] if desk.actor is None else _account_faults(desk.actor)
+    if desk.store is None:
+        allowed = "案件台账的位置：谁看过哪些人，先记入其中的查阅日志"
+        faults.append(Fault("--store", "没有给出", allowed, "补充 --store"))
+    if faults or desk.store is None:
+        raise UsageError("不能打开整改闭环" if screen == "casework" else "不能打开人才匹配", faults)
+    return _place(desk, desk.store)
+
+
+def _account_faults(actor: Actor) -> list[Fault]:
+    """Return what is wrong with the account of a desk."""
+    faults = []
     if actor.role is Role.SYSTEM:
         faults.append(Fault("--role", actor.role.value, "某个单位的角色，如 city、township", "改正 --role"))
     for option, value in (("--account", actor.account), ("--office", actor.office)):
@@ -505,9 +546,7 @@ def _desk_place(desk: Desk | None, screen: str) -> Place | None:
     for code in actor.scope:
         if not (code.isascii() and code.isdigit() and len(code) <= _CODE_DIGITS):
             faults.append(Fault("--scope", code, "区划代码的前几位数字，如 990101", "改正 --scope"))
-    if faults:
-        raise UsageError("不能打开整改闭环" if screen == "casework" else "不能打开人才匹配", faults)
-    return None if desk.store is None else _place(desk, desk.store)
+    return faults
 
 
 def _place(desk: Desk, address: str) -> Place:

@@ -179,7 +179,7 @@ class TalentModel(StateModel):
     @cached_property
     def figures(self) -> dict[str, Any]:
         """Figures of the head."""
-        return talent.summary(self.run) | {
+        return talent.summary(self.run, self.actor.scope) | {
             "posts": len(self.posts),
             "lacking_posts": int((self.posts["lacking"] > 0).sum()),
             "lacking_people": int(self.posts["lacking"].sum()),
@@ -364,13 +364,7 @@ class TalentModel(StateModel):
     @cached_property
     def _seen(self) -> frozenset[str]:
         """People whom an account with a scope may see, as :meth:`sees` does."""
-        found: set[str] = set()
-        for name in ("people", "shortlists", "lists", "teams"):
-            frame = self.run.table(name)
-            found |= set(
-                frame.loc[frame["unit_code"].fillna("").str.startswith(self.actor.scope), "person_ref"]
-            )
-        return frozenset(found)
+        return self.run.people_of(self.actor.scope)
 
     @cached_property
     def _groups(self) -> frozenset[str]:

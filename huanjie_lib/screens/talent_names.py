@@ -18,7 +18,7 @@ from huanjie_lib.access.masking import masked_names
 from huanjie_lib.store.talent_folder import TalentRun
 from huanjie_lib.vocabulary import Role
 
-__all__ = ["FILES", "XLSX", "Names", "write_names"]
+__all__ = ["FILES", "XLSX", "Names", "cut_names", "write_names"]
 
 FILES: Final = {"roster": "建议名册", "plan": "培养计划"}
 """Files of people that may be saved, with their titles."""
@@ -56,6 +56,22 @@ def write_names(run: TalentRun, key: Path, out: Path, *, role: Role, decided: It
     pd.DataFrame(
         {"person_ref": refs, "name": names.reindex(now).to_numpy(), "current": now}, dtype="str"
     ).to_parquet(out, index=False)
+
+
+def cut_names(run: TalentRun, whole: Path, out: Path, scope: tuple[str, ...]) -> None:
+    """Write those rows of a file from :func:`write_names` that an account of an area may see.
+
+    Parameters
+    ----------
+    run
+        The talent run.
+    whole, out
+        Files to read and to write.
+    scope
+        Beginnings of the unit codes of the area.
+    """
+    names = pd.read_parquet(whole)
+    names[names["current"].isin(list(run.people_of(scope)))].to_parquet(out, index=False)
 
 
 class Names:

@@ -161,6 +161,14 @@ class TalentRun:
             for code in self.table(name, person_ref=person_ref)["unit_code"]
         )
 
+    def people_of(self, scope: tuple[str, ...]) -> frozenset[str]:
+        """Return all whom an area concerns (see :meth:`concerns`), by the beginnings of its unit codes."""
+        found: set[str] = set()
+        for name in ("people", "shortlists", "lists", "teams"):
+            frame = self.table(name)
+            found |= set(frame.loc[frame["unit_code"].fillna("").str.startswith(scope), "person_ref"])
+        return frozenset(found)
+
     def identities(self) -> pd.DataFrame:
         """Read the sealed names and ID numbers: person_ref, name_sealed, id_sealed; empty where none are."""
         if self.path is None or not (self.path / IDENTITIES).exists():

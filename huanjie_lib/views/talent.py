@@ -170,11 +170,22 @@ def short_ref(person_ref: str) -> str:
     return person_ref[-4:]
 
 
-def summary(run: TalentRun) -> dict[str, Any]:
-    """Return the figures of the head: posts, people, reserve, and what needs attention."""
-    posts, people, quota = run.table("posts"), run.table("people"), run.table("quota")
-    eligible = run.table("eligible", status=GateStatus.PASS.value)
-    trials = run.table("trials")
+def summary(run: TalentRun, scope: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return the figures of the head: posts, people, reserve, and what needs attention.
+
+    Parameters
+    ----------
+    run
+        The run.
+    scope
+        Beginnings of the codes of the units that count, with those at home there; all when empty.
+    """
+    posts, people, quota = (_within(run.table(name), scope) for name in ("posts", "people", "quota"))
+    eligible, trials = run.table("eligible", status=GateStatus.PASS.value), run.table("trials")
+    if scope:
+        eligible, trials = (
+            frame[frame["person_ref"].isin(people["person_ref"])] for frame in (eligible, trials)
+        )
     return {
         "posts": len(posts),
         "lacking_posts": int((posts["lacking"] > 0).sum()),
@@ -188,6 +199,10 @@ def summary(run: TalentRun) -> dict[str, Any]:
         "tried": len(trials),
         "diverging": int(trials["divergence"].sum()),
     }
+
+
+def _within(frame: pd.DataFrame, scope: tuple[str, ...]) -> pd.DataFrame:
+    return frame[frame["unit_code"].fillna("").str.startswith(scope)] if scope else frame
 
 
 def post_list(run: TalentRun) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import re
 import signal
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,23 +22,30 @@ import pytest
 from huanjie_lib.access.keys import KeyRing, SealError
 from huanjie_lib.casework.events import Actor
 from huanjie_lib.errors import DataError, UsageError
+from huanjie_lib.screens.kernels import Viewer as Looking
 from huanjie_lib.screens.serve import (
     _SECRETS,
+    ACTOR_VARIABLE,
     DEFAULT_PORT,
     NAMES_VARIABLE,
     TALENT_VARIABLE,
     Desk,
     TalentDesk,
+    ViewerEnvironment,
     _environment,
     _talent_environment,
     notebook_path,
     serve,
 )
+from huanjie_lib.screens.sign_on import SignOn
 from huanjie_lib.screens.talent_names import Names
+from huanjie_lib.store.ledger import open_ledger
 from huanjie_lib.store.run_folder import Run
 from huanjie_lib.store.snapshot import write_snapshot
+from huanjie_lib.store.talent_folder import read_talent
 from huanjie_lib.vocabulary import Role
-from tests.talent_runs import KEYS, NAMES, ZHANG, talent_folder
+from tests.loops import run_apart
+from tests.talent_runs import BRIDGE, KEYS, NAMES, ZHANG, talent_folder
 
 OFFICE = Actor("li", "市委组织部", Role.TALENT)
 KERNEL = "01234567-0123-0123-0123-0123456789ab"
@@ -215,11 +224,29 @@ class TestTalent:
                 announce=never,
             )
 
+    def test_nobody_is_shown_without_a_log(self, folder: Path) -> None:
+        talent = TalentDesk(folder / "t", folder / "key.json")
+        li = Actor("li", "市委组织部", Role.TALENT)
+        door = SignOn({"li": li}, Role.TALENT, "https://huanjie.example", b"s" * 32)
+        for desk, sign_on in ((Desk(None, OFFICE), None), (Desk(None, None), door)):
+            with pytest.raises(UsageError, match="先记入其中的查阅日志"):
+                serve(
+                    None,
+                    port=0,
+                    screen="talent",
+                    desk=desk,
+                    talent=talent,
+                    sign_on=sign_on,
+                    announce=never,
+                )
+
     def test_another_key_stops_the_start_and_names_nobody(self, folder: Path) -> None:
+        open_ledger(folder / "store", create=True).close()
+        desk = Desk(str(folder / "store"), OFFICE)
         KeyRing.from_seed(2).write(folder / "other.json")
         talent = TalentDesk(folder / "t", folder / "other.json")
         with pytest.raises(SealError) as caught:
-            serve(None, port=0, screen="talent", desk=Desk(None, OFFICE), talent=talent, announce=never)
+            serve(None, port=0, screen="talent", desk=desk, talent=talent, announce=never)
         assert not any(name in str(caught.value) for name in NAMES.values())
 
     def test_kernels_are_told_of_names_and_not_of_the_key(self, folder: Path, tmp_path: Path) -> None:
@@ -230,6 +257,31 @@ class TestTalent:
         assert told == {TALENT_VARIABLE: str(folder / "t"), NAMES_VARIABLE: str(private / "names.parquet")}
         assert Names(private / "names.parquet").of([ZHANG]) == {ZHANG: "张*三"}
         assert _talent_environment(None, None, private, None) == {TALENT_VARIABLE: "", NAMES_VARIABLE: ""}
+
+    def test_kernels_of_an_area_are_told_of_names_in_it_alone(self, folder: Path, tmp_path: Path) -> None:
+        talent = TalentDesk(folder / "t", folder / "key.json")
+        private = tmp_path / "private"
+        private.mkdir()
+        some = replace(OFFICE, scope=(BRIDGE,))
+        run = read_talent(folder / "t")
+        mine = {ref for ref in NAMES if run.concerns(ref, some.covers)}
+        assert mine < set(NAMES)
+        assert mine == run.people_of(some.scope)
+
+        def named(path: str) -> set[str]:
+            called = Names(Path(path)).of(NAMES)
+            return {ref for ref, name in called.items() if name != ref}
+
+        told = _talent_environment(talent, OFFICE.role, private, None, Desk("x", some))
+        assert named(told[NAMES_VARIABLE]) == mine
+        told = _talent_environment(talent, OFFICE.role, private, None, Desk("x", OFFICE))
+        assert named(told[NAMES_VARIABLE]) == set(NAMES)
+        signed_on = ViewerEnvironment(None, "talent", private, folder / "t")
+        for _ in range(2):
+            told = run_apart(signed_on(Looking("li", some)))
+            assert json.loads(told[ACTOR_VARIABLE])["scope"] == [BRIDGE]
+            assert named(told[NAMES_VARIABLE]) == mine
+        assert NAMES_VARIABLE not in run_apart(signed_on(Looking("li", OFFICE)))
 
 
 class TestToken:

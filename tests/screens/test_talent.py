@@ -430,6 +430,17 @@ class TestView:
             assert "李*" in told
             assert not [hidden for hidden in (*NAMES, *NAMES.values(), *NUMBERS) if hidden in told]
 
+    def test_figures_of_an_account_with_an_area_are_those_of_the_area(self, run: TalentRun) -> None:
+        model = TalentModel(run, actor=Actor("w", "o", Role.TALENT, (CLOUD,)), names=Names(None))
+        whole = TalentModel(run, actor=OFFICE, names=Names(None)).figures
+        people = run.table("people")
+        mine = people[people["unit_code"].fillna("").str.startswith(CLOUD)]
+        assert 0 < len(mine) < len(people)
+        assert model.figures["people"] == len(mine)
+        assert model.figures["units"] == run.table("quota")["unit_code"].str.startswith(CLOUD).sum()
+        assert model.figures["eligible"] <= len(mine)
+        assert all(model.figures[name] <= whole[name] for name in whole)
+
     def test_only_who_sees_the_whole_city_gets_its_roster(self, run: TalentRun) -> None:
         model = TalentModel(run, actor=Actor("w", "o", Role.TALENT, (CLOUD,)), names=Names(None))
         assert "导出建议名册" not in words(TalentView(model)._filters.html)

@@ -634,7 +634,7 @@ class CaseworkView:
         self._work = Panel("work", label="案件和台账", html=self._work_html())
         self._case = Panel("case", label="案件")
         self._desk = Desk()
-        self._history = Panel("history", label="办理经过")
+        self._history = Panel("history")
         self._drawer = ipywidgets.Box([self._case, self._desk, self._history])
         self._drawer.add_class("hj-drawer")
         panels = [self._head, self._tiles, self._filters, self._work]

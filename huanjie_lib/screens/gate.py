@@ -298,7 +298,7 @@ class PageDoor(Told, TornadoVoilaHandler):  # type: ignore[misc]
             self._number = error_number(place.kernel_id)
             logger.exception("错误编号 %s", self._number)
             amiss = self.settings["jinja2_env"].get_template("amiss.html")
-            self.write(f"{amiss.render(number=self._number)}</div></body></html>\n")
+            self.write(f"{amiss.render(number=self._number)}</main></body></html>\n")
 
     def _gone(self) -> bool:
         """Tell whether whoever asked has left while the page waited in line."""

@@ -330,7 +330,7 @@ class OverviewView:
         )
         self._head = Panel("head", html=self._head_html())
         self._search = Panel("search", html=render("search.html.j2"))
-        self._matches = Panel("matches")
+        self._matches = Panel("matches", html=self._matches_html())
         self._tiles = Panel("tiles", label="总数", html=self._tiles_html())
         self._side = Panel("side", label="详情", html=self._side_html())
         panels = [self._head, self._search, self._matches, self._tiles, self._side]
@@ -411,7 +411,10 @@ class OverviewView:
         self._tiles.html = str(self._tiles_html())
 
     def _draw_matches(self, _: object) -> None:
-        self._matches.html = str(render("matches.html.j2", found=self.model.matches(), **WORDS))
+        self._matches.html = str(self._matches_html())
+
+    def _matches_html(self) -> Markup:
+        return render("matches.html.j2", found=self.model.matches(), **WORDS)
 
     def _head_html(self) -> Markup:
         view = self.model.overview

@@ -17,6 +17,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import geopandas as gpd
 import pandas as pd
@@ -26,6 +27,7 @@ from playwright.sync_api import Dialog, Locator, Page, WebSocket, expect
 from huanjie_lib.store.run_folder import Run
 from huanjie_lib.views.words import date_text, number_text
 from huanjie_lib.vocabulary import Level
+from tests.browser.axe import grave_findings
 from tests.browser.waiting import settled, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -288,6 +290,63 @@ def test_a_unit_is_found_by_keyboard_alone(screen: Screen) -> None:
         page.keyboard.press("ArrowRight")
 
 
+def test_a_link_leads_to_a_unit_back_leads_out_again_and_a_bad_link_is_told(screen: Screen) -> None:
+    page = screen.page
+    unit = screen.table("units").iloc[1234]
+    place = f"#unit={unit['unit_code']}&township={unit['township_code']}"
+    page.evaluate("place => { location.hash = place; }", place)
+    expect(page.locator(".hj-profile h2")).to_have_text(unit["unit_name"])
+    page.keyboard.press("Escape")
+    expect(screen.side).to_contain_text(unit["township_name"])
+    assert urlsplit(page.url).fragment == f"township={unit['township_code']}"
+    page.go_back()
+    expect(page.locator(".hj-profile h2")).to_have_text(unit["unit_name"])
+    page.go_back()
+    expect(page.get_by_role("tab", name="总体态势")).to_be_visible()
+
+    history = screen.table("history")
+    then = sorted(history["as_of"].unique())[-2]
+    red = ((history["as_of"] == then) & (history["level"] == "red")).sum()
+    page.evaluate("place => { location.hash = place; }", f"#as_of={then:%Y-%m-%d}")
+    expect(screen.side).to_contain_text(f"正在看 {date_text(then.date())} 的快照")
+    expect(page.locator(".hj-map-legend")).to_contain_text(f"红色{red:,}")
+    assert screen.figure("red") == f"{red:,}"
+    page.get_by_role("button", name="回到最新").click()
+    expect(page.locator(".hj-then")).to_have_count(0)
+
+    page.evaluate("location.hash = '#unit=000000000000&as_of=2020-01-01'")
+    notice = page.locator(".hj-notice").get_by_role("alert")
+    expect(notice).to_contain_text("村（社区）“000000000000”不在本界面")
+    expect(notice).to_contain_text("没有“2020-01-01”这一天的快照")
+    assert urlsplit(page.url).fragment == ""
+    page.keyboard.press("Escape")
+    expect(notice).to_have_count(0)
+
+
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="pdftotext (poppler) is not installed")
+def test_a_printed_screen_is_one_page_with_its_map_and_the_list_at_full_length(
+    screen: Screen, tmp_path: Path
+) -> None:
+    page = screen.page
+    paper = tmp_path / "screen.pdf"
+    page.pdf(path=paper, format="A4", landscape=True)
+    (words,) = pages_of(paper)
+    for part in ("村（社区）换届选情总览", "2026年10月31日", "三色预警图", f"{UNITS:,}"):
+        assert part in words
+    assert "镇街排名" not in words  # a tab that is not on view, and nothing to press
+    screen.tab("镇街排名")
+    expect(page.locator(".hj-league")).to_be_visible()
+    page.pdf(path=paper, format="A4", landscape=True)
+    told = "".join(pages_of(paper))
+    assert [name for name in screen.table("units")["township_name"].unique() if name not in told] == []
+
+
+def pages_of(paper: Path) -> list[str]:
+    """Return the words of each page of a PDF, without the breaks between them."""
+    told = subprocess.run(["pdftotext", "-raw", str(paper), "-"], check=True, capture_output=True, text=True)
+    return ["".join(text.split()) for text in told.stdout.split("\f")[:-1]]
+
+
 def test_a_search_without_a_match_says_so(screen: Screen) -> None:
     screen.page.locator(".hj-search-field").fill("没有这个村")
     expect(screen.page.locator("#hj-matches")).to_contain_text("没有找到")
@@ -330,6 +389,7 @@ def test_nothing_is_cut_at_the_sizes_of_projectors(
         page.screenshot(path=pictures / f"{name}.png")
         assert page.evaluate(CUT) == [], name
         assert page.evaluate(EXTENT) == [width, height], name
+        assert width > 1366 or grave_findings(page) == [], name
     assert len(list(pictures.glob("*.png"))) == len(steps)
 
 
@@ -350,7 +410,10 @@ def test_a_viewer_costs_little_memory_and_nothing_after_leaving(
         return int(re.findall(r"VmRSS:\s+(\d+)", status)[0]) / 1024
 
     with watch() as watched:
-        opened(watched, server.url, sample_run)
+        unit = pd.read_parquet(sample_run / "units.parquet").iloc[77]
+        opened(watched, f"{server.url}&unit={unit['unit_code']}", sample_run)
+        expect(watched.page.locator(".hj-profile h2")).to_have_text(unit["unit_name"])
+        assert urlsplit(watched.page.url)[2:] == ("/", "", f"unit={unit['unit_code']}")  # no token, no query
         before = kernels()
         assert before
         assert max(before.values()) <= MOST_MB

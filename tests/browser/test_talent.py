@@ -24,6 +24,7 @@ from huanjie_lib.store.ledger import open_ledger
 from huanjie_lib.store.talent_folder import TalentRun, read_talent
 from huanjie_lib.views import talent
 from huanjie_lib.vocabulary import PostKind
+from tests.browser.axe import grave_findings
 from tests.browser.conftest import free_port
 from tests.browser.serving import huanjie, servers
 
@@ -367,4 +368,5 @@ def test_nothing_is_cut_at_the_sizes_of_projectors(
             page.screenshot(path=tmp_path / f"{name}.png")
             assert page.evaluate(CUT) == [], name
             assert page.evaluate(EXTENT) == [width, height], name
+            assert width > 1366 or grave_findings(page) == [], name
             assert not re.search(r"hj-level-", page.locator(SCREEN).inner_html())

@@ -28,6 +28,7 @@ from huanjie_lib.parameters import load_parameters
 from huanjie_lib.risk.rescoring import ColourChanges, colour_changes, dimension_losses, rescore
 from huanjie_lib.store.run_folder import read_run
 from huanjie_lib.vocabulary import Level
+from tests.browser.axe import grave_findings
 from tests.browser.waiting import settled, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -323,6 +324,7 @@ def test_nothing_is_cut_at_the_sizes_of_projectors(
         page.screenshot(path=pictures / f"{name}.png")
         assert page.evaluate(CUT) == [], name
         assert page.evaluate(OUTSIDE) == [], name
+        assert width > 1366 or grave_findings(page) == [], name
         assert page.evaluate(EXTENT) == [width, height], name
     page.get_by_role("button", name="关闭").click()
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
 
 from huanjie_lib.errors import UsageError
 from huanjie_lib.screens.together import read_login, serve_together
+from huanjie_lib.store.run_folder import Run
 
 SERVER = """
 import json, pathlib, signal, sys, time
@@ -68,6 +72,40 @@ def test_they_share_a_login_and_know_each_other_and_end_together(tmp_path: Path,
         assert login.cookie_secret not in " ".join(told[name]["argv"]) + told[name]["site"]
     site = yaml.safe_load(told["what_if"]["site"])["screens"]
     assert [one["address"] for one in site] == [line.split()[1].split("/?")[0].rstrip("/") for line in lines]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_who_has_got_into_one_screen_gets_into_the_others_without_a_token(small_run: Run, free: int) -> None:
+    """The real servers, without a kernel; a kernel that is not there is 404 to a viewer and 403 to others."""
+    assert small_run.path is not None
+    arguments = ("--app", "all", "--run", str(small_run.path), "--port", str(free), "--warm", "0")
+    command = [sys.executable, "-m", "huanjie_lib", "serve", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8") as server:
+        assert server.stdout is not None
+        first, second = (server.stdout.readline().split()[-1] for _ in range(2))
+        token = urlsplit(first).query
+        assert token.startswith("token=")
+        assert "token" not in second
+        status, cookies = asked(urlsplit(first).netloc, query=token)
+        assert status == 404
+        other = urlsplit(second).netloc
+        assert asked(other, cookie=cookies)[0] == 404
+        assert asked(other)[0] == 403
+        assert asked(other, cookie=cookies.replace("=", "=x", 1))[0] == 403
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(60) == 0
+
+
+def asked(place: str, *, query: str = "", cookie: str = "") -> tuple[int, str]:
+    """Return status and cookies of the answer to who asks for a kernel that is not there."""
+    connection = http.client.HTTPConnection(place, timeout=60)
+    path = f"/api/kernels/{'0' * 8}-0000-0000-0000-{'0' * 12}"
+    connection.request("GET", f"{path}?{query}", headers={"Cookie": cookie} if cookie else {})
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    return answer.status, "; ".join(one.split(";")[0] for one in answer.headers.get_all("Set-Cookie", []))
 
 
 def test_one_that_fails_ends_the_others_and_gives_its_code(tmp_path: Path, free: int) -> None:

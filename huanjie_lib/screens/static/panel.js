@@ -1,6 +1,8 @@
 // A panel: shows HTML that the kernel rendered and tells it which button was pressed.
 
 const TYPING_PAUSE = 120; // ms without a key before what was typed is sent
+const LONGEST_WAIT = 10000; // ms that a press without an answer shows as work under way
+let waited; // one line for the whole screen
 
 function render({ model, el }) {
     const box = el.appendChild(document.createElement('div'));
@@ -10,7 +12,13 @@ function render({ model, el }) {
         box.setAttribute('aria-label', model.get('label'));
     }
 
-    const tell = (action, value) => model.send({ action, value });
+    const tell = (action, value) => {
+        const screen = box.closest('.hj-screen');
+        clearTimeout(waited);
+        waited = setTimeout(() => screen?.classList.remove('hj-waiting'), LONGEST_WAIT);
+        screen?.classList.add('hj-waiting');
+        model.send({ action, value });
+    };
 
     // Focus lives through a redraw by data-key, scroll positions by data-scroll.
     const draw = () => {
@@ -20,6 +28,7 @@ function render({ model, el }) {
             scrolled.set(part.dataset.scroll, part.scrollTop);
         }
         const key = active?.dataset.key;
+        box.closest('.hj-screen')?.classList.remove('hj-waiting');
         box.innerHTML = model.get('html');
         for (const part of box.querySelectorAll('[data-scroll]')) {
             part.scrollTop = scrolled.get(part.dataset.scroll) ?? 0;

@@ -14,8 +14,21 @@ ID_NUMBER: Final = r"[1-9][0-9]{5}(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[1
 MOBILE_NUMBER: Final = r"1[3-9][0-9]{9}"
 """Pattern of a mobile number of the mainland."""
 
-CONTAINS_NUMBER: Final = rf"(?:^|[^0-9A-Za-z])(?:{ID_NUMBER}|{MOBILE_NUMBER})(?:$|[^0-9A-Za-z])"
-"""Pattern of a text with a word that looks like an identity or mobile number."""
+_D: Final = "[0-9０-９]"
+_GAP: Final = r"[\s\-－]?"
+_WRITTEN_ID: Final = _GAP.join(
+    (
+        rf"[1-9１-９]{_D}{{5}}",
+        rf"(?:[1１][9９]|[2２][0０]){_D}{{2}}",
+        "(?:[0０][1-9１-９]|[1１][0-2０-２])",
+        rf"(?:[0０][1-9１-９]|[12１２]{_D}|[3３][01０１])",
+        rf"{_D}{{3}}[0-9０-９XxＸｘ]",
+    )
+)
+_WRITTEN_MOBILE: Final = _GAP.join((rf"[1１][3-9３-９]{_D}", rf"{_D}{{4}}", rf"{_D}{{4}}"))
+CONTAINS_NUMBER: Final = rf"(?:^|[^0-9０-９A-Za-z])(?:{_WRITTEN_ID}|{_WRITTEN_MOBILE})(?:$|[^0-9０-９A-Za-z])"
+"""Pattern of a text with a word that looks like an identity or mobile number, in full-width digits or with
+gaps (139 0000 0000) as well."""
 
 _NUMBER: Final = re.compile(CONTAINS_NUMBER)
 _HIDDEN: Final = "（姓名已隐藏）"
@@ -26,7 +39,7 @@ def holds_number(text: str) -> bool:
 
     Examples
     --------
-    >>> holds_number("核对990101199003072336"), holds_number("电话13900000000。"), holds_number("2026年12号")
+    >>> holds_number("核对990101199003072336"), holds_number("电话139 0000-0000"), holds_number("2026年12号")
     (True, True, False)
     """
     return _NUMBER.search(text) is not None

@@ -783,13 +783,14 @@ class _Sheet:
             for row, count in fields.items()
         }
 
-    def _faults(self, rows: Sequence[int]) -> dict[int, Issue]:
-        """Return what is doubtful in rows, by their place."""
+    def _faults(self, rows: Sequence[int], contract: Table) -> dict[int, Issue]:
+        """Return what is doubtful in rows of a table, by their place."""
         if not self._doubts:
             return {}
         of_row: dict[int, Issue] = {}
-        for (row, _), issue in self._doubts.items():
-            of_row.setdefault(row, issue)
+        for (row, column), issue in self._doubts.items():
+            if column is None or self.header.found[column].name in contract.names:
+                of_row.setdefault(row, issue)
         return {place: of_row[row] for place, row in enumerate(rows) if row in of_row}
 
     def unheaded(self) -> list[Issue]:
@@ -952,7 +953,7 @@ class _Sheet:
             dropped=dropped,
             names=self._names(rows),
             refused=refused,
-            faults=self._faults(rows),
+            faults=self._faults(rows, contract),
         )
 
     def _projects(self, columns: dict[str, list[str]], refused: tuple[Issue, ...]) -> list[Batch]:

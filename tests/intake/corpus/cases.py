@@ -29,6 +29,7 @@ COLUMNS: Final = {
     "audit_projects": ("project_id", "unit_code"),
     "audit_items": ("project_id", "item", "amount"),
     "reviews": ("candidate_ref", "unit_code", "expires_on"),
+    "leavers": ("person_ref", "unit_code", "arrangement"),
 }
 """Columns by which the cases tell rows."""
 
@@ -594,6 +595,59 @@ CASES: tuple[Case, ...] = (
         {"screenings": GOOD["screenings"][:1]},
         {"screenings": ["S2 B 2026-10-02 （已隐藏，14 个字符）"]},
         says=["error:（已隐藏，14 个字符）"],
+    ),
+    Case(
+        "numbers of persons written with gaps or in full width",
+        XLSX,
+        partial(
+            workbook,
+            离任安置=[
+                ["统计用区划代码", "人员代号", "安置方式", "安置日期"],
+                [A, "P-1", "电话 139 1234 5678", "2026-10-01"],
+                [A, "P-2", "990101 19900101 1234", "2026-10-01"],
+                [A, "P-3", "１３９１２３４５６７８", "2026-10-01"],
+                [A, "P-4", "荣誉职务", "2026-10-01"],
+            ],
+        ),
+        4,
+        {"leavers": ["P-4 A 荣誉职务"]},
+        {
+            "leavers": [
+                "P-1 A （已隐藏，16 个字符）",
+                "P-2 A （已隐藏，20 个字符）",
+                "P-3 A （已隐藏，11 个字符）",
+            ]
+        },
+        says=["error:（已隐藏，16 个字符）"],
+    ),
+    Case(
+        "one amount for two items of an audit",
+        XLSX,
+        partial(
+            workbook,
+            审计台账=Sheet(
+                [
+                    [
+                        "审计项目编号",
+                        "统计用区划代码",
+                        "审计类型",
+                        "群众代表人数",
+                        "审计事项",
+                        "审计结论",
+                        "涉及金额",
+                    ],
+                    ["P1", A, "任中审计", 3, "财务收支", "无问题", 5],
+                    ["", "", "", "", "债权债务", "无问题", ""],
+                    ["", "", "", "", "工程项目", "无问题", 6],
+                ],
+                merges=["A2:A4", "B2:B4", "C2:C4", "D2:D4", "G2:G3"],
+            ),
+        ),
+        6,
+        {"audit_projects": ["P1 A"], "audit_items": ["P1 projects 6"]},
+        {"audit_items": ["P1 财务收支 5", "P1 债权债务 5"]},
+        "同一项目的续行 2",
+        ["error:合并的单元格 G2:G3 里只有一个数"],
     ),
     Case(
         "one number for two villages",

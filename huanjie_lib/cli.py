@@ -260,6 +260,12 @@ def _check_data(data: Path, out: Path | None, key: Path | None, pack: Path | Non
 @click.option(
     "--store", default=None, help=f"案件台账：{_STORES}；给出后计入截至日期前已销号案件更正的事实。"
 )
+@click.option(
+    "--key",
+    type=_FILE,
+    default=None,
+    help="密钥文件；更换过密钥时与 --store 一起给出，案件中按旧代号更正的事实才能对上。",
+)
 @_PACK
 @_REGION
 def run(
@@ -268,6 +274,7 @@ def run(
     out: Path,
     previous: Path | None,
     store: str | None,
+    key: Path | None,
     pack: Path | None,
     region: str,
 ) -> None:
@@ -286,6 +293,7 @@ def run(
         parameters=parameters,
         previous=previous,
         casework=casework,
+        keys=_keys(key),
         progress=progress,
     )
     progress.close()
@@ -1372,6 +1380,62 @@ def request_person(key: Path) -> None:
     click.echo(keys.pseudonym("person", number.text))
 
 
+@request.command(
+    "places",
+    help="列出一个人的信息还在哪些地方：数据、评估、人才文件夹、台账、备份和导出的文件，各怎么处理。",
+)
+@click.option("--person", required=True, help="人员代号。")
+@click.option("--data", type=_FOLDER, multiple=True, help="数据文件夹，可重复。")
+@click.option("--run", "runs", type=_FOLDER, multiple=True, help="评估文件夹，可重复。")
+@click.option("--talent", "talents", type=_FOLDER, multiple=True, help="人才文件夹，可重复。")
+@click.option("--folder", "folders", type=_FOLDER, multiple=True, help="其他文件夹，如导出的文件，可重复。")
+@click.option("--backup", "backups", type=_FILE, multiple=True, help="台账的备份，可重复。")
+@click.option("--key", type=_FILE, default=None, help="密钥文件；给出后台账中更换密钥以前的代号也能认出。")
+@_STORE
+def request_places(
+    person: str,
+    data: tuple[Path, ...],
+    runs: tuple[Path, ...],
+    talents: tuple[Path, ...],
+    folders: tuple[Path, ...],
+    backups: tuple[Path, ...],
+    key: Path | None,
+    store: str,
+) -> None:
+    """List every place in which a person stands, and what is to be done about it."""
+    from huanjie_lib.store.ledger import open_ledger
+    from huanjie_lib.store.traces import in_backup, in_folder, in_ledger
+
+    keys = _keys(key)
+    recognise = None if keys is None else lambda refs: keys.recognised(refs, {person})
+    searched = {"data": data, "run": runs, "talent": talents, "folder": folders}
+    found = [
+        one
+        for kind, places in searched.items()
+        for place in places
+        for one in in_folder(place, person, kind=kind)
+    ]
+    with open_ledger(store, read_only=True) as ledger:
+        found += in_ledger(ledger, person, recognise=recognise)
+    for backup_file in backups:
+        found += in_backup(backup_file, person, recognise=recognise)
+    for one in found:
+        click.echo(f"{one.place}（{one.times}处）：{one.remedy}")
+    for what, places in (
+        ("数据文件夹", data),
+        ("人才文件夹", talents),
+        ("评估文件夹", runs),
+        ("备份", backups),
+    ):
+        if not places:
+            click.echo(f"没有查找{what}：参数中没有给出", err=True)
+    click.echo(
+        "登记表中只有姓名和号码，查不到代号：删除时给出 --key，由 huanjie retention 从中删去", err=True
+    )
+    click.echo("佐证材料、打印件和已经拷走的文件查不到：请核对本人所在村（社区）的案件和领取记录", err=True)
+    click.echo(f"共{len(found)}处")
+
+
 @request.command("open", help="登记收到一件申请，并推算答复期限。")
 @click.option("--person", required=True, help="申请人的人员代号。")
 @click.option(
@@ -1652,6 +1716,8 @@ def retention(
         )
     click.echo("评估和检查报告中的隔离文件也含这些行：请用新的数据文件夹重新检查、评估，再删除旧的报告")
     click.echo(f"原文件夹 {data} 没有改动；核对无误后请自行删除，并从备份中清除")
+    if person is not None:
+        click.echo("人才文件夹、评估文件夹、备份和导出的文件里可能还有：用 huanjie request places 逐处查找")
 
 
 class _Returns:

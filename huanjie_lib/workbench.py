@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -611,6 +612,7 @@ def write_assessment(
     parameters: ParameterSet,
     previous: Path | None = None,
     casework: Casework | None = None,
+    keys: KeyRing | None = None,
     progress: Progress | None = None,
 ) -> Assessment:
     """Read a data folder, compute the run and write its folder, with the intake report beside it.
@@ -625,6 +627,9 @@ def write_assessment(
         Run folder of an earlier date; the run then accounts for what has changed since, by cause.
     casework
         The ledger of cases, whose closed cases change the facts.
+    keys
+        Keys of the data folder where they were changed since: facts that a case put right about a person
+        under an earlier pseudonym are then found again. Nothing is opened with them.
     progress
         Called with a Chinese label, the step reached and the number of steps.
 
@@ -641,6 +646,8 @@ def write_assessment(
     _check_out(data, out, "评估文件夹")
     earlier = None if previous is None else _earlier_run(previous, out, as_of)
     intake = open_data(data, parameters, progress=progress)
+    if casework is not None and keys is not None:
+        casework = _renewed(casework, keys, intake.tables)
     result = run_risk(
         intake.tables,
         parameters,
@@ -669,6 +676,21 @@ def write_assessment(
     if progress is not None:
         progress("写出评估文件夹", 1, 1)
     return Assessment(intake=intake, result=result, manifest=manifest)
+
+
+def _renewed(casework: Casework, keys: KeyRing, tables: Mapping[str, pd.DataFrame]) -> Casework:
+    """Return what a ledger brings with the pseudonyms in it that people of the tables have now."""
+    from huanjie_lib.access.keys import PSEUDONYM
+
+    naming = ("person_ref", "candidate_ref")
+    named = [frame[name] for frame in tables.values() for name in naming if name in frame]
+    known = {ref for refs in named for ref in refs.dropna().astype("str")}
+    payloads = casework.events["payload"]
+    met = {ref for text in payloads for ref in re.findall(PSEUDONYM, text)}
+    now = keys.recognised(met, known)
+    told = [re.sub(PSEUDONYM, lambda found: now.get(found[0], found[0]), text) for text in payloads]
+    renewed = pd.Series(told, index=payloads.index, dtype="str")
+    return replace(casework, events=casework.events.assign(payload=renewed))
 
 
 def _check_out(data: Path, out: Path, what: str) -> None:

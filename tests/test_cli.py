@@ -260,6 +260,7 @@ def test_export_says_why_there_is_no_map(city: Path, tmp_path: Path, capsys: Cap
         (["serve", "--run", "x", "--app", "board"], 2, "应为：overview、what_if、casework、talent"),
         (["serve"], 2, "补充 --run"),
         (["serve", "--app", "talent"], 2, "--talent：发现“没有给出”"),
+        (["ledgers", "--run", "x", "--out", "y", "--restricted"], 2, "--store：发现“没有给出”"),
         (["serve", "--app", "talent", "--talent", "t", "--account", "li"], 2, "补充 --role"),
         (["serve", "--run", "x", "--key", "k"], 2, "--key：发现“没有 --talent”"),
         (["serve", "--run", "x", "--account", "chen"], 2, "没有指定案件台账"),

@@ -1,5 +1,6 @@
 import datetime as dt
 import io
+import json
 import re
 import shutil
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from huanjie_lib.access.keys import KeyRing
 from huanjie_lib.access.rotation import Rotation, rotate_tree
 from huanjie_lib.casework.events import Action, Actor
 from huanjie_lib.errors import DataError, UsageError
+from huanjie_lib.ledgers import Casework
 from huanjie_lib.parameters import load_parameters
 from huanjie_lib.sample import make_city, write_city
 from huanjie_lib.store.ledger import Ledger, open_ledger
@@ -24,6 +26,7 @@ from huanjie_lib.views.summary import unit_profile
 from huanjie_lib.vocabulary import CaseEvent, Role, ValueStatus
 from huanjie_lib.workbench import (
     WEIGHT_METHODS,
+    _renewed,
     assess,
     backtest_city,
     check_ledger,
@@ -186,6 +189,23 @@ def test_every_column_of_a_run_folder_has_readers(published: Path) -> None:
         assert list(grant.columns) == pq.read_schema(file).names, grant.table
         seen.add(grant.table)
     assert seen >= {name for name in GRANTS if name.startswith(("run/", "ledgers/", "restricted/"))}
+
+
+def test_facts_put_right_under_an_earlier_pseudonym_are_found_again_after_new_keys() -> None:
+    old = KeyRing.from_seed(1)
+    new = old.rotated()
+    then, stranger = (old.pseudonym("person", number) for number in ("1", "2"))
+    now = new.successor(then)
+    key = {"project_id": "A1", "person_ref": then}
+    told = {"amendments": [{"table": "audit_subjects", "key": key, "set": {"outcome": "clear"}}]}
+    events = pd.DataFrame({"payload": [json.dumps(told), json.dumps({"note": f"见{stranger}"})]})
+    tables = {"audit_subjects": pd.DataFrame({"person_ref": [now]})}
+    before = Casework(events, 2, "ab" * 32)
+    after = _renewed(before, new, tables)
+    assert json.loads(after.events["payload"][0])["amendments"][0]["key"]["person_ref"] == now
+    assert after.events["payload"][1] == events["payload"][1]  # nobody in the tables: left as recorded
+    assert (after.sequence, after.head) == (before.sequence, before.head)
+    assert _renewed(before, old, tables).events["payload"].tolist() == events["payload"].tolist()
 
 
 class TestPublishing:

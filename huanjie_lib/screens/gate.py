@@ -39,6 +39,7 @@ __all__ = [
     "KERNEL_ID",
     "MOST_MESSAGE_BYTES",
     "ChannelDoor",
+    "HealthDoor",
     "KernelDoor",
     "NothingDoor",
     "PageDoor",
@@ -218,6 +219,23 @@ class NothingDoor(Told):
     def prepare(self) -> None:
         """Say so."""
         raise HTTPError(404)
+
+
+class HealthDoor(Told):
+    """``GET /healthz``: whether the server answers, for whoever keeps watch on this machine; nothing else.
+
+    It needs no login and tells no more than that: the proxy does not pass it on.
+    """
+
+    def get(self) -> None:
+        """Say that the server is there, or with 503 that it is about to end."""
+        self.set_header("Cache-Control", "no-store")
+        self.set_header("Content-Type", "text/plain; charset=utf-8")
+        ending = self.settings["kernel_manager"].ending
+        self.set_status(503 if ending else 200)
+        self.finish("ending\n" if ending else "ok\n")
+
+    head = get
 
 
 class StaticDoor(Told, StaticFileHandler):

@@ -72,6 +72,15 @@ class TestFiles:
         for path in ("/voila/static/voila.js", "/voila/templates/huanjie/static/page.js"):
             assert target.account("wang").ask(path).status == 200
 
+    def test_whether_it_lives_is_told_to_anybody_and_nothing_else(self, target: Target) -> None:
+        for path, method, told in (("/healthz", "GET", "ok\n"), ("/healthz?kernels=1", "HEAD", "")):
+            answer = target.stranger().ask(path, method)
+            assert (answer.status, answer.text) == (200, told)
+            assert answer.headers.get_all("Set-Cookie") is None
+        for path in ("/healthz/", "/healthz/..", "/healthz/kernels"):
+            assert target.account("wang").ask(path).status == 404
+        assert target.stranger().ask("/healthz", "POST", "").status in {403, 405}
+
     @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
     def test_no_other_method(self, target: Target, method: str) -> None:
         for path in ("/", f"/api/kernels/{NOBODYS}", "/api/kernels", "/voila/static/voila.js"):

@@ -347,7 +347,8 @@ def digest(value: pd.DataFrame | bytes) -> str:
         if pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_datetime64_dtype(column.dtype):
             found.update(known.to_numpy().tobytes())
         else:
-            found.update(json.dumps([str(x) for x in known], ensure_ascii=False).encode())
+            texts = [str(x) for x in known.to_numpy(dtype=object)]  # quicker than one by one from Arrow
+            found.update(json.dumps(texts, ensure_ascii=False).encode())
     return found.hexdigest()
 
 

@@ -7,10 +7,12 @@ result comes out: no file is read or written and no clock is asked.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from huanjie_lib.contracts import DTYPES, TABLES
@@ -19,7 +21,7 @@ from huanjie_lib.parameters import ParameterSet, TalentPack
 from huanjie_lib.risk.prepared import day_number, prepare
 from huanjie_lib.talent.assessment import Trials, assess_trials
 from huanjie_lib.talent.assignment import Assignment, assign, candidates
-from huanjie_lib.talent.composition import Compositions, compose
+from huanjie_lib.talent.composition import Compositions, compose, holds_for, wanted_of_posts
 from huanjie_lib.talent.cultivation import Cultivation, best_aims, cultivation
 from huanjie_lib.talent.eligibility import Eligibility, eligibility, kin_conflicts, kin_unchecked
 from huanjie_lib.talent.fairness import Certificate, fairness_certificate
@@ -34,6 +36,8 @@ from huanjie_lib.vocabulary import PortraitAspect, PostKind
 
 __all__ = ["TalentResult", "losses_of", "run_talent"]
 
+Bools: TypeAlias = npt.NDArray[np.bool_]
+Ints: TypeAlias = npt.NDArray[np.int64]
 Progress = Callable[[str, int, int], None]
 
 STEPS = (
@@ -100,7 +104,7 @@ class TalentResult:
         asked = self.profiles.explain(unit_code, name=name)
         return f"{asked}{self.shortlists.explain(unit_code, name=name)}仅供决策参考，由组织决定。"
 
-    def proven(self) -> dict[str, bool | float]:
+    def proven(self) -> dict[str, Any]:
         """Return how good lists and committees are for certain.
 
         Returns
@@ -108,7 +112,8 @@ class TalentResult:
         dict
             ``lists_optimal``: whether prices prove that no other lists fit better. ``teams_fit`` and
             ``teams_bound``: fit of all committees, and what none that lack as much can exceed, points;
-            ``teams_gap``: their difference as a share of the fit.
+            ``teams_gap``: their difference as a share of the fit. ``teams_least``: by target and ``seats``
+            how many members are lacking whoever is chosen.
         """
         teams = self.compositions
         return {
@@ -116,6 +121,7 @@ class TalentResult:
             "teams_fit": round(teams.objective, 3),
             "teams_bound": round(teams.bound, 3),
             "teams_gap": round(teams.gap, 6),
+            "teams_least": dict(teams.least),
         }
 
     def frames(self) -> dict[str, pd.DataFrame]:
@@ -447,21 +453,34 @@ def _lists(found: _Scored, pack: TalentPack) -> Assignment:
 def _teams(
     tables: Mapping[str, pd.DataFrame], asked: _Asked, found: _Scored, lists: Assignment
 ) -> Compositions:
-    """Return a committee for each unit, from its lists and whom else it takes to fill all seats.
+    """Return a committee for each unit, from its lists and whom else it takes to fill seats and keep rules.
 
-    Here alone protected attributes and kin are read.
+    Here alone protected attributes and kin are read. Whoever fits a post best need not be whom a rule asks
+    for: so people for whom a hard target holds are candidates of each unit too, enough for every unit to have
+    its own.
     """
     posts, pack, opened = found.profiles.posts, asked.pack, found.shortlists.openings
-    pairs = candidates(
-        found.portraits.mean,
-        found.profiles.weights,
-        posts["seats"].to_numpy(dtype=np.int64),
-        pack.shortlist_length,
-        eligible=opened.masks,
-        group=opened.group,
-        excluded=opened.barred,
-    )
-    pairs = pd.concat([pairs, lists.pairs], ignore_index=True).drop_duplicates(["post", "person"])
+    protected, kinds = _table(tables, "people_protected"), asked.units.set_index("unit_code")["unit_kind"]
+    refs = pd.Index(found.portraits.person_ref)
+
+    def named(seats: Ints, length: int, masks: Sequence[Bools]) -> pd.DataFrame:
+        return candidates(
+            found.portraits.mean,
+            found.profiles.weights,
+            seats,
+            length,
+            eligible=masks,
+            group=opened.group,
+            excluded=opened.barred,
+        )
+
+    parts = [named(posts["seats"].to_numpy(dtype=np.int64), pack.shortlist_length, opened.masks), lists.pairs]
+    for target in pack.targets:
+        if target.hard:
+            own = holds_for(target, refs, found.people, protected, asked.as_of)
+            masks = [mask & own for mask in opened.masks]
+            parts.append(named(wanted_of_posts(target, posts, kinds), 1, masks))
+    pairs = pd.concat(parts, ignore_index=True).drop_duplicates(["post", "person"])
     edges = posts[["unit_code", "post"]].iloc[pairs["post"]].reset_index(drop=True)
     return compose(
         edges.assign(
@@ -470,11 +489,11 @@ def _teams(
         ),
         posts[["unit_code", "post", "seats"]],
         found.people[["person_ref", "birth_year", "education"]],
-        _table(tables, "people_protected"),
+        protected,
         _table(tables, "kinships"),
         pack.targets,
         as_of=asked.as_of,
-        unit_kinds=asked.units.set_index("unit_code")["unit_kind"],
+        unit_kinds=kinds,
         version=asked.parameters.version,
     )
 

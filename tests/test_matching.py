@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from huanjie_lib import matching
 from huanjie_lib.errors import DataError
@@ -218,6 +220,24 @@ def test_the_certificate_finds_leaks_behind_the_shortlists(
 
 def test_the_way_is_told(plain: tuple[TalentResult, list[str]]) -> None:
     assert plain[1] == list(STEPS)
+
+
+def test_a_hard_rule_is_kept_wherever_people_allow(result: TalentResult, city: City) -> None:
+    """Whoever fits best need not be whom a rule asks for, and nobody is refused for it."""
+    checks = result.compositions.checks.query("target == 'women'")
+    women = city.tables["people_protected"].query("sex == '2'")["person_ref"]
+    able = [post.value for post in (PostKind.DIRECTOR, PostKind.DEPUTY, PostKind.MEMBER)]
+    shown = result.portraits.person_ref
+    opened, posts = result.shortlists.openings, result.profiles.posts
+    wants = np.zeros((len(posts), len(shown)), dtype=bool)
+    for row in np.flatnonzero(posts["post"].isin(able)):
+        wants[row] = opened.masks[opened.group[row]] & np.isin(shown.astype(str), women)
+    wants[opened.barred[:, 0], opened.barred[:, 1]] = False
+    units = pd.DataFrame(wants).groupby(posts["unit_code"].to_numpy()).any().to_numpy()
+    most = int((maximum_bipartite_matching(csr_array(units), perm_type="column") >= 0).sum())
+    assert most > 0.9 * len(units)
+    assert int(checks["met"].sum()) == most
+    assert result.compositions.least["women"] == len(units) - most
 
 
 def test_what_is_proven_of_lists_and_committees_is_told(result: TalentResult) -> None:

@@ -505,6 +505,7 @@ def _about(
         ("不使用的信息", "性别、民族、年龄、学历、亲属等不计入分数、排名和理由，只用于核查整个班子的结构。"),
         ("姓名", f"按“{role.label}”角色导出：{called}；身份证号一律不列。"),
         ("把握", talent.certainty(run) or "没有说明"),
+        ("班子结构", talent.structure_sentence(run) or "没有班子方案"),
         ("已有的决定", made),
         *(("结构要求的代价", f"“{label}”使全市适配分合计少得{cost:.1f}分") for label, cost in costs.items()),
     ]

@@ -700,6 +700,7 @@ class TalentView:
             checks=[] if unit is None else talent.checks(model.run, unit["unit_code"]),
             costs=[] if unit is None else talent.rule_costs(model.run, unit["unit_code"]),
             certainty=talent.certainty(model.run),
+            sentence=talent.structure_sentence(model.run),
             **WORDS,
         )
 

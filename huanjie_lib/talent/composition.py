@@ -28,10 +28,19 @@ import numpy.typing as npt
 import pandas as pd
 
 from huanjie_lib.parameters import TeamTarget
-from huanjie_lib.talent.teams import Rule, TeamProblem, Teams, best_teams
+from huanjie_lib.talent.teams import Rule, TeamProblem, Teams, best_teams, least_lacking
 from huanjie_lib.vocabulary import Education, PostKind, Sex
 
-__all__ = ["HARD_TARGET", "KIN", "SEATS", "Compositions", "compose"]
+__all__ = [
+    "HARD_TARGET",
+    "KIN",
+    "SEATS",
+    "TELLING",
+    "Compositions",
+    "compose",
+    "holds_for",
+    "wanted_of_posts",
+]
 
 Bools: TypeAlias = npt.NDArray[np.bool_]
 Ints: TypeAlias = npt.NDArray[np.int64]
@@ -49,6 +58,8 @@ EMPTY_SEATS: dict[str, float] = {
 LEAST_SEAT = min(EMPTY_SEATS.values())
 KIN, SEATS = "kin", "seats"
 """Rules beside the pack's targets."""
+TELLING = 0.05
+"""Share of fit above which the gap says nothing of fit: its bound keeps more targets or fills more seats."""
 
 _LABELS = {KIN: "近亲属回避", SEATS: "职位配齐"}
 _COLLEGE = {Education.DOCTOR, Education.MASTER, Education.BACHELOR, Education.COLLEGE}
@@ -76,6 +87,9 @@ class Compositions:
         Fit of all committees less penalties of targets that are not hard, points.
     bound
         No committees that lack as much can have more.
+    least
+        By target and ``seats``, how many members (or seats) are lacking whoever is chosen from the
+        candidates, each target looked at alone.
     as_of
         Date for which ages are counted.
     version
@@ -88,22 +102,25 @@ class Compositions:
     costs: pd.DataFrame
     objective: float
     bound: float
+    least: dict[str, int]
     as_of: dt.date
     version: str = ""
 
     @property
     def gap(self) -> float:
-        """Share of the objective by which better committees are not ruled out."""
+        """Share of the objective by which better committees are not ruled out; see ``TELLING``."""
         return (self.bound - self.objective) / max(self.objective, 1.0)
 
     def __repr__(self) -> str:
-        """Return numbers of units, seats, members and rules relaxed, the gap, date and version."""
+        """Return numbers of units, seats, members, units that meet all targets, the gap, date and version."""
         seats = int(self.checks.loc[self.checks["target"] == SEATS, "wanted"].sum())
+        rules = self.checks[self.checks["target"] != SEATS]
+        units, missed = self.checks["unit_code"].nunique(), rules.loc[~rules["met"], "unit_code"].nunique()
+        gap = f"gap={self.gap:.2%}, " if self.gap <= TELLING else ""
         version = f", parameters={self.version!r}" if self.version else ""
         return (
-            f"Compositions(units={self.checks['unit_code'].nunique()}, seats={seats}, "
-            f"members={len(self.teams)}, relaxed={len(self.relaxed)}, gap={self.gap:.2%}, "
-            f"as_of={self.as_of}{version})"
+            f"Compositions(units={units}, meeting={units - missed}, seats={seats}, "
+            f"members={len(self.teams)}, {gap}as_of={self.as_of}{version})"
         )
 
     def to_frame(self) -> pd.DataFrame:
@@ -217,7 +234,7 @@ def compose(
     ...                    source="示例")
     >>> teams = compose(edges, seats, people, protected, None, [women], as_of=dt.date(2026, 10, 31))
     >>> teams
-    Compositions(units=1, seats=2, members=2, relaxed=0, gap=0.00%, as_of=2026-10-31)
+    Compositions(units=1, meeting=1, seats=2, members=2, gap=0.00%, as_of=2026-10-31)
     >>> teams.teams["person_ref"].tolist()
     ['P2', 'P3']
     >>> teams.explain("990101001201")
@@ -227,7 +244,7 @@ def compose(
     pairs = _pairs(edges, posts)
     units = pd.Index(posts["unit_code"].unique())
     refs = pd.Index(np.unique(pairs["person_ref"].to_numpy(dtype=object).astype(str)), dtype="str")
-    holds = {t.id: _holds(t, refs, people, protected, as_of) for t in targets}
+    holds = {t.id: holds_for(t, refs, people, protected, as_of) for t in targets}
     rules = tuple(
         Rule(
             holds[t.id],
@@ -277,10 +294,48 @@ def _pairs(edges: pd.DataFrame, posts: pd.DataFrame) -> pd.DataFrame:
     return pairs.sort_values(["row", "person_ref"], kind="stable").reset_index(drop=True)
 
 
-def _holds(
+def wanted_of_posts(
+    target: TeamTarget, posts: pd.DataFrame, unit_kinds: pd.Series[str] | None = None
+) -> Ints:
+    """Return how many members a target asks of each post: of a unit all, where most seats count.
+
+    Parameters
+    ----------
+    target
+        A target of the pack.
+    posts
+        ``unit_code``, ``post``, ``seats``.
+    unit_kinds
+        Kind by unit code, where the target holds for one kind of unit only.
+
+    Returns
+    -------
+    numpy.ndarray
+        Members by row of ``posts``; less than asked where seats that count do not suffice.
+
+    Examples
+    --------
+    >>> women = TeamTarget(id="women", label="妇女成员", measure="women", at_least=2, hard=True,
+    ...                    source="示例", posts=(PostKind.DIRECTOR, PostKind.MEMBER))
+    >>> posts = pd.DataFrame({"unit_code": "990101001201", "post": ["secretary", "director", "member"],
+    ...                       "seats": [5, 1, 1]})
+    >>> wanted_of_posts(women, posts).tolist()
+    [0, 1, 1]
+    """
+    counted = {post.value for post in target.posts or PostKind}
+    rows = posts[["unit_code", "seats"]].reset_index(drop=True)
+    rows = rows.assign(seats=rows["seats"].where(posts["post"].isin(counted).to_numpy(), 0))
+    rows = rows.sort_values(["unit_code", "seats"], ascending=[True, False], kind="stable")
+    before = rows.groupby("unit_code")["seats"].cumsum() - rows["seats"]
+    units = pd.Index(rows["unit_code"])
+    asked = (_least(target, units, unit_kinds) - before).clip(lower=0)
+    return np.minimum(asked, rows["seats"]).sort_index().to_numpy(dtype=np.int64)
+
+
+def holds_for(
     target: TeamTarget, refs: pd.Index, people: pd.DataFrame, protected: pd.DataFrame, as_of: dt.date
 ) -> Bools:
-    """Return of whom a target is known to hold."""
+    """Return of whom of ``refs`` a target is known to hold; other arguments as in :func:`compose`."""
     if target.measure in ("women", "minority"):
         own = protected.set_index("person_ref").reindex(refs)
         known = own["sex"] == Sex.FEMALE.value if target.measure == "women" else own["is_minority"].eq(True)
@@ -359,6 +414,13 @@ def _told_of(
         costs=costs,
         objective=found.value + lifted,
         bound=found.bound + lifted,
+        least={
+            SEATS: least_lacking(problem),
+            **{
+                target.id: least_lacking(problem, rule)
+                for target, rule in zip(targets, problem.rules, strict=True)
+            },
+        },
         as_of=as_of,
         version=version,
     )

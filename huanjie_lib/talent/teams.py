@@ -36,8 +36,9 @@ import highspy
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
+from scipy.sparse.csgraph import maximum_flow
 
-__all__ = ["EMPTY_SEAT", "Rule", "TeamProblem", "Teams", "best_teams"]
+__all__ = ["EMPTY_SEAT", "Rule", "TeamProblem", "Teams", "best_teams", "least_lacking"]
 
 Bools: TypeAlias = npt.NDArray[np.bool_]
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -50,6 +51,7 @@ _TOGETHER = 9
 """Units that are searched together with one, at each step."""
 _STEPS = 4
 """Steps that a search reaches at most."""
+_SEARCHES = 200
 _NODES = 500
 _NEAR = 0.1
 """Points by which a search of several units may miss its best."""
@@ -401,7 +403,38 @@ class _Search:
         return found
 
 
-def best_teams(problem: TeamProblem, *, gap: float = 0.005, searches: int = 200) -> Teams:
+def least_lacking(problem: TeamProblem, rule: Rule | None = None) -> int:
+    """Return how many members a rule lacks in all units together, or seats without, whoever is chosen.
+
+    The rule alone is looked at: each person helps one unit, or fills one seat, and the largest flow from
+    people to what is needed leaves the rest lacking. Other rules, kin and, for a rule, the number of seats
+    are left aside, so that no teams lack fewer.
+
+    Examples
+    --------
+    >>> two = TeamProblem(post=np.array([0, 1]), person=np.array([0, 0]), fit=np.array([60.0, 50.0]),
+    ...                   seats=np.array([1, 2]), unit=np.array([0, 1]), people=1, units=2)
+    >>> least_lacking(two), least_lacking(two, Rule(np.array([True]), np.array([1, 1]), 10.0))
+    (2, 1)
+    """
+    if rule is None:
+        needed, goal, person = problem.seats, problem.post, problem.person
+    else:
+        helps = rule.pairs(problem.post, problem.person)
+        needed, goal, person = rule.least, problem.unit[problem.post[helps]], problem.person[helps]
+    if not len(goal):
+        return int(needed.sum())
+    pairs = np.unique(np.column_stack([person, goal]), axis=0)
+    first, last = problem.people, problem.people + len(needed)
+    source, sink = last, last + 1
+    start = np.concatenate([np.full(problem.people, source), pairs[:, 0], np.arange(first, last)])
+    end = np.concatenate([np.arange(problem.people), first + pairs[:, 1], np.full(len(needed), sink)])
+    room = np.concatenate([np.ones(problem.people + len(pairs), dtype=np.int64), needed])
+    network = sparse.csr_array((room.astype(np.int32), (start, end)), shape=(sink + 1, sink + 1))
+    return int(needed.sum() - maximum_flow(network, source, sink).flow_value)
+
+
+def best_teams(problem: TeamProblem, *, gap: float = 0.005, searches: int | None = None) -> Teams:
     """Return teams that share nobody, and what they may lack at most.
 
     Parameters
@@ -411,7 +444,8 @@ def best_teams(problem: TeamProblem, *, gap: float = 0.005, searches: int = 200)
     gap
         Share of the total fit within which no better teams are looked for.
     searches
-        Searches at most that take several units at once. The gap may then stay wider; it is told.
+        Searches at most that take several units at once; one for every four units and at least 200 when
+        omitted. The gap may then stay wider; it is told.
     """
     if not problem.units:
         nobody = np.zeros(0, dtype=bool)
@@ -425,6 +459,7 @@ def best_teams(problem: TeamProblem, *, gap: float = 0.005, searches: int = 200)
     bound = float(most.sum() + price.sum())
     teams = search.repaired([taken for taken, _ in found], price)
     whole = sum(float(u.fit @ t) for u, t in zip(search.units, teams, strict=True))
+    searches = max(_SEARCHES, problem.units // 4) if searches is None else searches
     teams = search.improved(teams, price, most, bound - gap * whole, searches)
     taken = np.zeros(len(problem.person), dtype=bool)
     rules = len(problem.rules)

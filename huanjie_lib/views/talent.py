@@ -17,7 +17,7 @@ from huanjie_lib.access.suppression import HIDDEN, SMALLEST, CountTable, suppres
 from huanjie_lib.contracts import TABLES
 from huanjie_lib.store.talent_folder import TalentRun
 from huanjie_lib.talent.assessment import Trials
-from huanjie_lib.talent.composition import SEATS
+from huanjie_lib.talent.composition import SEATS, TELLING
 from huanjie_lib.talent.cultivation import StepState
 from huanjie_lib.talent.fairness import CHANGES
 from huanjie_lib.talent.fit import ASPECTS
@@ -66,14 +66,12 @@ __all__ = [
     "races",
     "rule_costs",
     "short_ref",
+    "structure_sentence",
     "summary",
     "tasks",
     "trial_sentence",
     "verdicts",
 ]
-
-FAR: Final = 0.05
-"""Share of fit above which the bound of committees says little."""
 
 ADVICE: Final = "仅供决策参考，由组织决定"
 """Stands on every page and file about people."""
@@ -801,17 +799,63 @@ def certainty(run: TalentRun) -> str:
     >>> from huanjie_lib.parameters import load_parameters
     >>> proven = {"lists_optimal": True, "teams_fit": 1000.0, "teams_bound": 1002.0, "teams_gap": 0.002}
     >>> certainty(TalentRun(dt.date(2026, 10, 31), load_parameters(), {}, {"proven": proven}))
-    '全市名单已证明为最优；班子方案的适配分合计离理论上限不超过0.20%。'
+    '全市名单已证明为最优；缺额相同的班子方案中，适配分合计离上限不超过0.20%。'
+
+    Where the bound keeps more rules or fills more seats than the committees do, their difference is no
+    measure of fit and is not told; :func:`structure_sentence` tells what is lacking.
+
+    >>> proven |= {"teams_gap": 0.32}
+    >>> certainty(TalentRun(dt.date(2026, 10, 31), load_parameters(), {}, {"proven": proven}))
+    '全市名单已证明为最优。'
     """
     proven = run.manifest.get("proven")
     if not proven:
         return ""
     lists = "全市名单已证明为最优" if proven["lists_optimal"] else "全市名单未证明为最优"
     gap = float(proven["teams_gap"])
-    text = f"{lists}；班子方案的适配分合计离理论上限不超过{gap:.2%}"
-    if gap > FAR:
-        text += "：人选少于职位，上限按多满足必须达到的要求、多配职位计算，很可能达不到"
-    return f"{text}。"
+    told = f"；缺额相同的班子方案中，适配分合计离上限不超过{gap:.2%}" if gap <= TELLING else ""
+    return f"{lists}{told}。"
+
+
+def structure_sentence(run: TalentRun) -> str:
+    """Return in Chinese how many committees meet all targets, and which targets and seats lack how many.
+
+    It says how much of that is lacking whoever is chosen from the candidates, where the run tells. Empty
+    where no committee was proposed.
+    """
+    checks = run.table("team_checks")
+    if checks.empty:
+        return ""
+    least = (run.manifest.get("proven") or {}).get("teams_least", {})
+    checks = checks.assign(
+        met=checks["met"].astype("bool"), lacking=(checks["wanted"] - checks["found"]).clip(lower=0)
+    )
+    rules, seats = checks[checks["target"] != SEATS], checks[checks["target"] == SEATS]
+    units, missed = checks["unit_code"].nunique(), rules.loc[~rules["met"], "unit_code"].nunique()
+    parts = [f"全市{count_text(units)}个班子，{count_text(units - missed)}个结构要求全部达到"]
+    for (target, label), rows in rules.groupby(["target", "label"], sort=False):
+        if short := int((~rows["met"]).sum()):
+            why = _unavoidable(int(rows["lacking"].sum()), least.get(target))
+            parts.append(f"“{label}”{count_text(short)}个未达到{why}")
+    if empty := int(seats["lacking"].sum()):
+        why = _unavoidable(empty, least.get(SEATS))
+        parts.append(f"{count_text(int(seats['wanted'].sum()))}个职位空缺{count_text(empty)}个{why}")
+    return "；".join(parts) + "。"
+
+
+def _unavoidable(lacking: int, least: int | None) -> str:
+    """Return how many of those lacking are lacking whoever is chosen.
+
+    Examples
+    --------
+    >>> _unavoidable(9, 0), _unavoidable(9, 4), _unavoidable(9, 9), _unavoidable(9, None)
+    ('（单看这一条，换人可以达到）', '（至少4名怎样搭配都补不上）', '（怎样搭配都补不上）', '')
+    """
+    if least is None:
+        return ""
+    if not least:
+        return "（单看这一条，换人可以达到）"
+    return "（怎样搭配都补不上）" if least >= lacking else f"（至少{count_text(least)}名怎样搭配都补不上）"
 
 
 def rule_costs(run: TalentRun, unit_code: str) -> list[dict[str, Any]]:

@@ -160,16 +160,28 @@ def crowding_table(run: TalentRun) -> pd.DataFrame:
 
 
 def structure_table(run: TalentRun) -> pd.DataFrame:
-    """Return by rule of structure how many committees keep it, and what it costs the city."""
+    """Return by rule of structure how many committees keep it, what is lacking, and what it costs the city.
+
+    How much of that no choice of candidates mends is missing for a run that does not tell.
+    """
     checks, costs = run.table("team_checks"), run.table("team_costs")
-    met = checks.assign(met=checks["met"].astype("bool")).groupby(["target", "label"], sort=False)["met"]
-    table = met.agg(["size", "sum"]).reset_index()
+    lacking = (checks["wanted"] - checks["found"]).clip(lower=0)
+    table = checks.assign(met=checks["met"].astype("bool"), lacking=lacking)
+    table = table.groupby(["target", "label"], sort=False, as_index=False).agg(
+        units=("met", "size"), met=("met", "sum"), lacking=("lacking", "sum")
+    )
+    least = (run.manifest.get("proven") or {}).get("teams_least", {})
     spent = costs.groupby("rule")["cost"].sum()
     return pd.DataFrame(
         {
             "要求": table["label"],
-            "班子": table["size"],
-            "达标": table["sum"],
+            "班子": table["units"],
+            "达标": table["met"],
+            "未达标": table["units"] - table["met"],
+            "还缺（名）": table["lacking"],
+            "怎样搭配都补不上（名）": pd.array(
+                [least.get(target) for target in table["target"]], dtype="Int64"
+            ),
             "全市少得的适配分": table["target"].map(spent).astype("float64").fillna(0.0).round(1),
         }
     )

@@ -154,7 +154,7 @@ def test_an_empty_seat_is_told_and_costs_more_than_a_misfit() -> None:
     found = compose(LISTED, seats((A, "director", 1), (A, "member", 5)), *people(), None, [], as_of=AS_OF)
     assert found.relaxed[["target", "wanted", "found"]].values.tolist() == [["seats", 6, 5]]
     assert "空缺1个（可用的候选人不够，请补充后备人选）" in found.explain(A)
-    assert repr(found) == "Compositions(units=1, seats=6, members=5, relaxed=1, gap=0.00%, as_of=2026-10-31)"
+    assert repr(found) == "Compositions(units=1, meeting=1, seats=6, members=5, gap=0.00%, as_of=2026-10-31)"
 
 
 def test_what_is_not_known_never_makes_a_committee_look_right() -> None:

@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+from scipy import sparse
 from scipy.optimize import Bounds, LinearConstraint, milp
+from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from huanjie_lib.talent import teams as module
-from huanjie_lib.talent.teams import EMPTY_SEAT, Rule, TeamProblem, best_teams
+from huanjie_lib.talent.teams import EMPTY_SEAT, Rule, TeamProblem, best_teams, least_lacking
 
 
 def county(seed: int, units: int = 5, people: int = 30) -> TeamProblem:
@@ -158,3 +160,26 @@ def test_units_without_candidates_and_no_units_at_all() -> None:
     bare = best_teams(TeamProblem(none, none, np.empty(0), seats, np.arange(2), 0, 2))
     assert bare.value == bare.bound == -2 * EMPTY_SEAT
     assert best_teams(TeamProblem(none, none, np.empty(0), none, none, 0, 0)).value == 0.0
+
+
+def matched(goal: np.ndarray, person: np.ndarray, needed: np.ndarray, people: int) -> int:
+    """Return how many of what is needed find a person of their own, each need a node (Hopcroft and Karp)."""
+    each = np.repeat(np.arange(len(needed)), needed)
+    wants = np.zeros((len(needed), people), dtype=bool)
+    wants[goal, person] = True
+    found = maximum_bipartite_matching(sparse.csr_array(wants[each]), perm_type="column")
+    return int((found >= 0).sum())
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_lacking_whoever_is_chosen_is_what_no_matching_mends(seed: int) -> None:
+    problem = county(seed, people=14)  # so few that seats stay empty and rules are missed
+    unit, found = problem.unit[problem.post], best_teams(problem)
+    for number, rule in enumerate(problem.rules):
+        helps = rule.pairs(problem.post, problem.person)
+        kept = matched(unit[helps], problem.person[helps], rule.least, problem.people)
+        assert least_lacking(problem, rule) == rule.least.sum() - kept
+        assert least_lacking(problem, rule) <= found.lacking[:, number].sum()
+    filled = matched(problem.post, problem.person, problem.seats, problem.people)
+    assert least_lacking(problem) == problem.seats.sum() - filled > 0
+    assert found.taken.sum() <= filled

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
@@ -216,6 +218,19 @@ class TestTables:
             "合适的人在别的班子或岗位更需要，尽量补足",
         ]
         assert talent.checks(run, HOSTILE)[0]["why"] == "候选人中人数不够，须放宽要求或补充人选"
+
+    def test_what_committees_lack_is_told_in_counts(self, run: TalentRun) -> None:
+        assert talent.structure_sentence(run) == (
+            "全市3个班子，0个结构要求全部达到；“至少一名妇女成员”2个未达到；"
+            "“至少一名35岁以下成员”2个未达到；4个职位空缺2个。"
+        )
+        proven = {"teams_least": {"women": 2, "young": 0, "seats": 1}}
+        told = talent.structure_sentence(replace(run, manifest={"proven": proven}))
+        assert "“至少一名妇女成员”2个未达到（怎样搭配都补不上）" in told
+        assert "“至少一名35岁以下成员”2个未达到（单看这一条，换人可以达到）" in told
+        assert told.endswith("4个职位空缺2个（至少1名怎样搭配都补不上）。")
+        nobody = {**run.frames, "team_checks": run.table("team_checks").head(0)}
+        assert talent.structure_sentence(replace(run, frames=nobody)) == ""
 
     def test_what_rules_cost_here_and_in_the_city(self, run: TalentRun) -> None:
         told = [

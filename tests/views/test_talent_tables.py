@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pandas as pd
 import pytest
 
 from huanjie_lib.store.talent_folder import TalentRun
@@ -59,8 +62,13 @@ def test_own_lists_crowd_and_shared_ones_do_not(run: TalentRun) -> None:
 
 def test_rules_of_structure_over_the_city(run: TalentRun) -> None:
     frame = tables.structure_table(run).set_index("要求")
-    assert frame.loc["至少一名35岁以下成员"].tolist() == [3, 1, 12.0]
-    assert frame.loc["职位配齐", "达标"] == 1
+    young = frame.loc["至少一名35岁以下成员"]
+    assert young.drop("怎样搭配都补不上（名）").tolist() == [3, 1, 2, 2, 12.0]
+    assert pd.isna(young["怎样搭配都补不上（名）"])  # this run does not tell
+    assert frame.loc["职位配齐", ["达标", "还缺（名）"]].tolist() == [1, 2]
+    told = replace(run, manifest={"proven": {"teams_least": {"young": 0, "seats": 1}}})
+    least = tables.structure_table(told).set_index("要求")["怎样搭配都补不上（名）"]
+    assert least.dropna().to_dict() == {"至少一名35岁以下成员": 0, "职位配齐": 1}
 
 
 def test_races_and_proof_in_words(run: TalentRun) -> None:

@@ -966,6 +966,8 @@ def weights(
 
 
 _EXPORTED = "导出记入其中的查阅日志"
+_PROCESSES = 2
+"""Processes that make the files of a pack side by side."""
 
 
 def _handing_out(command: _Command) -> _Command:
@@ -1023,79 +1025,100 @@ def _noting(
     return note
 
 
-@cli.command(help="写出工作清单、离线地图和 A3 打印地图；每一页印有导出人和日期。")
-@click.option("--run", "run_folder", type=_FOLDER, required=True, help="huanjie run 写出的文件夹。")
-@click.option("--out", type=_FOLDER, required=True, help="写入文件的文件夹。")
-@click.option("--store", default=None, help=f"案件台账：{_STORES}；给出时{_EXPORTED}。")
-@_handing_out
-def export(
-    run_folder: Path, out: Path, store: str | None, account: str | None, office: str, role: str
-) -> None:
-    """Write the working list, the offline map and the A3 map."""
-    from huanjie_lib.exports import export_run
-    from huanjie_lib.store.run_folder import read_run
-
-    stamp = _stamp(account, office, role, "换届工作")
-    progress = _Progress()
-    paths = export_run(
-        read_run(run_folder), out, stamp=stamp, noted=_noting(store, stamp, "risk"), progress=progress
-    )
-    progress.close()
-    click.echo(f"已写出 {len(paths)} 个文件到 {out}：{'、'.join(p.name for p in paths)}")
-    omitted = json.loads(paths[-1].read_text(encoding="utf-8"))["omitted"]
-    for reason in sorted(set(omitted.values())):
-        click.echo(f"没有制作地图：{reason}", err=True)
-
-
-@cli.command(help="写出会议材料：汇报（DOCX、PDF）、幻灯片（PPTX）和可离线打开的选情一览（HTML）。")
-@click.option("--run", "run_folder", type=_FOLDER, required=True, help="huanjie run 写出的文件夹。")
+@cli.command(
+    help="写出会议材料：汇报（DOCX、PDF）、幻灯片（PPTX）、离线网页（HTML）、工作清单和台账（XLSX）、"
+    "A3 地图（PDF、SVG）；每一页印有导出人和日期。--township 只写一个镇街，--unit 只写一村一策。"
+)
+@click.option(
+    "--run",
+    "run_folder",
+    type=_FOLDER,
+    required=True,
+    help="huanjie run 写出的文件夹，或放着多次评估的文件夹（用 --as-of 选定）。",
+)
+@click.option("--as-of", type=_Date(), default=None, help="评估的截至日期，如 2026-10-31。")
 @click.option("--out", type=_FOLDER, required=True, help="写入文件的文件夹。")
 @click.option("--store", default=None, help=f"案件台账：{_STORES}；不填则没有案件；{_EXPORTED}。")
 @click.option("--last", type=_FOLDER, default=None, help="上次会议所用的评估文件夹；不填与上期相比。")
 @click.option("--backtest", "tested", type=_FOLDER, default=None, help="huanjie backtest 写出的文件夹。")
 @click.option("--township", default="", help="只写一个镇街：区划代码的前 9 位；没有 HTML。")
+@click.option("--unit", "units", multiple=True, help="只写这些村（社区）的一村一策：12 位代码，可重复。")
+@click.option("--plans", is_flag=True, help="连同每个红色村（社区）的一村一策。")
 @_handing_out
-def meeting(
+def export(
     run_folder: Path,
+    as_of: dt.date | None,
     out: Path,
     store: str | None,
     last: Path | None,
     tested: Path | None,
     township: str,
+    units: tuple[str, ...],
+    plans: bool,
     account: str | None,
     office: str,
     role: str,
 ) -> None:
-    """Write what lies on the table of the leaders' meeting."""
+    """Write the meeting pack of a run, of one of its townships, or the plans of some of its units."""
+    from huanjie_lib.access.roles import may_read
+    from huanjie_lib.casework.events import Actor
+    from huanjie_lib.exports.casework import casework_seen, export_plans
     from huanjie_lib.exports.meeting import export_meeting
     from huanjie_lib.store.ledger import open_ledger
-    from huanjie_lib.store.run_folder import read_ledgers, read_run
+    from huanjie_lib.store.run_folder import read_ledgers, read_run, run_of_date
+    from huanjie_lib.store.snapshot import seen_by, snapshot_role
     from huanjie_lib.views.meeting import Backtest, meeting_of
 
-    stamp, run = _stamp(account, office, role, "换届工作会议"), read_run(run_folder)
-    cases = events = head = None
-    if store is not None:
-        with open_ledger(store, read_only=True) as ledger:
-            cases, events, end = ledger.cases(), ledger.events(), ledger.head()
-            head = (end.sequence, end.hash)
-    found = meeting_of(
-        run,
-        ledgers=read_ledgers(run_folder),
-        cases=cases,
-        events=events,
-        head=head,
-        earlier=None if last is None else read_run(last),
-        backtest=None if tested is None else Backtest.read(tested),
-        township=township,
-        today=stamp.day,
-    )
-    progress = _Progress()
-    paths = export_meeting(
-        found, run, out, stamp=stamp, noted=_noting(store, stamp, "risk"), progress=progress
-    )
+    stamp, progress = _stamp(account, office, role, "换届工作会议"), _Progress()
+    if stamp.role is Role.TOWNSHIP and not township:
+        fault = Fault("--township", "没有给出", "本镇街区划代码的前 9 位", "补充 --township")
+        raise UsageError("镇街账号只能导出本镇街的材料", [fault])
+    folder = run_of_date(run_folder, as_of)
+    run = read_run(folder)
+    if snapshot_role(folder) is None:
+        run = seen_by(run, stamp.role)
+    actor = Actor(stamp.account, office, stamp.role, (township,) if township else ())
+    casework = None
+    if may_read(stamp.role, "ledgers/alerts", "casework"):
+        with ExitStack() as stack:
+            ledger = None if store is None else stack.enter_context(open_ledger(store, read_only=True))
+            casework = casework_seen(run, read_ledgers(folder), ledger=ledger, today=stamp.day, actor=actor)
+    gaps: list[str] = []
+    if units:
+        noted = _noting(store, stamp, "casework")
+        paths = export_plans(
+            run, casework, out, units, actor=actor, stamp=stamp, noted=noted, progress=progress
+        )
+    else:
+        meeting = meeting_of(
+            run,
+            ledgers=None if casework is None else casework.ledgers,
+            cases=None if casework is None else casework.cases,
+            events=None if casework is None else casework.events,
+            head=None if casework is None else casework.head,
+            earlier=None if last is None else read_run(last),
+            backtest=None if tested is None else Backtest.read(tested),
+            township=township,
+            today=stamp.day,
+        )
+        paths = export_meeting(
+            meeting,
+            run,
+            out,
+            casework=casework,
+            plans=plans,
+            stamp=stamp,
+            noted=_noting(store, stamp, "risk"),
+            progress=progress,
+            processes=min(_PROCESSES, os.cpu_count() or 1),
+        )
+        told = json.loads(paths[-1].read_text(encoding="utf-8"))
+        gaps += [*sorted(set(told["omitted"].values())), *meeting.gaps]
     progress.close()
-    click.echo(f"已写出 {len(paths)} 个文件到 {out}：{'、'.join(p.name for p in paths)}")
-    for gap in found.gaps:
+    folders = sorted({path.parent.name for path in paths if path.parent != out})
+    names = [path.name for path in paths if path.parent == out] + [f"{name}/" for name in folders]
+    click.echo(f"已写出 {len(paths)} 个文件到 {out}：{'、'.join(names)}")
+    for gap in gaps:
         click.echo(f"没有的内容：{gap}", err=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import dataclasses
 import datetime as dt
 import tempfile
@@ -14,17 +15,21 @@ import pandas as pd
 from huanjie_lib.casework.alerts import opening_actions
 from huanjie_lib.casework.events import Action, Actor
 from huanjie_lib.exports.briefing import Briefing, briefing_of
+from huanjie_lib.exports.casework import CaseworkSeen, casework_seen
+from huanjie_lib.exports.meeting import MEETING_FORMATS, export_meeting
 from huanjie_lib.parameters import load_parameters
 from huanjie_lib.pipeline import RiskResult, run_risk
 from huanjie_lib.risk.backtest import Scorecard, backtest
 from huanjie_lib.sample import City, make_city
 from huanjie_lib.store.ledger import open_ledger
-from huanjie_lib.store.run_folder import Run
+from huanjie_lib.store.run_folder import Run, read_run, write_run
 from huanjie_lib.views.meeting import Backtest, Meeting, meeting_of
+from huanjie_lib.views.stamp import Stamp
 from huanjie_lib.vocabulary import CaseEvent, Role
 from huanjie_lib.workbench import as_run
 
 LAST = dt.date(2026, 9, 30)
+STAMP = Stamp("chen", "市换届办", Role.CITY, "换届工作会议", dt.date(2026, 11, 2))
 OFFICE = Actor("chen", "市换届办", Role.CITY)
 
 
@@ -38,6 +43,24 @@ def city() -> City:
 def result() -> RiskResult:
     """Return the run of the city."""
     return run_risk(city().tables, load_parameters(), as_of=city().as_of)
+
+
+@cache
+def whole_run() -> Run:
+    """Return the run as it is written, with its ledgers and boundaries, read from its folder."""
+    folder = tempfile.TemporaryDirectory(prefix="huanjie-")
+    atexit.register(folder.cleanup)
+    write_run(
+        as_run(result()),
+        Path(folder.name),
+        boundaries=city().geometry,
+        signals=None,
+        ledgers=result().ledgers,
+        inputs=[{"path": "facts.csv", "sha256": "0" * 64, "bytes": 1}],
+        code_version="0",
+        intake={},
+    )
+    return read_run(Path(folder.name))
 
 
 @cache
@@ -57,9 +80,19 @@ def card() -> Scorecard:
     return backtest(before, after, unit="u", term="t", outcome="y", test_term=2021, models=models, draws=20)
 
 
-@cache
 def casework() -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return cases of some alerts of the run, those from leads among them, and their events."""
+    cases, events, _ = _kept()
+    return cases, events
+
+
+def casework_shown() -> CaseworkSeen:
+    """Return ledgers, cases and events as an office sees them that is not told of leads."""
+    return _kept()[2]
+
+
+@cache
+def _kept() -> tuple[pd.DataFrame, pd.DataFrame, CaseworkSeen]:
     with tempfile.TemporaryDirectory() as folder:
         ledger = open_ledger(Path(folder) / "store", create=True)
         system = Actor("pipeline", "系统", Role.SYSTEM)
@@ -72,9 +105,10 @@ def casework() -> tuple[pd.DataFrame, pd.DataFrame]:
         for number, action in enumerate(opened[:10]):
             step = Action(f"d{number}", action.case_id, CaseEvent.DISPATCH, OFFICE, found.as_of, 1, told)
             ledger.append(step)
+        shown = casework_seen(whole_run(), found.ledgers.frames, ledger=ledger)
         cases, events = ledger.cases(), ledger.events()
         ledger.close()
-    return cases, events
+    return cases, events, shown
 
 
 @cache
@@ -82,11 +116,11 @@ def whole_meeting(township: str = "") -> Meeting:
     """Return a meeting that lacks nothing."""
     cases, events = casework()
     return meeting_of(
-        as_run(result()),
+        whole_run(),
         ledgers=result().ledgers.frames,
         cases=cases,
         events=events,
-        head=(len(events), "f" * 64),
+        head=casework_shown().head,
         earlier=last_run(),
         backtest=Backtest.of(card()),
         township=township,
@@ -96,7 +130,7 @@ def whole_meeting(township: str = "") -> Meeting:
 @cache
 def bare_meeting() -> Meeting:
     """Return a meeting of a run alone, the first of its kind."""
-    run = as_run(result())
+    run = whole_run()
     first = run.history[pd.to_datetime(run.history["as_of"]) >= pd.Timestamp(run.as_of)]
     return meeting_of(Run(**{**run.__dict__, "history": first}))
 
@@ -112,3 +146,16 @@ def whole_briefing() -> Briefing:
     ]
     crowd = dataclasses.replace(meeting, reds=tuple(many))
     return briefing_of(crowd, mark="内部资料，注意保管　市换届办 chen", office="市换届办")
+
+
+@cache
+def whole_pack() -> dict[str, Path]:
+    """Return the files of the whole meeting by what they are: the formats, ``plan`` and ``manifest``."""
+    folder = tempfile.TemporaryDirectory(prefix="huanjie-")
+    atexit.register(folder.cleanup)
+    out = Path(folder.name)
+    paths = export_meeting(
+        whole_meeting(), whole_run(), out, casework=casework_shown(), plans=True, stamp=STAMP
+    )
+    whole = dict(zip(MEETING_FORMATS, paths, strict=False))
+    return {**whole, "plan": paths[len(MEETING_FORMATS)], "manifest": paths[-1]}

@@ -229,10 +229,30 @@ def run_folder(small_city: Path, tmp_path: Path) -> Path:
 
 def test_export_writes_the_files_and_names_them(run_folder: Path, tmp_path: Path, capsys: Capture) -> None:
     capsys.readouterr()
-    assert run("export", "--run", run_folder, "--out", tmp_path / "files") == 0
-    names = {p.suffix for p in (tmp_path / "files").iterdir()}
-    assert {".xlsx", ".html", ".pdf", ".png"} <= names
-    assert "已写出" in capsys.readouterr().out
+    assert run_folder.parent == tmp_path
+    assert run("export", "--run", tmp_path, "--as-of", "2026-10-31", "--out", tmp_path / "files") == 0
+    names = [p.suffix for p in (tmp_path / "files").iterdir()]
+    assert sorted(names) == sorted(
+        [".xlsx", ".xlsx", ".html", ".docx", ".pdf", ".pdf", ".pptx", ".svg", ".json"]
+    )
+    shown = capsys.readouterr()
+    assert "已写出 9 个文件" in shown.out
+    assert "没有的内容：没有案件台账" in shown.err
+
+
+def test_export_of_units_writes_their_plans(run_folder: Path, tmp_path: Path, capsys: Capture) -> None:
+    codes = pd.read_parquet(run_folder / "index.parquet")["unit_code"].sort_values().tolist()
+    out = tmp_path / "plans"
+    town = ["--role", "township", "--township", codes[0][:9]]
+    assert run("export", "--run", run_folder, "--out", out, "--unit", codes[0], *town) == 0
+    (path,) = (out / "一村一策").glob("*.docx")
+    assert path.name.startswith(codes[0])
+    assert run("export", "--run", run_folder, "--out", out, "--unit", codes[-1], *town) == 2
+    assert codes[-1] in told(capsys)
+    assert run("export", "--run", run_folder, "--out", out, "--role", "township") == 2
+    assert "补充 --township" in told(capsys)
+    assert run("export", "--run", run_folder, "--as-of", "2026-11-30", "--out", out) == 2
+    assert "--as-of：发现“2026-11-30”；应为：run（2026-10-31）" in told(capsys)
 
 
 def test_export_says_why_there_is_no_map(city: Path, tmp_path: Path, capsys: Capture) -> None:
@@ -244,9 +264,10 @@ def test_export_says_why_there_is_no_map(city: Path, tmp_path: Path, capsys: Cap
     (city / "sources.yaml").write_text("{}\n", encoding="utf-8")
     assert run_city(city, tmp_path / "run") == 0
     capsys.readouterr()
-    assert run("export", "--run", tmp_path / "run", "--out", tmp_path / "files") == 0
-    assert "没有制作地图：村（社区）没有边界和坐标" in told(capsys)
-    assert {p.suffix for p in (tmp_path / "files").iterdir()} == {".xlsx", ".json"}
+    town = ["--township", str(units["unit_code"].min())[:9]]
+    assert run("export", "--run", tmp_path / "run", "--out", tmp_path / "files", *town) == 0
+    assert "没有的内容：村（社区）没有边界和坐标" in told(capsys)
+    assert {p.suffix for p in (tmp_path / "files").iterdir()} == {".xlsx", ".docx", ".pdf", ".pptx", ".json"}
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,9 @@ SYSTEM = (
     ("fonts-noto-cjk", "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc"),
     ("gcc", "gcc"),
     ("libc6-dev", "/usr/include/stdio.h"),
+    ("libreoffice-calc-nogui", "/usr/lib/libreoffice/program/libsclo.so"),
+    ("libreoffice-impress-nogui", "/usr/lib/libreoffice/program/libsdlo.so"),
+    ("libreoffice-writer-nogui", "/usr/lib/libreoffice/program/libswlo.so"),
     ("nginx", "/usr/sbin/nginx"),  # not on everybody's PATH
     ("nodejs", "node"),
     ("npm", "npm"),

@@ -1,5 +1,5 @@
 """The only writer of deliverables."""
 
-from huanjie_lib.exports.pack import EXPORT_FORMAT, FORMATS, export_run
+from huanjie_lib.exports.meeting import MEETING_FORMATS, export_meeting
 
-__all__ = ["EXPORT_FORMAT", "FORMATS", "export_run"]
+__all__ = ["MEETING_FORMATS", "export_meeting"]

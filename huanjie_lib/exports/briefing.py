@@ -7,16 +7,14 @@ figure stand in it as text. So both files say the same, and a test can compare t
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
-from pathlib import Path
+from functools import cache
 from typing import Any, Final, TypeAlias
 
 import pandas as pd
 
 from huanjie_lib.exports.docx import numeral
-from huanjie_lib.exports.pack import checked_formats, made_in_turn, put_files
 from huanjie_lib.views.meeting import MANIFEST_DIGEST, PARAMETERS_DIGEST, Meeting, RedUnit
 from huanjie_lib.views.meeting_figures import colours_figure, map_figure
 from huanjie_lib.views.print_map import render
@@ -32,7 +30,6 @@ from huanjie_lib.views.words import (
 from huanjie_lib.vocabulary import GateStatus, Level
 
 __all__ = [
-    "FORMATS",
     "Block",
     "Briefing",
     "Heading",
@@ -42,16 +39,13 @@ __all__ = [
     "Text",
     "briefing_of",
     "section",
-    "write_briefing",
 ]
 
-FORMATS: Final = ("docx", "pdf")
 PORTRAIT_MM: Final = 156.0
 """Width between the margins of an upright page (A4, 28 and 26 mm)."""
 LANDSCAPE_MM: Final = 225.0
 """Width between the margins of a page on its side (37 and 35 mm)."""
 
-_NAME: Final = "选情汇报_{area}_{as_of}.{kind}"
 _MAP_MM: Final = (PORTRAIT_MM, 172.0)
 _TREND_MM: Final = (PORTRAIT_MM, 70.0)
 _DPI: Final = 220
@@ -197,63 +191,6 @@ def briefing_of(meeting: Meeting, *, mark: str = INTERNAL, office: str = "") -> 
         meeting=meeting,
         blocks=tuple(draft.blocks),
     )
-
-
-def write_briefing(
-    meeting: Meeting,
-    out: Path,
-    *,
-    formats: Collection[str] = FORMATS,
-    mark: str = INTERNAL,
-    office: str = "",
-    progress: Callable[[str, int, int], None] | None = None,
-) -> list[Path]:
-    """Write the briefing of a meeting; equal arguments give equal bytes.
-
-    Parameters
-    ----------
-    meeting
-        What lies on the table.
-    out
-        Folder; files of the same names are replaced, all or none.
-    formats
-        Some of :data:`FORMATS`.
-    mark, office
-        See :func:`briefing_of`.
-    progress
-        Called with a Chinese label, the step reached and the number of steps.
-
-    Returns
-    -------
-    list of Path
-        The files written, in the order of :data:`FORMATS`.
-
-    Raises
-    ------
-    UsageError
-        If a format is unknown, or a file is open in another program.
-
-    Examples
-    --------
-    >>> write_briefing(None, Path("x"), formats=["doc"])
-    Traceback (most recent call last):
-    ...
-    huanjie_lib.errors.UsageError: 没有这种汇报格式（共 1 处问题）
-      1. formats：发现“doc”；应为：docx、pdf；处理办法：改为其中的一种或几种。
-    """
-    wanted = checked_formats(formats, FORMATS, "没有这种汇报格式")
-    from huanjie_lib.exports.briefing_docx import briefing_docx
-    from huanjie_lib.exports.briefing_pdf import briefing_pdf
-
-    makers = {"docx": briefing_docx, "pdf": briefing_pdf}
-    briefing = briefing_of(meeting, mark=mark, office=office)
-    named = {
-        _NAME.format(area=meeting.area, as_of=meeting.as_of.isoformat(), kind=kind): makers[kind]
-        for kind in wanted
-    }
-    made = made_in_turn({name: partial(make, briefing) for name, make in named.items()}, "生成汇报", progress)
-    put_files(out, made, [])
-    return [out / name for name in made]
 
 
 def section(meeting: Meeting, part: str) -> tuple[Block, ...]:

@@ -570,6 +570,8 @@ class _Slides:
             _set_fonts(told.font._rPr)
             if not clustered:
                 _hide_labels(told._element, one.values, sums)
+        for end in chart._chartSpace.iter(qn("c:axId"), qn("c:crossAx")):
+            end.set("val", str(abs(int(end.get("val")))))  # the library's are negative, the schema's are not
         book = chart.part.chart_workbook.xlsx_part
         book._blob = repacked(book.blob, as_of=self._meeting.as_of)
 

@@ -54,6 +54,9 @@ LATIN_FONT: Final = "Times New Roman"
 _STAND_INS: Final = {TITLE_FONT: "宋体", TEXT_FONT: "仿宋", SUBHEADING_FONT: "楷体"}
 _ERHAO, _SANHAO, _SIHAO, _XIAOSI, _XIAOWU = 22.0, 16.0, 14.0, 12.0, 9.0
 _LINE, _TABLE_LINE = 28.0, 18.0
+_OLD_STYLES: Final = "http://schemas.microsoft.com/office/2007/relationships/stylesWithEffects"
+"""A copy of the template's styles, which would contradict those that are changed here."""
+_MATH: Final = "http://schemas.openxmlformats.org/officeDocument/2006/math"
 _DIGITS: Final = "零一二三四五六七八九"
 _UNSAFE: Final = re.compile('[<>:"/\\\\|?*\x00-\x1f\x7f\ud800-\udfff]+')
 _NOT_XML: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -221,9 +224,12 @@ class OfficialDocument:
         pictures = [key for key, rel in package.rels.items() if rel.reltype == RELATIONSHIP_TYPE.THUMBNAIL]
         for key in pictures:
             del package.rels[key]
-        for rel in self._document.part.rels.values():
+        parts = self._document.part.rels
+        for key, rel in list(parts.items()):
             if rel.reltype == RELATIONSHIP_TYPE.FONT_TABLE:
                 rel.target_part._blob = _font_table()
+            if rel.reltype == _OLD_STYLES:
+                del parts[key]
 
     def _page(self, header: str) -> None:
         section = self._document.sections[0]
@@ -232,6 +238,9 @@ class OfficialDocument:
         section.left_margin, section.right_margin = Mm(28), Mm(26)
         section.header_distance, section.footer_distance = Mm(20), Mm(24)
         self._document.settings.odd_and_even_pages_header_footer = True
+        settings = self._document.settings.element
+        settings.find(qn("w:zoom")).set(qn("w:percent"), "100")  # the schema wants it
+        settings.remove(settings.find(f"{{{_MATH}}}mathPr"))  # and other words for on and off
         for head in (section.header, section.even_page_header):
             line = head.paragraphs[0]
             line.alignment = WD_ALIGN_PARAGRAPH.RIGHT

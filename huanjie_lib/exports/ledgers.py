@@ -11,7 +11,6 @@ import io
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
@@ -26,13 +25,12 @@ from huanjie_lib.casework.figures import LoopFigures, Standing
 from huanjie_lib.casework.workdays import PROVISIONAL
 from huanjie_lib.contracts import TABLES
 from huanjie_lib.exports.book import A3, A4, Book, Column, Form, new_book
-from huanjie_lib.exports.pack import put_files
 from huanjie_lib.risk.audits import NoticeStanding
 from huanjie_lib.views.stamp import Stamp
 from huanjie_lib.views.words import INTERNAL, count_text, date_text
 from huanjie_lib.vocabulary import CaseEvent, CaseKind, CaseState, GateStatus, Role
 
-__all__ = ["RESTRICTED_SHEETS", "SHEETS", "ledger_workbook", "write_ledgers"]
+__all__ = ["RESTRICTED_SHEETS", "SHEETS", "ledger_workbook"]
 
 YES_NO: Final[Mapping[Any, str]] = {True: "是", False: "否"}
 _AREAS: Final = {"city": "全市", "county": "县区", "township": "镇街"}
@@ -486,6 +484,7 @@ _RESTRICTED: Final = (
     ),
 )
 _CASE_TABLES: Final = frozenset({"cases", "events", "due", "figures"})
+_NO_LEDGER: Final = "没有案件台账，情况不明"
 _ABOUT: Final = "说明"
 _WIDTHS: Final = (22, 100)
 
@@ -505,7 +504,7 @@ def ledger_workbook(
     units: pd.DataFrame,
     as_of: dt.date,
     version: str,
-    head: Head,
+    head: Head | None,
     restricted: bool = False,
     stamp: Stamp | None = None,
 ) -> bytes:
@@ -531,7 +530,8 @@ def ledger_workbook(
     as_of, version
         Date of the run and version of its parameters.
     head
-        End of the chain of events that ``cases`` and ``events`` come from.
+        End of the chain of events that ``cases`` and ``events`` come from; ``None`` where there is no ledger
+        of cases, which the sheets then say.
     restricted
         Whether restricted cases and sheets are wanted.
     stamp
@@ -546,10 +546,9 @@ def ledger_workbook(
     loop = loop.only(seen["case_id"])
     sheets = (*_SHEETS, *(_RESTRICTED if restricted else ()))
     wanted = {sheet.table for sheet in sheets}
-    frames = dict(_case_frames(seen, events, due, loop)) | {
-        name: _placed(frame, units) for name, frame in ledgers.items() if name in wanted
-    }
-    chain = f"账本至第{count_text(head.sequence)}条"
+    told = {} if head is None else dict(_case_frames(seen, events, due, loop))
+    frames = told | {name: _placed(frame, units) for name, frame in ledgers.items() if name in wanted}
+    chain = "" if head is None else f"，账本至第{count_text(head.sequence)}条"
     out = io.BytesIO()
     title = f"台账（截至{date_text(as_of)}）"
     with new_book(out, title=title, as_of=as_of, version=version, stamp=stamp) as book:
@@ -561,25 +560,13 @@ def ledger_workbook(
                 sheet.name,
                 _arranged(sheet.table, frame),
                 sheet.columns,
-                f"{note}，{chain}" if of_cases else note,
-                empty=sheet.empty,
+                f"{note}{chain}" if of_cases else note,
+                empty=_NO_LEDGER if of_cases and head is None else sheet.empty,
                 paper=sheet.paper,
                 as_of=loop.as_of if of_cases else as_of,
             )
         _about(book, sheets, loop, as_of, version, head, restricted=restricted)
     return out.getvalue()
-
-
-def write_ledgers(path: Path, **ledgers: Any) -> Path:
-    """Write the workbook of :func:`ledger_workbook`, whole or not at all, over an earlier one.
-
-    Raises
-    ------
-    UsageError
-        If the file cannot be written, or a sheet would be too long.
-    """
-    put_files(path.parent, {path.name: ledger_workbook(**ledgers)}, [])
-    return path
 
 
 def _case_frames(
@@ -667,7 +654,7 @@ def _about(
     loop: LoopFigures,
     as_of: dt.date,
     version: str,
-    head: Head,
+    head: Head | None,
     *,
     restricted: bool,
 ) -> None:
@@ -682,8 +669,8 @@ def _about(
         ("案件截至日期", loop.as_of.isoformat()),
         ("参数版本", version),
         ("程序版本", __version__),
-        ("账本事件数", count_text(head.sequence)),
-        ("账本链头", head.hash),
+        ("账本事件数", _NO_LEDGER if head is None else count_text(head.sequence)),
+        ("账本链头", _NO_LEDGER if head is None else head.hash),
         ("限制知悉内容", left_out),
     ]
     row = book.block(sheet, 2, ("项目", "取值"), facts, _WIDTHS)

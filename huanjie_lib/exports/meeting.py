@@ -1,20 +1,30 @@
-"""The files of a leaders' meeting, all of one :class:`~huanjie_lib.views.meeting.Meeting`, and a manifest."""
+"""The meeting pack: all files of one :class:`~huanjie_lib.views.meeting.Meeting`, and a manifest.
+
+Briefing (DOCX, PDF), deck (PPTX), page (HTML), working lists and ledgers (XLSX), A3 map (PDF, SVG) and, where
+wanted, the plan of each red unit (DOCX). Every one bears who hands it out.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from huanjie_lib import __version__
+from huanjie_lib.casework.village_plan import village_plans
 from huanjie_lib.errors import Fault, UsageError
 from huanjie_lib.exports.briefing import briefing_of
 from huanjie_lib.exports.briefing_docx import briefing_docx
 from huanjie_lib.exports.briefing_pdf import briefing_pdf
+from huanjie_lib.exports.casework import CaseworkSeen
 from huanjie_lib.exports.deck import deck
+from huanjie_lib.exports.docx import file_name
+from huanjie_lib.exports.ledgers import ledger_workbook
 from huanjie_lib.exports.pack import (
     Noted,
+    Progress,
     checked_formats,
     earlier_export,
     made_in_turn,
@@ -23,23 +33,34 @@ from huanjie_lib.exports.pack import (
     stale_files,
 )
 from huanjie_lib.exports.standalone import standalone_page
+from huanjie_lib.exports.village_plan import FOLDER, village_plan_document
+from huanjie_lib.exports.workbook import workbook
 from huanjie_lib.store.run_folder import Run
 from huanjie_lib.views.meeting import Meeting
+from huanjie_lib.views.meeting_figures import a3_map, has_places
 from huanjie_lib.views.stamp import Stamp, stamp_text
 
 __all__ = ["MEETING_FORMATS", "export_meeting"]
 
-_FORMAT: Final = "huanjie-meeting/1"
+_FORMAT: Final = "huanjie-meeting/2"
 _NAMES: Final[dict[str, str]] = {
+    "xlsx": "选情工作清单_{area}_{as_of}.xlsx",
+    "ledgers": "台账_{area}_{as_of}.xlsx",
+    "html": "选情一览_{area}_{as_of}.html",
     "docx": "选情汇报_{area}_{as_of}.docx",
     "pdf": "选情汇报_{area}_{as_of}.pdf",
     "pptx": "选情汇报_{area}_{as_of}.pptx",
-    "html": "选情一览_{area}_{as_of}.html",
+    "map": "选情地图A3_{area}_{as_of}.pdf",
+    "svg": "选情地图A3_{area}_{as_of}.svg",
 }
+_MAPS: Final = ("map", "svg")
 _CITY_ONLY: Final = "html"
+_PLANS: Final = "plans"
 _MANIFEST: Final = "manifest.json"
 MEETING_FORMATS: Final[tuple[str, ...]] = tuple(_NAMES)
 """Formats that can be asked for, in the order they are written."""
+
+Maker = Callable[[], bytes]
 
 
 def export_meeting(
@@ -47,12 +68,18 @@ def export_meeting(
     run: Run,
     out: Path,
     *,
+    casework: CaseworkSeen | None = None,
     formats: Collection[str] | None = None,
+    plans: bool = False,
     stamp: Stamp | None = None,
     noted: Noted | None = None,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress | None = None,
+    processes: int = 1,
 ) -> list[Path]:
-    """Write the files of a meeting into a folder, the manifest last; equal arguments give equal bytes.
+    """Write the pack of a meeting into a folder, the manifest last; equal arguments give equal bytes.
+
+    Files are made first and put in their places only when all are there: an export that fails leaves the
+    folder as it was.
 
     Parameters
     ----------
@@ -63,15 +90,23 @@ def export_meeting(
     out
         A new or empty folder, or one that holds an earlier export. A file of an earlier export that someone
         has changed since is never overwritten.
+    casework
+        Ledgers and cases as the account sees them (:func:`~huanjie_lib.exports.casework.casework_seen`).
     formats
-        Some of :data:`MEETING_FORMATS`; all when omitted. A township's meeting has no ``html``: what its
-        what-if rescores holds figures drawn from reports, which townships are not told.
+        Some of :data:`MEETING_FORMATS`. When omitted, all of them; what cannot be made is left out and told
+        in the manifest under ``omitted``: maps where no unit has a boundary or a place, ledgers where none
+        were handed in, and a township's ``html``, since what its what-if rescores holds figures drawn from
+        reports, which townships are not told.
+    plans
+        Whether to write the plan (一村一策) of each red unit too.
     stamp
         Who exports, in which role, for what and when: it stands on every page, and in the manifest.
     noted
         Called with the files, by name, before any is put in its place: the access log has them first.
     progress
         Called with a Chinese label, the step reached and the number of steps.
+    processes
+        Number of processes that make files side by side.
 
     Returns
     -------
@@ -80,44 +115,39 @@ def export_meeting(
     Raises
     ------
     UsageError
-        If a format is unknown or not for a township, the folder holds anything else than an earlier export,
-        or a file in it was changed or is open in another program.
+        If a format is unknown or asked for and cannot be made, the folder holds anything else than an earlier
+        export, or a file in it was changed or is open in another program.
 
     Examples
     --------
     >>> export_meeting(None, None, Path("x"), formats=["doc"])
     Traceback (most recent call last):
     ...
-    huanjie_lib.errors.UsageError: 没有这种汇报格式（共 1 处问题）
-      1. formats：发现“doc”；应为：docx、pdf、pptx、html；处理办法：改为其中的一种或几种。
+    huanjie_lib.errors.UsageError: 没有这种导出格式（共 1 处问题）
+      1. formats：发现“doc”；应为：xlsx、ledgers、html、docx、pdf、pptx、map、svg；处理办法：...
     """
-    wanted = checked_formats(formats, MEETING_FORMATS, "没有这种汇报格式")
-    if meeting.scope and formats is not None and _CITY_ONLY in formats:
-        fault = Fault("formats", _CITY_ONLY, "docx、pdf、pptx", "去掉 html；它含有不下发镇街的线索数据")
-        raise UsageError("镇街汇报没有这种格式", [fault])
-    names = {
-        kind: _NAMES[kind].format(area=meeting.area, as_of=meeting.as_of.isoformat())
-        for kind in wanted
-        if not (meeting.scope and kind == _CITY_ONLY)
-    }
-    earlier = earlier_export(out, names.values(), kind=_FORMAT)
-    mark = stamp_text(stamp)
-    briefing = briefing_of(meeting, mark=mark, office="" if stamp is None else stamp.office)
-    makers: dict[str, Callable[[], bytes]] = {
-        "docx": lambda: briefing_docx(briefing),
-        "pdf": lambda: briefing_pdf(briefing),
-        "pptx": lambda: deck(meeting, mark=mark),
-        "html": lambda: standalone_page(meeting, run, mark=mark).encode(),
-    }
-    made = made_in_turn({name: makers[kind] for kind, name in names.items()}, "生成汇报", progress)
+    wanted = checked_formats(formats, MEETING_FORMATS, "没有这种导出格式")
+    wanted = (*wanted, _PLANS) if plans else wanted
+    omitted = {kind: reason for kind, reason in _lacking(meeting, casework).items() if kind in wanted}
+    if formats is not None and omitted:
+        faults = [Fault(kind, reason, "可以制作的格式", f"去掉 {kind}") for kind, reason in omitted.items()]
+        raise UsageError("有的格式不能制作", faults)
+    makers = _makers(meeting, run, casework, stamp, [kind for kind in wanted if kind not in omitted])
+    earlier = earlier_export(out, makers, kind=_FORMAT)
+    made = made_in_turn(makers, "制作会议材料", progress, processes=processes)
     manifest = {
         "format": _FORMAT,
         "as_of": meeting.as_of.isoformat(),
+        "since": None if meeting.since is None else meeting.since.isoformat(),
         "area": meeting.area,
         "code_version": __version__,
         "parameter_version": meeting.version,
         "inputs": dict(meeting.digests),
+        "returns": [
+            {name: one[name] for name in ("sha256", "bytes")} for one in run.manifest.get("inputs", ())
+        ],
         "outputs": outputs_entry(made),
+        "omitted": omitted,
         "gaps": list(meeting.gaps),
         "exported": None if stamp is None else stamp.entry,
     }
@@ -127,3 +157,52 @@ def export_meeting(
         noted(made)
     put_files(out, {**made, _MANIFEST: text.encode()}, stale)
     return [out / name for name in (*made, _MANIFEST)]
+
+
+def _lacking(meeting: Meeting, casework: CaseworkSeen | None) -> dict[str, str]:
+    """Return the formats that cannot be made, and why."""
+    lacking = {}
+    if meeting.scope:
+        lacking[_CITY_ONLY] = "镇街材料不含离线网页：其中的试算数据含有不下发镇街的线索"
+    if not has_places(meeting.run):
+        lacking |= dict.fromkeys(_MAPS, "村（社区）没有边界和坐标，不能制图")
+    if casework is None:
+        lacking |= dict.fromkeys(("ledgers", _PLANS), "没有可以查阅的台账")
+    return lacking
+
+
+def _makers(
+    meeting: Meeting,
+    run: Run,
+    casework: CaseworkSeen | None,
+    stamp: Stamp | None,
+    wanted: Collection[str],
+) -> dict[str, Maker]:
+    """Return by name what makes each file; all of it can be sent to another process."""
+    mark = stamp_text(stamp)
+    makers: dict[str, Callable[..., Any]] = {
+        "xlsx": partial(workbook, meeting, stamp=stamp),
+        "html": partial(_page, meeting, run, mark),
+        "pptx": partial(deck, meeting, mark=mark),
+        "map": partial(a3_map, meeting.run, "pdf", mark=mark),
+        "svg": partial(a3_map, meeting.run, "svg", mark=mark),
+    }
+    if {"docx", "pdf"} & set(wanted):
+        briefing = briefing_of(meeting, mark=mark, office="" if stamp is None else stamp.office)
+        makers |= {"docx": partial(briefing_docx, briefing), "pdf": partial(briefing_pdf, briefing)}
+    if casework is not None:
+        makers["ledgers"] = partial(ledger_workbook, **casework.book, stamp=stamp)
+    named = {
+        template.format(area=meeting.area, as_of=meeting.as_of.isoformat()): makers[kind]
+        for kind, template in _NAMES.items()
+        if kind in wanted
+    }
+    if _PLANS in wanted and casework is not None:
+        for plan in village_plans(meeting.run, casework.known):
+            name = f"{FOLDER}/{file_name(plan.unit_code, plan.unit_name)}"
+            named[name] = partial(village_plan_document, plan, stamp=stamp)
+    return named
+
+
+def _page(meeting: Meeting, run: Run, mark: str) -> bytes:
+    return standalone_page(meeting, run, mark=mark).encode()

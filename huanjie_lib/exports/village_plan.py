@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +14,15 @@ from huanjie_lib.casework.conflict_ledger import Held
 from huanjie_lib.casework.village_plan import Duty, Matter, VillagePlan, VillagePlans
 from huanjie_lib.casework.workdays import PROVISIONAL
 from huanjie_lib.exports.docx import OfficialDocument, file_name, numeral
-from huanjie_lib.exports.pack import Noted, earlier_export, is_as_left, put_files
+from huanjie_lib.exports.pack import (
+    Noted,
+    Progress,
+    earlier_export,
+    is_as_left,
+    made_in_turn,
+    outputs_entry,
+    put_files,
+)
 from huanjie_lib.views.stamp import Stamp, stamp_text
 from huanjie_lib.views.words import number_text
 from huanjie_lib.vocabulary import date_text
@@ -28,8 +36,6 @@ _BLANK: Final = "＿＿＿＿＿＿＿＿"
 _DAY_BLANK: Final = "　　年　　月　　日"
 _TO_FILL: Final = "（待定）"
 _MANIFEST: Final = "manifest.json"
-
-Progress = Callable[[str, int, int], None]
 
 
 def village_plan_document(plan: VillagePlan, *, stamp: Stamp | None = None) -> bytes:
@@ -97,27 +103,19 @@ def export_village_plans(
     folder = out / FOLDER
     names = {file_name(plan.unit_code, plan.unit_name): plan for plan in plans}
     earlier = earlier_export(folder, names, kind=VILLAGE_PLAN_FORMAT)
-    made: dict[str, bytes] = {}
-    for step, (name, plan) in enumerate(names.items()):
-        if progress is not None:
-            progress("生成一村一策", step, len(names))
-        made[name] = village_plan_document(plan, stamp=stamp)
-    if progress is not None:
-        progress("生成一村一策", len(names), len(names))
+    makers = {name: partial(village_plan_document, plan, stamp=stamp) for name, plan in names.items()}
+    made = made_in_turn(makers, "生成一村一策", progress)
     manifest = {
         "format": VILLAGE_PLAN_FORMAT,
         "as_of": plans.as_of.isoformat(),
         "code_version": __version__,
         "parameter_version": plans.version,
         "exported": None if stamp is None else stamp.entry,
-        "outputs": {
-            name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
-            for name, data in made.items()
-        },
+        "outputs": outputs_entry(made),
     }
     text = json.dumps(manifest, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
-    rest = [folder / name for name in earlier.get("outputs", {}) if name not in made]
-    stale = [path for path in rest if is_as_left(path, earlier)]
+    rest = [name for name in earlier.get("outputs", {}) if name not in made]
+    stale = [folder / name for name in rest if is_as_left(folder, name, earlier)]
     if noted is not None:
         noted({f"{FOLDER}/{name}": data for name, data in made.items()})
     put_files(folder, {**made, _MANIFEST: text.encode()}, stale)

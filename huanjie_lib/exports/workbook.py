@@ -1,6 +1,6 @@
-"""The working list as a workbook: overview, working list, admission, points lost, league, data check-up.
+"""The working lists as a workbook: overview, working list, admission, points lost, league, data check-up.
 
-Equal runs give equal bytes.
+Equal meetings give equal bytes.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import pandas as pd
 from huanjie_lib.exports.book import A3, FONT, GRID, LINE, Book, Column, Form, cell_values, lines, new_book
 from huanjie_lib.store.run_folder import Run
 from huanjie_lib.views import tables
+from huanjie_lib.views.meeting import Meeting
 from huanjie_lib.views.stamp import Stamp
-from huanjie_lib.views.summary import Overview, overview
+from huanjie_lib.views.summary import Overview
 from huanjie_lib.views.words import (
     ADMISSION,
     INTERNAL,
@@ -44,6 +45,7 @@ SHEETS: Final = (
 )
 """Sheets in order."""
 
+_ALL_LOSSES: Final = "扣分明细"
 _WIDE: Final = 13  # last column of the overview
 _ABOUT: Final = (26, 70, 12, 60, 46)  # widths of the last sheet's columns
 _WORDS: Final[Mapping[str, Mapping[Any, str]]] = {
@@ -118,8 +120,9 @@ _FLIPS: Final = (
     _column("index_before", 10, "index"),
     _column("index", 10, "index"),
     _column("change", 10, "change"),
-    _column("flip_reason", 70, "wrap"),
 )
+_CAUSE: Final = _column("flip_reason", 70, "wrap")
+_LARGEST: Final = _column("reason_1", 70, "wrap")
 _LOSSES: Final = (
     *_PLACE,
     _column("dimension", 11, "text"),
@@ -171,30 +174,42 @@ _READING: Final = (
     ("准入清单", "各项准入条件全部通过、可以启动换届的村（社区）。"),
     ("未准入清单", "有条件不通过或待核实的村（社区），逐项列出原因和办理要求；指数再高也不能抵消。"),
     ("转色路径", "红色、黄色村（社区）最省力的转色办法和恢复的分数；颜色好转不能代替准入条件。"),
-    ("变色说明", "与上期相比颜色有变化的村（社区），由哪些扣分变动引起。"),
-    ("扣分明细", "每一项扣分及其原因和出处；同一村（社区）的扣分合计等于100减选情指数。"),
+    ("变色说明", "与上期或上次会议相比颜色有变化的村（社区），以及原因。"),
+    (_ALL_LOSSES, "每一项扣分及其原因和出处；同一村（社区）的扣分合计等于100减选情指数。"),
     ("镇街排名", "按平均选情指数从低到高，位次1风险最大，相同者并列；无数据的村（社区）不计入平均。"),
     ("准入条件", "每项条件通过、不通过、待核实的数量，以及依据和办理要求。"),
     ("数据体检", "每类数据最近的日期和报送覆盖面。"),
 )
 
 
-def workbook(run: Run, *, stamp: Stamp | None = None) -> bytes:
-    """Return the workbook of a run as the bytes of an XLSX file; equal runs and stamps give equal bytes.
+def workbook(meeting: Meeting, *, stamp: Stamp | None = None) -> bytes:
+    """Return the workbook of a meeting as the bytes of an XLSX file.
+
+    A township's has no sheet of all points lost: their sum would give away what reports cost a unit.
+
+    Parameters
+    ----------
+    meeting
+        What lies on the table.
+    stamp
+        Who exports: stands on every sheet and page.
+
+    Returns
+    -------
+    bytes
+        Equal meetings and stamps give equal bytes.
 
     Raises
     ------
     UsageError
         If a sheet would be longer than a spreadsheet can hold.
     """
-    view = overview(run)
+    run, view = meeting.run, meeting.overview
     out = io.BytesIO()
-    with new_book(
-        out, title=view.title, as_of=run.as_of, version=view.parameter_version, stamp=stamp
-    ) as book:
-        _overview(book, run, view)
-        units = len(run.units)
-        book.table("工作清单", tables.working_list(run), _WORKING, f"共{count_text(units)}个", paper=A3)
+    with new_book(out, title=view.title, as_of=run.as_of, version=meeting.version, stamp=stamp) as book:
+        _overview(book, meeting)
+        units = len(meeting.units)
+        book.table("工作清单", meeting.units, _WORKING, f"共{count_text(units)}个", paper=A3)
         admitted = tables.admission_list(run)
         none = "没有村（社区）通过全部准入条件" if view.admission else "所用参数包没有设置准入条件"
         book.table("准入清单", admitted, _ADMITTED, f"共{count_text(len(admitted))}个", empty=none)
@@ -206,39 +221,48 @@ def workbook(run: Run, *, stamp: Stamp | None = None) -> bytes:
         if run.readings["topic"].eq(Topic.REMEDY.value).any():
             idle = "没有测算，原因见界面上各村（社区）的研判"
         book.table("转色路径", remedies, _REMEDIES, f"共{count_text(len(remedies))}个", empty=idle, paper=A3)
-        flips = tables.flip_table(run)
-        count = f"共{count_text(len(flips))}个"
-        book.table("变色说明", flips, _FLIPS, count, empty="没有村（社区）变色", paper=A3)
-        losses = tables.losses_table(run)
-        filed = losses["status"] == ValueStatus.OBSERVED.label
-        losses["value"] = losses["value"].where(
-            filed, losses["status"]
-        )  # 缺失 or 已过期 says more than a dash
-        book.table("扣分明细", losses, _LOSSES, f"共{count_text(len(losses))}项", empty="没有扣分", paper=A3)
-        league = tables.township_league(run)
-        book.table("镇街排名", league, _LEAGUE, f"共{count_text(len(league))}个镇街，位次1风险最大")
-        book.table("准入条件", _gates(run), _GATES, "任何一项不通过，不得启动换届", empty=none)
+        _turned(book, meeting)
+        if not meeting.scope:
+            _losses(book, run)
+        note = f"共{count_text(len(meeting.league))}个镇街，位次1风险最大"
+        book.table("镇街排名", meeting.league, _LEAGUE, note)
+        book.table("准入条件", _gates(meeting), _GATES, "任何一项不通过，不得启动换届", empty=none)
         book.table("数据体检", tables.freshness_table(run), _FRESHNESS, "距今天数以截至日期计")
-        _about(book, run)
+        _about(book, meeting)
     return out.getvalue()
 
 
-def _gates(run: Run) -> pd.DataFrame:
-    gates = tables.gates_of(run)
-    return tables.gate_progress(run).assign(rule=[g.rule for g in gates], remedy=[g.remedy for g in gates])
+def _turned(book: Book, meeting: Meeting) -> None:
+    """Write whose colour is not what it was; what moved it is known only since the snapshot before."""
+    caused = not meeting.since_meeting and not meeting.scope
+    turned = tables.flip_table(meeting.run) if caused else meeting.turned
+    count = f"共{count_text(len(turned))}个，与{meeting.since_text}相比"
+    none = "没有村（社区）变色" if meeting.since is not None else "没有更早一期的评估，变色情况不明"
+    book.table("变色说明", turned, (*_FLIPS, _CAUSE if caused else _LARGEST), count, empty=none, paper=A3)
 
 
-def _overview(book: Book, run: Run, view: Overview) -> None:
+def _losses(book: Book, run: Run) -> None:
+    losses = tables.losses_table(run)
+    filed = losses["status"] == ValueStatus.OBSERVED.label
+    losses["value"] = losses["value"].where(filed, losses["status"])  # 缺失 or 已过期 says more than a dash
+    book.table(_ALL_LOSSES, losses, _LOSSES, f"共{count_text(len(losses))}项", empty="没有扣分", paper=A3)
+
+
+def _gates(meeting: Meeting) -> pd.DataFrame:
+    gates = tables.gates_of(meeting.run)
+    return meeting.gates.assign(rule=[g.rule for g in gates], remedy=[g.remedy for g in gates])
+
+
+def _overview(book: Book, meeting: Meeting) -> None:
     """Write counts, admission, the picture in words, and the trend as a table and a chart."""
-    sheet = book.sheet("总览")
+    sheet, view, trend = book.sheet("总览"), meeting.overview, meeting.trend
     sheet.set_column(0, 0, 22)
     sheet.set_column(1, _WIDE, 11)
     sheet.set_row(0, 36)
     sheet.write_string(0, 0, view.title, book.format(bold=True, font_size=20))
     line = f"数据截至{date_text(view.as_of)}　参数版本 {view.parameter_version}　{INTERNAL}"
     sheet.write_string(1, 0, line, book.format())
-    trend = tables.trend(run)
-    end = _counts(book, sheet, 3, view)
+    end = _counts(book, sheet, 3, meeting)
     first = _words(book, sheet, end + 1, view)
     sheet.write_string(first, 0, "历次走势", book.format(bold=True, font_size=12))
     for number, column in enumerate(_TREND):
@@ -247,9 +271,11 @@ def _overview(book: Book, run: Run, view: Overview) -> None:
     sheet.insert_chart(3, 5, _chart(book, first + 2, len(trend)), {"object_position": 2})
 
 
-def _counts(book: Book, sheet: Any, row: int, view: Overview) -> int:
+def _counts(book: Book, sheet: Any, row: int, meeting: Meeting) -> int:
     """Write the counts by level and of admission; return the row after them."""
-    for number, heading in enumerate(("等级", "数量", "占比", "较上期")):
+    view = meeting.overview
+    since = "较上次会议" if meeting.since_meeting else "较上期"
+    for number, heading in enumerate(("等级", "数量", "占比", since)):
         sheet.write_string(row, number, heading, book.head())
     sheet.set_row(row, 24)
     plain = book.cell("flag")
@@ -312,15 +338,15 @@ def _chart(book: Book, first: int, snapshots: int) -> Any:
     return chart
 
 
-def _about(book: Book, run: Run) -> None:
+def _about(book: Book, meeting: Meeting) -> None:
     """Write how to read the file and what it rests on: colours, framework, versions, input digests."""
     sheet = book.sheet("说明")
     book.title(sheet, "说明", INTERNAL)
     for number, width in enumerate(_ABOUT):
         sheet.set_column(number, number, width)
-    manifest = run.manifest
-    row = 2
-    row = book.block(sheet, row, ("工作表", "内容"), _READING, _ABOUT)
+    run, manifest = meeting.run, meeting.run.manifest
+    sheets = [(name, says) for name, says in _READING if name != _ALL_LOSSES or not meeting.scope]
+    row = book.block(sheet, 2, ("工作表", "内容"), sheets, _ABOUT)
     notes = [("三色等级", note) for note in level_notes(run.parameters)]
     row = book.block(sheet, row, ("等级", "说明"), notes, _ABOUT)
     facts = [
@@ -331,6 +357,9 @@ def _about(book: Book, run: Run) -> None:
         ("指标框架", f"{run.parameters.framework.title}（{run.parameters.framework.source}）"),
     ]
     row = book.block(sheet, row, ("项目", "取值"), facts, _ABOUT)
+    if meeting.gaps:
+        gaps = [("没有的内容", gap) for gap in meeting.gaps]
+        row = book.block(sheet, row, ("项目", "说明"), gaps, _ABOUT)
     indicators = [
         (
             dimension.label,

@@ -50,7 +50,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,7 +60,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from huanjie_lib.contracts import LEDGER_TABLES, RESTRICTED_LEDGERS
-from huanjie_lib.errors import DataError, Fault
+from huanjie_lib.errors import DataError, Fault, UsageError
 from huanjie_lib.parameters import ParameterSet
 
 if TYPE_CHECKING:
@@ -396,6 +396,53 @@ def read_manifest(path: Path) -> dict[str, Any]:
             ],
         )
     return dict(manifest)
+
+
+def run_of_date(path: Path, as_of: dt.date | None) -> Path:
+    """Return the folder of the run of a date: the folder itself, or the one in it that is of this date.
+
+    Parameters
+    ----------
+    path
+        Folder of a run, or one that holds folders of runs.
+    as_of
+        Date of the run; may be omitted where ``path`` is itself a run.
+
+    Raises
+    ------
+    DataError
+        If the folder is no run and holds none.
+    UsageError
+        If no run is of this date, or more than one, or no date says which.
+    """
+    if (path / "manifest.json").exists():
+        found = {path: dt.date.fromisoformat(read_manifest(path)["as_of"])}
+    else:
+        found = dict(_runs_in(path))
+        if not found:
+            read_manifest(path)  # says what to do
+    mine = [folder for folder, day in found.items() if as_of in (None, day)]
+    if len(mine) == 1:
+        return mine[0]
+    told = "、".join(f"{folder.name}（{day.isoformat()}）" for folder, day in sorted(found.items()))
+    if as_of is None:
+        raise UsageError("没有说明用哪一次评估", [Fault("--as-of", "没有给出", told, "补充 --as-of")])
+    wanted = as_of.isoformat()
+    if mine:
+        names = "、".join(sorted(folder.name for folder in mine))
+        fault = Fault("--run", f"截至{wanted}的有{len(mine)}次：{names}", "一次", "把 --run 指到其中一次")
+    else:
+        fault = Fault("--as-of", wanted, told, "改为其中的日期，或先运行 huanjie run")
+    raise UsageError("没有这个日期的评估" if not mine else "同一日期有多次评估", [fault])
+
+
+def _runs_in(path: Path) -> Iterator[tuple[Path, dt.date]]:
+    """Yield the folders of runs in a folder, with their dates."""
+    for manifest in sorted(path.glob("*/manifest.json")):
+        try:
+            yield manifest.parent, dt.date.fromisoformat(read_manifest(manifest.parent)["as_of"])
+        except DataError:  # something else that has a manifest, such as an export
+            continue
 
 
 def read_signals(path: Path) -> pd.DataFrame:

@@ -26,7 +26,7 @@ from huanjie_lib.parameters import Framework
 from huanjie_lib.store.run_folder import RUN_TABLES, Run, file_digest, read_manifest, read_run, write_run
 from huanjie_lib.vocabulary import Role
 
-__all__ = ["blurred", "part_of", "snapshot_role", "write_snapshot"]
+__all__ = ["blurred", "part_of", "seen_by", "snapshot_role", "write_snapshot"]
 
 _OF_PERSONS: Final = frozenset({"人", "人次", "名"})
 """Units of indicators that count persons."""
@@ -100,6 +100,26 @@ def part_of(run: Run, scope: Sequence[str]) -> Run:
     return replace(run, **frames)
 
 
+def seen_by(run: Run, role: Role) -> Run:
+    """Return a run as a role may see it: for ``reader`` without source cells and small numbers of persons.
+
+    Raises
+    ------
+    UsageError
+        If the role may not read a run.
+    """
+    _require(role)
+    if role is not Role.READER:
+        return run
+    frames = {name: getattr(run, name) for name in RUN_TABLES}
+    return replace(run, **_suppressed(frames, run.parameters.framework))
+
+
+def _require(role: Role) -> None:
+    for name in RUN_TABLES:
+        require(role, f"run/{name}", "risk")
+
+
 def write_snapshot(source: Path, out: Path, *, role: Role, scope: Sequence[str] = ()) -> dict[str, Any]:
     """Write the part of a run that a role may see, and return its manifest.
 
@@ -130,25 +150,23 @@ def write_snapshot(source: Path, out: Path, *, role: Role, scope: Sequence[str] 
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         fault = Fault(str(out), "已有内容", "新的或空的文件夹", "换一个文件夹")
         raise UsageError("快照没有写出", [fault])
-    for name in RUN_TABLES:
-        require(role, f"run/{name}", "risk")
+    _require(role)
     run = part_of(read_run(source), scope)
-    frames: dict[str, Any] = {name: getattr(run, name) for name in RUN_TABLES}
-    if role is Role.READER and before is None:  # a part of what is suppressed already stays as it is
-        frames = _suppressed(frames, run.parameters.framework)
+    if before is None:  # a part of what is suppressed already stays as it is
+        run = seen_by(run, role)
     sources = run.sources()
-    sources = sources[sources["unit_code"].isin(frames["units"]["unit_code"])]
+    sources = sources[sources["unit_code"].isin(run.units["unit_code"])]
     boundaries = None
     if (source / "boundaries.parquet").exists():
         boundaries = run.boundaries().dropna(subset="geometry")
-        boundaries = boundaries[boundaries["unit_code"].isin(frames["units"]["unit_code"])]
+        boundaries = boundaries[boundaries["unit_code"].isin(run.units["unit_code"])]
     told = {
         "role": role.value,
         "scope": list(scope),
         "run_sha256": file_digest(source / "manifest.json") if before is None else before["run_sha256"],
     }
     return write_run(
-        replace(run, **frames),
+        run,
         out,
         boundaries=boundaries,
         sources=None if role is Role.READER or sources.empty else sources,

@@ -276,9 +276,9 @@ class Meeting:
     units
         Working list, see :func:`huanjie_lib.views.tables.working_list`.
     turned
-        Units whose colour is not what it was: unit_code, unit_name, township_name, from_level, level,
-        index_before, index, change, reason_1; for the worse first, from or to no data next. Empty where
-        nothing can be compared.
+        Units whose colour is not what it was: unit_code, unit_name, township_name, county_name, from_level,
+        level, index_before, index, change, reason_1; for the worse first, from or to no data next. Empty
+        where nothing can be compared.
     reds
         Red units, the lowest index first.
     gates
@@ -518,7 +518,8 @@ def _turned(units: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
     worse = (new - old).where((old > 0) & (new > 0), 0)
     frame = frame.assign(order=worse)[old.notna() & (old != new)]
     frame = frame.sort_values(["order", "index", "unit_code"], ascending=[False, True, True])
-    columns = ["unit_code", "unit_name", "township_name", "from_level", "level", "index_before", "index"]
+    columns = ["unit_code", "unit_name", "township_name", "county_name"]
+    columns += ["from_level", "level", "index_before", "index"]
     return frame[[*columns, "change", "reason_1"]].reset_index(drop=True)
 
 

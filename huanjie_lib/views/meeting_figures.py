@@ -1,23 +1,24 @@
-"""Pictures of the briefing, drawn at the size that they are printed: the map, and colours over time."""
+"""Pictures of the pack at the size that they are printed: the map, small and A3, and colours over time."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import pandas as pd
 
 from huanjie_lib.store.run_folder import Run
 from huanjie_lib.views.fonts import register_matplotlib
-from huanjie_lib.views.print_map import page_map
+from huanjie_lib.views.print_map import page_map, print_map, render
 from huanjie_lib.views.words import LEVELS, count_text
 from huanjie_lib.vocabulary import Level
 
 if TYPE_CHECKING:
+    import geopandas as gpd
     from matplotlib.figure import Figure
 
-__all__ = ["colours_figure", "map_figure"]
+__all__ = ["a3_map", "colours_figure", "has_places", "map_figure"]
 
 _INK: Final = "#1b2430"
 _SOFT: Final = "#5f6b7a"
@@ -28,18 +29,42 @@ _ROOM: Final = 0.05
 _HATCHES: Final[Mapping[Level, str]] = MappingProxyType({Level.UNKNOWN: "...."})
 
 
+def has_places(run: Run) -> bool:
+    """Tell whether any unit of a run has a boundary or a place, so that a map can be drawn."""
+    placed = bool(run.units[["longitude", "latitude"]].notna().all(axis=1).any())
+    return placed or (_has_boundaries(run) and bool(run.boundaries().geometry.notna().any()))
+
+
 def map_figure(run: Run, *, size_mm: tuple[float, float]) -> Figure | None:
     """Return the map of a run at a size in millimetres; ``None`` where no unit has a boundary or a place."""
-    if run.path is not None and (run.path / "boundaries.parquet").exists():
-        boundaries = run.boundaries()
-    else:
-        import geopandas as gpd
+    return page_map(run, _boundaries(run), size_mm=size_mm) if has_places(run) else None
 
-        boundaries = gpd.GeoDataFrame({"unit_code": []}, geometry=[], crs=4490)
-    placed = run.units[["longitude", "latitude"]].notna().all(axis=1).any()
-    if not placed and not boundaries.geometry.notna().any():
-        return None
-    return page_map(run, boundaries, size_mm=size_mm)
+
+def a3_map(run: Run, kind: Literal["pdf", "svg"], *, mark: str) -> bytes:
+    """Return the A3 map of a run as a file's bytes, with who hands it out at its foot.
+
+    Raises
+    ------
+    DataError
+        If no unit has a boundary or a place.
+    """
+    figure = print_map(run, _boundaries(run))
+    look: dict[str, Any] = {"fontsize": 7, "color": _SOFT, "fontfamily": register_matplotlib()}
+    figure.text(0.99, 0.004, mark, ha="right", va="bottom", parse_math=False, **look)
+    return render(figure, kind)
+
+
+def _has_boundaries(run: Run) -> bool:
+    return run.path is not None and (run.path / "boundaries.parquet").exists()
+
+
+def _boundaries(run: Run) -> gpd.GeoDataFrame:
+    """Return the boundaries; none where there are places only."""
+    if _has_boundaries(run):
+        return run.boundaries()
+    import geopandas as gpd
+
+    return gpd.GeoDataFrame({"unit_code": []}, geometry=[], crs=4490)
 
 
 def colours_figure(trend: pd.DataFrame, *, size_mm: tuple[float, float]) -> Figure:

@@ -65,6 +65,8 @@ _SOFT: Final = "#4a5666"
 _ZONE: Final = 3
 _SETTINGS: Final[Mapping[str, Any]] = {
     "pdf.fonttype": 42,  # TrueType inside the PDF, so that its text can be searched and copied
+    "svg.fonttype": "path",  # needs no font where it is opened
+    "svg.hashsalt": "huanjie",
     "hatch.linewidth": 0.45,
     "axes.unicode_minus": False,
     "path.simplify": False,
@@ -205,7 +207,7 @@ def page_map(run: Run, boundaries: gpd.GeoDataFrame, *, size_mm: tuple[float, fl
     return figure
 
 
-def render(figure: Figure, kind: Literal["pdf", "png"], *, dpi: int = 200) -> bytes:
+def render(figure: Figure, kind: Literal["pdf", "png", "svg"], *, dpi: int = 200) -> bytes:
     """Return a printable map as a file's bytes; the same map always gives the same bytes.
 
     Parameters
@@ -213,7 +215,7 @@ def render(figure: Figure, kind: Literal["pdf", "png"], *, dpi: int = 200) -> by
     figure
         Result of :func:`levels_figure` or :func:`print_map`.
     kind
-        ``pdf`` with embedded fonts and text that can be searched, or ``png``.
+        ``pdf`` with embedded fonts and text that can be searched, ``svg`` with letters as outlines, ``png``.
     dpi
         Dots per inch of a PNG; 200 gives 3307 × 2339 dots.
     """
@@ -221,6 +223,8 @@ def render(figure: Figure, kind: Literal["pdf", "png"], *, dpi: int = 200) -> by
     metadata: dict[str, str | None]
     if kind == "pdf":
         metadata = {"CreationDate": None, "ModDate": None, "Producer": None, "Creator": "huanjie"}
+    elif kind == "svg":
+        metadata = {"Date": None, "Creator": "huanjie"}
     else:
         metadata = {"Software": None}
     with _settings():

@@ -6,13 +6,8 @@ import dataclasses
 from collections.abc import Callable
 from functools import cache
 from itertools import pairwise
-from pathlib import Path
 
-import pytest
-
-from huanjie_lib.errors import UsageError
 from huanjie_lib.exports.briefing import (
-    FORMATS,
     LANDSCAPE_MM,
     PORTRAIT_MM,
     Block,
@@ -22,7 +17,6 @@ from huanjie_lib.exports.briefing import (
     Table,
     Text,
     briefing_of,
-    write_briefing,
 )
 from huanjie_lib.store.run_folder import Run
 from huanjie_lib.views.meeting import Meeting, meeting_of
@@ -181,20 +175,6 @@ def test_colours_that_all_turn_red_are_told(small_run: Run) -> None:
     before = small_run.history[small_run.history["as_of"] == "2026-09-30"]
     assert len(into.rows) == (before["level"] != "red").sum()
     assert "=1+1村" in {row[0] for row in into.rows}
-
-
-def test_files_are_written_whole_and_equal(tmp_path: Path, small_run: Run) -> None:
-    meeting = meeting_of(small_run)
-    steps: list[tuple[str, int, int]] = []
-    first = write_briefing(meeting, tmp_path / "a", progress=lambda *step: steps.append(step))
-    assert [path.name for path in first] == [f"选情汇报_全市_2026-10-31.{kind}" for kind in FORMATS]
-    assert steps[-1] == ("生成汇报", 2, 2)
-    second = write_briefing(meeting, tmp_path / "b")
-    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
-    assert write_briefing(meeting, tmp_path / "c", formats=["pdf"])[0].read_bytes() == first[1].read_bytes()
-    with pytest.raises(UsageError, match="没有这种汇报格式"):
-        write_briefing(meeting, tmp_path / "d", formats=["pptx"])
-    assert not (tmp_path / "d").exists()
 
 
 def test_it_explains_itself() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import io
-from pathlib import Path
 from typing import Any
 
 import openpyxl
@@ -18,7 +17,7 @@ from huanjie_lib.casework.conflict_ledger import conflict_ledger
 from huanjie_lib.casework.events import Head
 from huanjie_lib.casework.figures import deadlines, loop_figures
 from huanjie_lib.casework.workdays import Workdays
-from huanjie_lib.exports.ledgers import RESTRICTED_SHEETS, SHEETS, ledger_workbook, write_ledgers
+from huanjie_lib.exports.ledgers import RESTRICTED_SHEETS, SHEETS, ledger_workbook
 from huanjie_lib.parameters import WorkCalendar, load_parameters
 from huanjie_lib.risk.prepared import prepare
 from huanjie_lib.sample import City, make_city
@@ -267,11 +266,12 @@ def test_a_ledger_that_is_not_there_is_told(city: City) -> None:
     assert book["矛盾摸排"]["A3"].value == "没有矛盾台账"
 
 
-def test_equal_ledgers_give_equal_bytes_and_the_file_is_replaced(
-    whole: bytes, ledgers: dict[str, pd.DataFrame], city: City, tmp_path: Path
-) -> None:
-    path = write_ledgers(tmp_path / "台账.xlsx", **built(log(), ledgers, city))
-    assert path.read_bytes() == whole
-    write_ledgers(path, **built(Log(), {}, city))
-    assert path.read_bytes() != whole
-    assert [p.name for p in tmp_path.iterdir()] == ["台账.xlsx"]
+def test_equal_ledgers_give_equal_bytes(whole: bytes, ledgers: dict[str, pd.DataFrame], city: City) -> None:
+    assert ledger_workbook(**built(log(), ledgers, city)) == whole
+
+
+def test_without_a_ledger_of_cases_the_sheets_say_so(city: City) -> None:
+    book = openpyxl.load_workbook(io.BytesIO(ledger_workbook(**built(Log(), {}, city, head=None))))
+    for name in ("案件台账", "案件经过", "逾期与将到期", "闭环统计"):
+        assert book[name]["A3"].value == "没有案件台账，情况不明"
+        assert "账本" not in book[name]["A1"].value

@@ -1,65 +1,149 @@
-"""A meeting's files come together, say who exported them, and are in the log before they are handed out."""
+"""The pack comes together, says who exported it, and is in the log before it is handed out."""
 
 from __future__ import annotations
 
-import datetime as dt
+import dataclasses
 import hashlib
 import json
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import openpyxl
 import pytest
 
-from huanjie_lib.errors import UsageError
-from huanjie_lib.exports.meeting import export_meeting
-from huanjie_lib.views.stamp import Stamp
-from huanjie_lib.vocabulary import Role
-from huanjie_lib.workbench import as_run
-from tests.meetings import result, whole_meeting
-
-STAMP = Stamp("chen", "市换届办", Role.CITY, "换届工作会议", dt.date(2026, 11, 2))
+from huanjie_lib.errors import LedgerError, UsageError
+from huanjie_lib.exports.meeting import MEETING_FORMATS, export_meeting
+from huanjie_lib.store.run_folder import Run, file_digest
+from huanjie_lib.views.meeting import meeting_of
+from tests.meetings import STAMP, casework_shown, whole_meeting, whole_pack, whole_run
 
 
-def test_all_files_of_a_meeting_are_written_at_once_and_told_in_the_manifest(tmp_path: Path) -> None:
-    logged: list[str] = []
+def manifest(path: Path) -> dict[str, Any]:
+    read: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return read
+
+
+def test_the_manifest_tells_all_files_and_what_they_rest_on() -> None:
+    pack, run, meeting = whole_pack(), whole_run(), whole_meeting()
+    told, folder = manifest(pack["manifest"]), pack["manifest"].parent
+    files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+    del files["manifest.json"]
+    assert told["outputs"] == {
+        name: {"sha256": file_digest(path), "bytes": path.stat().st_size} for name, path in files.items()
+    }
+    plans = [name for name in files if name.startswith("一村一策/")]
+    assert len(plans) == len(meeting.reds) > 0
+    assert len(files) == len(plans) + len(MEETING_FORMATS)
+    assert told["exported"] == STAMP.entry
+    assert (told["as_of"], told["since"], told["area"]) == ("2026-10-31", "2026-09-30", "全市")
+    assert told["parameter_version"] == run.parameters.version
+    assert told["omitted"] == {}
+    assert told["gaps"] == list(meeting.gaps)
+    assert told["returns"] == [{"sha256": "0" * 64, "bytes": 1}]
+    assert run.path is not None
+    assert file_digest(run.path / "manifest.json") in told["inputs"].values()
+    for table in ("index.parquet", "ledgers/audit_coverage.parquet", "parameters.json"):
+        assert told["inputs"][table] == file_digest(run.path / table)
+
+
+def test_the_log_has_the_files_first_and_a_second_export_replaces_them(tmp_path: Path) -> None:
+    logged: dict[str, str] = {}
 
     def noted(files: Mapping[str, bytes]) -> None:
         assert not (tmp_path / "a").exists()
-        logged.extend(files)
+        logged.update({name: hashlib.sha256(data).hexdigest() for name, data in files.items()})
 
-    meeting, run = whole_meeting(), as_run(result())
-    paths = export_meeting(meeting, run, tmp_path / "a", stamp=STAMP, noted=noted)
-    assert [path.suffix for path in paths] == [".docx", ".pdf", ".pptx", ".html", ".json"]
-    assert logged == [path.name for path in paths[:-1]]
-    manifest = json.loads(paths[-1].read_text(encoding="utf-8"))
-    assert manifest["exported"] == STAMP.entry
-    assert manifest["parameter_version"] == run.parameters.version
-    for path in paths[:-1]:
-        data = path.read_bytes()
-        told = {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
-        assert manifest["outputs"][path.name] == told
-    assert STAMP.text in paths[3].read_text(encoding="utf-8")
-
+    meeting, run = whole_meeting(), whole_run()
+    steps: list[tuple[str, int, int]] = []
+    paths = export_meeting(
+        meeting,
+        run,
+        tmp_path / "a",
+        formats=["pptx", "docx"],
+        stamp=STAMP,
+        noted=noted,
+        progress=lambda *step: steps.append(step),
+    )
+    assert [path.suffix for path in paths] == [".docx", ".pptx", ".json"]
+    assert logged == {path.name: file_digest(path) for path in paths[:-1]}
+    assert steps[-1] == ("制作会议材料", 2, 2)
+    for path in paths[:-1]:  # equal arguments, equal bytes
+        assert path.read_bytes() == whole_pack()[path.suffix[1:]].read_bytes()
     export_meeting(meeting, run, tmp_path / "a", formats=["pptx"], stamp=STAMP)
     left = sorted(path.suffix for path in (tmp_path / "a").iterdir())
     assert left == [".json", ".pptx"]  # files of the earlier export of this date go
-    again = export_meeting(meeting, run, tmp_path / "b", formats=["pptx"], stamp=STAMP)
-    assert again[0].read_bytes() == (tmp_path / "a" / again[0].name).read_bytes()
+    paths[1].write_bytes(b"changed")
+    with pytest.raises(UsageError, match="不覆盖"):
+        export_meeting(meeting, run, tmp_path / "a", formats=["pptx"])
 
 
-def test_a_township_gets_no_page_that_holds_what_reports_say(tmp_path: Path) -> None:
-    run = as_run(result())
+def test_what_the_log_refuses_is_not_handed_out(tmp_path: Path) -> None:
+    def refuse(_: Mapping[str, bytes]) -> None:
+        raise LedgerError("不能登记", [])
+
+    with pytest.raises(LedgerError):
+        export_meeting(whole_meeting(), whole_run(), tmp_path / "o", formats=["docx"], noted=refuse)
+    assert not (tmp_path / "o").exists()
+
+
+def test_another_process_gives_the_same_bytes(small_run: Run, tmp_path: Path) -> None:
+    script = (
+        "import sys, pathlib\n"
+        "from huanjie_lib.exports import export_meeting\n"
+        "from huanjie_lib.store.run_folder import read_run\n"
+        "from huanjie_lib.views.meeting import meeting_of\n"
+        "if __name__ == '__main__':\n"
+        "    run = read_run(pathlib.Path(sys.argv[1]))\n"
+        "    export_meeting(meeting_of(run), run, pathlib.Path(sys.argv[2]), processes=2)\n"
+    )
+    (tmp_path / "again.py").write_text(script, encoding="utf-8")
+    command = [sys.executable, str(tmp_path / "again.py"), str(small_run.path), str(tmp_path / "b")]
+    subprocess.run(command, check=True)
+    paths = export_meeting(meeting_of(small_run), small_run, tmp_path / "a")
+    assert [path.name for path in paths] == [
+        "选情工作清单_全市_2026-10-31.xlsx",
+        "选情一览_全市_2026-10-31.html",
+        "选情汇报_全市_2026-10-31.docx",
+        "选情汇报_全市_2026-10-31.pdf",
+        "选情汇报_全市_2026-10-31.pptx",
+        "选情地图A3_全市_2026-10-31.pdf",
+        "选情地图A3_全市_2026-10-31.svg",
+        "manifest.json",
+    ]
+    assert [file_digest(tmp_path / "b" / path.name) for path in paths] == list(map(file_digest, paths))
+    assert manifest(paths[-1])["omitted"] == {"ledgers": "没有可以查阅的台账"}
+
+
+def test_a_township_gets_its_own_units_and_nothing_that_reports_say(tmp_path: Path) -> None:
+    run = whole_run()
     township = str(run.units["township_code"].iloc[0])
     meeting = whole_meeting(township)
-    paths = export_meeting(meeting, run, tmp_path / "t", formats=["docx"])
-    assert meeting.area in paths[0].name
-    with pytest.raises(UsageError, match="镇街"):
+    paths = export_meeting(meeting, run, tmp_path / "t", casework=casework_shown())
+    told = manifest(paths[-1])
+    assert set(told["omitted"]) == {"html"}
+    assert all(meeting.area in path.name for path in paths[:-1])
+    book = openpyxl.load_workbook(paths[0])
+    assert "扣分明细" not in book.sheetnames
+    leads = {i.label for i in run.parameters.framework.indicators if i.id == "leads_rate"}
+    said = [cell for sheet in book for row in sheet.iter_rows(values_only=True) for cell in row]
+    assert not [cell for cell in said[: said.index("三色等级")] if any(label in str(cell) for label in leads)]
+    rows = [row[0] for row in book["工作清单"].iter_rows(min_row=3, max_col=1, values_only=True)]
+    assert sorted(rows) == sorted(c for c in run.units["unit_code"] if c.startswith(township))
+    with pytest.raises(UsageError, match="镇街材料不含离线网页"):
         export_meeting(meeting, run, tmp_path / "u", formats=["html"])
 
 
-def test_a_file_that_somebody_changed_is_not_overwritten(tmp_path: Path) -> None:
-    meeting, run = whole_meeting(), as_run(result())
-    paths = export_meeting(meeting, run, tmp_path, formats=["docx"])
-    paths[0].write_bytes(b"changed")
-    with pytest.raises(UsageError, match="不覆盖"):
-        export_meeting(meeting, run, tmp_path, formats=["docx"])
+def test_without_any_place_the_maps_are_said_to_be_omitted(small_run: Run, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "manifest.json").write_text("{}", encoding="utf-8")
+    units = small_run.units.assign(longitude=np.nan, latitude=np.nan)
+    run = dataclasses.replace(small_run, path=tmp_path / "run", units=units)
+    paths = export_meeting(meeting_of(run), run, tmp_path / "out")
+    assert {path.suffix for path in paths} == {".xlsx", ".html", ".docx", ".pdf", ".pptx", ".json"}
+    assert set(manifest(paths[-1])["omitted"]) == {"map", "svg", "ledgers"}
+    with pytest.raises(UsageError, match="不能制图"):
+        export_meeting(meeting_of(run), run, tmp_path / "map", formats=["svg"])

@@ -22,6 +22,7 @@ from huanjie_lib.exports import book as book_module
 from huanjie_lib.exports.workbook import SHEETS, workbook
 from huanjie_lib.store.run_folder import Run
 from huanjie_lib.views import tables
+from huanjie_lib.views.meeting import meeting_of
 from huanjie_lib.views.summary import overview
 from huanjie_lib.views.words import ADMISSION, LABELS
 from huanjie_lib.vocabulary import Level, Topic
@@ -31,7 +32,7 @@ HOSTILE = ("=1+1", "=cmd|' /C calc'!A0", "+1", "-1", "@SUM(A1)", "{=1}", "http:/
 
 @pytest.fixture(scope="module")
 def data(small_run: Run) -> bytes:
-    return workbook(small_run)
+    return workbook(meeting_of(small_run))
 
 
 @pytest.fixture(scope="module")
@@ -209,7 +210,9 @@ def test_no_cell_is_a_formula_or_a_link(data: bytes, book: Workbook) -> None:
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_name_stays_the_text_it_is(name: str, small_run: Run) -> None:
     units = small_run.units.assign(unit_name=name, township_name=name, county_name=name)
-    opened = openpyxl.load_workbook(io.BytesIO(workbook(dataclasses.replace(small_run, units=units))))
+    opened = openpyxl.load_workbook(
+        io.BytesIO(workbook(meeting_of(dataclasses.replace(small_run, units=units))))
+    )
     found = [cell for _, cell in cells(opened) if cell.value == name]
     assert len(found) > 3 * len(units)
     assert {cell.data_type for cell in found} == {"s"}
@@ -225,7 +228,7 @@ def test_codes_are_text_with_all_their_digits(book: Workbook) -> None:
 
 
 def test_equal_runs_give_equal_bytes_dated_by_the_run(data: bytes, small_run: Run, book: Workbook) -> None:
-    assert workbook(small_run) == data
+    assert workbook(meeting_of(small_run)) == data
     assert book.properties.created == dt.datetime(2026, 10, 31)
     assert book.properties.modified == dt.datetime(2026, 10, 31)
 
@@ -233,7 +236,7 @@ def test_equal_runs_give_equal_bytes_dated_by_the_run(data: bytes, small_run: Ru
 def test_a_pack_without_gates_says_so(small_run: Run) -> None:
     parameters = small_run.parameters.model_copy(update={"gates": None})
     run = dataclasses.replace(small_run, parameters=parameters, gates=small_run.gates.iloc[:0])
-    opened = openpyxl.load_workbook(io.BytesIO(workbook(run)))
+    opened = openpyxl.load_workbook(io.BytesIO(workbook(meeting_of(run))))
     for name in ("准入清单", "未准入清单", "准入条件"):
         assert opened[name]["A3"].value == "所用参数包没有设置准入条件"
     assert opened["工作清单"].max_row == 14
@@ -243,7 +246,7 @@ def test_a_pack_without_gates_says_so(small_run: Run) -> None:
 def test_ways_that_were_not_searched_are_not_taken_for_none_needed(small_run: Run) -> None:
     def told(**changed: Any) -> str:
         run = dataclasses.replace(small_run, remedies=small_run.remedies.iloc[:0], **changed)
-        opened = openpyxl.load_workbook(io.BytesIO(workbook(run)))
+        opened = openpyxl.load_workbook(io.BytesIO(workbook(meeting_of(run))))
         text = str(opened["转色路径"]["A3"].value)
         opened.close()
         return text
@@ -255,7 +258,7 @@ def test_ways_that_were_not_searched_are_not_taken_for_none_needed(small_run: Ru
 
 def test_nobody_admitted_is_said(small_run: Run) -> None:
     run = dataclasses.replace(small_run, gates=small_run.gates.assign(status="fail"))
-    opened = openpyxl.load_workbook(io.BytesIO(workbook(run)))
+    opened = openpyxl.load_workbook(io.BytesIO(workbook(meeting_of(run))))
     assert opened["准入清单"]["A3"].value == "没有村（社区）通过全部准入条件"
     opened.close()
 
@@ -263,13 +266,15 @@ def test_nobody_admitted_is_said(small_run: Run) -> None:
 def test_more_rows_than_a_sheet_holds_are_refused(small_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(book_module, "_ROWS", 100)
     with pytest.raises(UsageError, match="扣分明细") as caught:
-        workbook(small_run)
+        workbook(meeting_of(small_run))
     assert "按县区分别" in caught.value.faults[0].remedy
 
 
 def test_a_text_too_long_for_a_cell_is_cut_and_not_lost(small_run: Run) -> None:
     gates = small_run.gates.assign(reason="长" * 20_000)
-    opened = openpyxl.load_workbook(io.BytesIO(workbook(dataclasses.replace(small_run, gates=gates))))
+    opened = openpyxl.load_workbook(
+        io.BytesIO(workbook(meeting_of(dataclasses.replace(small_run, gates=gates))))
+    )
     longest = max(len(str(cell.value)) for cell in opened["未准入清单"]["M"])
     assert longest == 32_767
     opened.close()

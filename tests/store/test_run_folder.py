@@ -1,3 +1,4 @@
+import datetime as dt
 import json
 import shutil
 from dataclasses import replace
@@ -7,7 +8,7 @@ import pandas as pd
 import pytest
 import shapely
 
-from huanjie_lib.errors import DataError
+from huanjie_lib.errors import DataError, UsageError
 from huanjie_lib.store.run_folder import (
     RUN_TABLES,
     SOURCE_COLUMNS,
@@ -17,6 +18,7 @@ from huanjie_lib.store.run_folder import (
     read_manifest,
     read_run,
     read_signals,
+    run_of_date,
     write_run,
 )
 
@@ -161,3 +163,27 @@ def test_the_sources_of_a_unit_are_read_alone(small_run: Run, tmp_path: Path) ->
     without = read_run(tmp_path / "with").sources(codes[3])
     assert without.empty
     assert list(without.columns) == list(SOURCE_COLUMNS)
+
+
+def test_a_run_is_found_by_its_date_in_a_folder_of_runs(small_run: Run, tmp_path: Path) -> None:
+    assert small_run.path is not None
+    assert run_of_date(small_run.path, None) == run_of_date(small_run.path, small_run.as_of) == small_run.path
+    for name in ("2026-10", "other"):
+        shutil.copytree(small_run.path, tmp_path / name)
+    told = json.loads((tmp_path / "other" / "manifest.json").read_text(encoding="utf-8"))
+    text = json.dumps({**told, "as_of": "2026-09-30"})
+    (tmp_path / "other" / "manifest.json").write_text(text, encoding="utf-8")
+    (tmp_path / "export").mkdir()
+    (tmp_path / "export" / "manifest.json").write_text('{"format": "huanjie-meeting/2"}', encoding="utf-8")
+    assert run_of_date(tmp_path, small_run.as_of) == tmp_path / "2026-10"
+    with pytest.raises(UsageError, match="补充 --as-of"):
+        run_of_date(tmp_path, None)
+    with pytest.raises(UsageError, match="2026-10（2026-10-31）、other（2026-09-30）"):
+        run_of_date(tmp_path, dt.date(2026, 8, 31))
+    shutil.copytree(small_run.path, tmp_path / "again")
+    with pytest.raises(UsageError, match="有2次：2026-10、again"):
+        run_of_date(tmp_path, small_run.as_of)
+    with pytest.raises(DataError, match="先运行 huanjie run"):
+        run_of_date(tmp_path / "export", None)
+    with pytest.raises(DataError):
+        run_of_date(tmp_path / "nothing", None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import re
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from PIL import Image
 
 from huanjie_lib.store.run_folder import Run
 from huanjie_lib.store.snapshot import part_of
-from huanjie_lib.views.meeting_figures import colours_figure, map_figure
+from huanjie_lib.views.meeting_figures import a3_map, colours_figure, has_places, map_figure
 from huanjie_lib.views.print_map import render
 from huanjie_lib.views.tables import trend
 from huanjie_lib.vocabulary import Level
@@ -53,6 +54,25 @@ def test_the_map_is_as_large_as_asked_and_equal_each_time(drawn: Figure, small_r
     again = map_figure(small_run, size_mm=SIZE)
     assert again is not None
     assert render(again, "png", dpi=100) == data
+
+
+def test_the_a3_map_bears_who_hands_it_out_and_is_equal_each_time(small_run: Run) -> None:
+    made = {mark: [a3_map(small_run, "svg", mark=mark) for _ in range(2)] for mark in ("甲", "乙")}
+    assert all(first == second for first, second in made.values())
+    assert made["甲"] != made["乙"]
+    root = ElementTree.fromstring(made["甲"][0])
+    assert (root.get("width"), root.get("height")) == ("1190.551181pt", "841.889764pt")
+    assert a3_map(small_run, "pdf", mark="甲").startswith(b"%PDF")
+
+
+def test_units_without_boundaries_are_drawn_at_their_places_or_not_at_all(small_run: Run) -> None:
+    points = dataclasses.replace(small_run, path=None)
+    assert has_places(small_run)
+    assert has_places(points)
+    assert map_figure(points, size_mm=SIZE) is not None
+    nowhere = points.units.assign(longitude=np.nan, latitude=np.nan)
+    assert not has_places(dataclasses.replace(points, units=nowhere))
+    assert map_figure(dataclasses.replace(points, units=nowhere), size_mm=SIZE) is None
 
 
 def test_colours_stay_apart_in_greyscale(drawn: Figure) -> None:

@@ -46,15 +46,16 @@ def draw(rows: Iterable[Row], path: Path) -> None:
 
 
 def _panel(axis: Any, budget: str, rows: list[Row]) -> None:
+    told: set[str] = set()
     for colour, (_, of_case) in zip(COLOURS * 2, groupby(rows, lambda row: row.case), strict=False):
         points = list(of_case)
         sizes = [row.size for row in points]
         axis.plot(sizes, [_seconds(row) for row in points], "o-", color=colour, ms=3.5, label=points[0].what)
         if all(row.peer_seconds for row in points):
-            label = points[0].peer
-            axis.plot(
-                sizes, [row.peer_seconds for row in points], "s--", color=colour, ms=2.5, lw=0.8, label=label
-            )
+            peers = [row.peer_seconds for row in points]
+            label = None if points[0].peer in told else points[0].peer
+            told.add(points[0].peer)
+            axis.plot(sizes, peers, "s--", color=colour, ms=2.5, lw=0.8, label=label)
         for row in points:
             limit = _limit_seconds(row)
             if limit:

@@ -201,8 +201,8 @@ def slips(now: Record, reference: Record) -> list[Slip]:
 
 
 HEADER = (
-    "| what | size | found | limit | beside | CPU s | peer, CPU s | memory | peak MB | |",
-    "|---|--:|--:|--:|---|--:|--:|--:|--:|---|",
+    "| what | size | found | limit | beside | CPU s | wall s | peer, CPU s | memory | peak MB | |",
+    "|---|--:|--:|--:|---|--:|--:|--:|--:|--:|---|",
 )
 
 
@@ -228,6 +228,7 @@ def _line(row: Row, *, judged: bool) -> str:
         "" if row.limit is None else f"≤ {number(row.limit)}",
         row.peer if row.unit == "×" or row.ratio is None else f"{number(row.ratio)} × {row.peer}",
         number(row.seconds),
+        number(row.wall_seconds),
         number(row.peer_seconds),
         space if row.space_limit is None else f"{space} (≤ {number(row.space_limit)})",
         "" if row.peak_mb is None else f"{row.peak_mb:.0f}",

@@ -167,8 +167,9 @@ def keep(record: Record) -> None:
     """Make the record the reference, with what it does not replace, and write the page and the picture."""
     old = read(REFERENCE) if REFERENCE.exists() else None
     whole = merged(old, record, chosen(None))
+    page = written(whole, PAGE.read_text(encoding="utf-8"))
     REFERENCE.write_text(whole.to_json(), encoding="utf-8")
-    PAGE.write_text(written(whole, PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    PAGE.write_text(page, encoding="utf-8")
     draw(whole.rows, PICTURE)
 
 

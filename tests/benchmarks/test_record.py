@@ -113,7 +113,7 @@ def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 def test_the_table_tells_figure_limit_peer_and_memory() -> None:
     assert table(record().rows).splitlines()[-1] == (
-        "| ours | 100 units | 2 × | ≤ 3 | theirs | 4 | 2 | 1.2 × data (≤ 1.5) | 80 | met |"
+        "| ours | 100 units | 2 × | ≤ 3 | theirs | 4 | 5 | 2 | 1.2 × data (≤ 1.5) | 80 | met |"
     )
 
 

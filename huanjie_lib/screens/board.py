@@ -273,7 +273,7 @@ class CaseBook:
         return _in_order(frame[frame["standing"].isin(["overdue", "soon"])], ended=False)
 
     def to_dispatch(self, choice: Choice) -> pd.DataFrame:
-        """Return the cases of a choice that wait for the viewer to dispatch them, in the order of the board."""
+        """Return the cases of a choice that wait for the viewer to dispatch them, as the board has them."""
         frame = self.chosen(choice)
         kinds = {kind.value for kind in CaseKind if self.actor.role in dispatchers(kind)}
         frame = frame[(frame["state"] == CaseState.ALERT.value) & frame["kind"].isin(kinds)]

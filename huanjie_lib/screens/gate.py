@@ -49,6 +49,7 @@ __all__ = [
     "TokenOnly",
     "checked_message",
     "same_origin",
+    "told_of",
     "viewer_of",
 ]
 
@@ -361,7 +362,7 @@ class KernelDoor(Told, JupyterHandler):
                 "execution_state": getattr(kernel, "execution_state", "idle"),
                 "connections": kernels._kernel_connections.get(kernel_id, 0),
                 "last_activity": kernel.last_activity.isoformat(),
-                "viewer": _told_of(viewer_of(self)),
+                "viewer": told_of(viewer_of(self)),
             }
         )
 
@@ -370,7 +371,7 @@ class KernelDoor(Told, JupyterHandler):
         raise HTTPError(403)
 
 
-def _told_of(viewer: Viewer) -> dict[str, str]:
+def told_of(viewer: Viewer) -> dict[str, str]:
     """Return whom the server takes a viewer for, as the head of a page tells it."""
     actor = viewer.actor
     if actor is None:

@@ -178,8 +178,8 @@ class OverviewModel(RunModel):
         lines = [unit[1:] for unit in tables.hover_lines(self.run)]
         if self.then is None:
             return lines
-        told = [f"{date_text(self.then)}选情指数 {number_text(index)}" for index in self.snapshot()["index"]]
-        return [(f"{text}", "名单和档案为最新一期") for text in told]
+        when = date_text(self.then)
+        return [(f"{when}选情指数 {number_text(index)}",) for index in self.snapshot()["index"]]
 
     @cached_property
     def _newest(self) -> pd.DataFrame:
@@ -392,7 +392,7 @@ class OverviewView:
         then = self.model.then
         self.map.set_levels(self.model.levels())
         self.map.set_hovers(self.model.hovers())
-        self.map.as_of = "" if then is None else f"{date_text(then)}的快照"
+        self.map.as_of = "" if then is None else date_text(then)
 
     def _take_from_map(self, change: dict[str, Any]) -> None:
         with guarded(self._side):

@@ -14,7 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tornado.httputil import HTTPHeaders
 
-from huanjie_lib.screens.gate import checked_message, same_origin
+from huanjie_lib.casework.events import Actor
+from huanjie_lib.screens.gate import checked_message, same_origin, told_of
+from huanjie_lib.screens.kernels import Viewer
+from huanjie_lib.vocabulary import Role
 from tests.attacks.attacker import message
 
 CONTROL = {"comm_id": "1", "target_name": "jupyter.widget.control", "data": {}}
@@ -74,3 +77,12 @@ def test_the_origin_is_the_servers_own(origin: str, public: str | None, own: boo
     request = SimpleNamespace(headers=HTTPHeaders({"Host": "h.example:8866", "Origin": origin}))
     handler: Any = SimpleNamespace(request=request, settings={"public_origin": public})
     assert same_origin(handler) is own
+
+
+def test_a_page_is_told_whom_the_server_takes_its_viewer_for() -> None:
+    town = Actor("zhao", "石桥镇", Role.TOWNSHIP, ("990101102",))
+    assert told_of(Viewer("zhao", town)) == {
+        "office": "石桥镇",
+        "account": f"{Role.TOWNSHIP.label} · 账号 zhao · 只看本辖区",
+    }
+    assert told_of(Viewer("6f0c")) == {"office": "本机", "account": "凭启动时的网址打开"}

@@ -16,7 +16,9 @@ from urllib.parse import urlsplit
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
+from huanjie_lib.cli import cli
 from huanjie_lib.errors import UsageError
 from huanjie_lib.screens.together import read_login, serve_together
 from huanjie_lib.store.run_folder import Run
@@ -113,6 +115,15 @@ def test_one_that_fails_ends_the_others_and_gives_its_code(tmp_path: Path, free:
     assert serve_together(screens, port=free, announce=print, command=command(tmp_path)) == 3
     if sys.platform != "win32":
         assert (tmp_path / "overview.ended").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "told"), [((), "缺少 --run"), (("--run", ".", "--site", __file__), "与反向代理的参数同时给出")]
+)
+def test_what_cannot_be_served_together_is_told(given: tuple[str, ...], told: str) -> None:
+    done = CliRunner().invoke(cli, ["serve", "--app", "all", *given])
+    assert isinstance(done.exception, UsageError)
+    assert told in str(done.exception)
 
 
 def test_a_port_in_use_is_told(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Final
 
 import pandas as pd
 
-from huanjie_lib.exports.book import Column, new_book
+from huanjie_lib.exports.book import A3, A4, Column, new_book
 from huanjie_lib.store.talent_folder import TalentRun
 from huanjie_lib.talent.cultivation import StepState
 from huanjie_lib.views import talent
@@ -110,7 +110,7 @@ def plan_workbook(
             each = f"，每人列前{TASKS_EACH}项" if columns is _TASKS else ""
             note = f"共{count_text(len(frame))}行{each}，{talent.ADVICE}"
             shown = [column for column in columns if names or column is not _NAME]
-            book.table(name, frame.reset_index(drop=True), shown, note)
+            book.table(name, frame.reset_index(drop=True), shown, note, paper=A3 if columns is _STEPS else A4)
     return out.getvalue()
 
 

@@ -22,7 +22,7 @@ import shapely
 from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
-from huanjie_lib import findings
+from huanjie_lib import cli, findings
 from huanjie_lib.parameters import Framework, ParameterSet, load_parameters
 from huanjie_lib.risk.classification import classify, to_verify
 from huanjie_lib.risk.clusters import find_clusters
@@ -265,6 +265,17 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
 def small_city(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A whole synthetic city of 60 units, with the workbooks of one county; not to be changed."""
     return made_once(tmp_path_factory, "small-city", lambda out: write_city(make_city(units=60), out))
+
+
+@pytest.fixture(scope="session")
+def small_city_run(small_city: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run folder of the small city, made once by ``huanjie run``; not to be changed."""
+
+    def make(out: Path) -> None:
+        arguments = ["run", "--data", small_city, "--as-of", AS_OF, "--out", out / "run"]
+        assert cli.main([str(argument) for argument in arguments]) == 0
+
+    return made_once(tmp_path_factory, "small-city-run", make) / "run"
 
 
 @pytest.fixture(scope="session")

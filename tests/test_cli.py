@@ -89,12 +89,15 @@ def test_run_writes_its_tables_and_tells_one_line(small_city: Path, tmp_path: Pa
     assert list(points.columns) == ["unit_code", "dimension", "indicator", "points"]
 
 
-def test_two_runs_on_the_same_input_are_equal_to_the_byte(small_city: Path, tmp_path: Path) -> None:
-    for name in ("a", "b"):
-        assert run_city(small_city, tmp_path / name) == 0
-    files = sorted(p.relative_to(tmp_path / "a") for p in (tmp_path / "a").rglob("*") if p.is_file())
-    assert files == sorted(p.relative_to(tmp_path / "b") for p in (tmp_path / "b").rglob("*") if p.is_file())
-    assert all((tmp_path / "a" / f).read_bytes() == (tmp_path / "b" / f).read_bytes() for f in files)
+def test_two_runs_on_the_same_input_are_equal_to_the_byte(
+    small_city: Path, small_city_run: Path, tmp_path: Path
+) -> None:
+    again = tmp_path / "again"
+    assert run_city(small_city, again) == 0
+    files = sorted(p.relative_to(again) for p in again.rglob("*") if p.is_file())
+    assert files == sorted(p.relative_to(small_city_run) for p in small_city_run.rglob("*") if p.is_file())
+    for name in files:
+        assert (again / name).read_bytes() == (small_city_run / name).read_bytes(), name
 
 
 def test_init_writes_the_same_city_twice_and_spares_a_folder_in_use(tmp_path: Path, capsys: Capture) -> None:
@@ -210,27 +213,25 @@ def test_a_pack_whose_weights_do_not_sum_to_one_is_refused(
     assert "各维度权重合计：发现“1.3”；应为：合计为 1" in told(capsys)
 
 
-def test_a_port_in_use_is_told_with_another_to_try(run_folder: Path, capsys: Capture) -> None:
+def test_a_port_in_use_is_told_with_another_to_try(small_city_run: Path, capsys: Capture) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        assert run("serve", "--run", run_folder, "--port", str(port)) == 2
+        assert run("serve", "--run", small_city_run, "--port", str(port)) == 2
     text = told(capsys)
     assert str(port) in text
     assert "--port" in text
 
 
-@pytest.fixture
-def run_folder(small_city: Path, tmp_path: Path) -> Path:
-    assert run_city(small_city, tmp_path / "run") == 0
-    return tmp_path / "run"
-
-
-def test_export_writes_the_files_and_names_them(run_folder: Path, tmp_path: Path, capsys: Capture) -> None:
+def test_export_writes_the_files_and_names_them(
+    small_city_run: Path, tmp_path: Path, capsys: Capture
+) -> None:
     capsys.readouterr()
-    assert run_folder.parent == tmp_path
-    assert run("export", "--run", tmp_path, "--as-of", "2026-10-31", "--out", tmp_path / "files") == 0
+    assert (
+        run("export", "--run", small_city_run.parent, "--as-of", "2026-10-31", "--out", tmp_path / "files")
+        == 0
+    )
     names = [p.suffix for p in (tmp_path / "files").iterdir()]
     assert sorted(names) == sorted(
         [".xlsx", ".xlsx", ".html", ".docx", ".pdf", ".pdf", ".pptx", ".svg", ".json"]
@@ -240,18 +241,18 @@ def test_export_writes_the_files_and_names_them(run_folder: Path, tmp_path: Path
     assert "没有的内容：没有案件台账" in shown.err
 
 
-def test_export_of_units_writes_their_plans(run_folder: Path, tmp_path: Path, capsys: Capture) -> None:
-    codes = pd.read_parquet(run_folder / "index.parquet")["unit_code"].sort_values().tolist()
+def test_export_of_units_writes_their_plans(small_city_run: Path, tmp_path: Path, capsys: Capture) -> None:
+    codes = pd.read_parquet(small_city_run / "index.parquet")["unit_code"].sort_values().tolist()
     out = tmp_path / "plans"
     town = ["--role", "township", "--township", codes[0][:9]]
-    assert run("export", "--run", run_folder, "--out", out, "--unit", codes[0], *town) == 0
+    assert run("export", "--run", small_city_run, "--out", out, "--unit", codes[0], *town) == 0
     (path,) = (out / "一村一策").glob("*.docx")
     assert path.name.startswith(codes[0])
-    assert run("export", "--run", run_folder, "--out", out, "--unit", codes[-1], *town) == 2
+    assert run("export", "--run", small_city_run, "--out", out, "--unit", codes[-1], *town) == 2
     assert codes[-1] in told(capsys)
-    assert run("export", "--run", run_folder, "--out", out, "--role", "township") == 2
+    assert run("export", "--run", small_city_run, "--out", out, "--role", "township") == 2
     assert "补充 --township" in told(capsys)
-    assert run("export", "--run", run_folder, "--as-of", "2026-11-30", "--out", out) == 2
+    assert run("export", "--run", small_city_run, "--as-of", "2026-11-30", "--out", out) == 2
     assert "--as-of：发现“2026-11-30”；应为：run（2026-10-31）" in told(capsys)
 
 
@@ -596,18 +597,18 @@ def test_a_head_kept_elsewhere_tells_that_events_were_cut_off(
     ],
 )
 def test_a_desk_that_does_not_fit_is_refused(
-    run_folder: Path, capsys: Capture, options: tuple[str, ...], message: str
+    small_city_run: Path, capsys: Capture, options: tuple[str, ...], message: str
 ) -> None:
     capsys.readouterr()
-    assert run("serve", "--run", run_folder, *options) == 2
+    assert run("serve", "--run", small_city_run, *options) == 2
     assert message in told(capsys)
 
 
 def test_a_screen_over_a_ledger_that_is_not_there_says_how_to_make_one(
-    run_folder: Path, tmp_path: Path, capsys: Capture
+    small_city_run: Path, tmp_path: Path, capsys: Capture
 ) -> None:
     who = ("--account", "chen", "--office", "市换届办", "--role", "city", "--port", "18866")
-    assert run("serve", "--run", run_folder, "--app", "casework", "--store", tmp_path / "none", *who) == 6
+    assert run("serve", "--run", small_city_run, "--app", "casework", "--store", tmp_path / "none", *who) == 6
     assert "huanjie store init" in told(capsys)
 
 

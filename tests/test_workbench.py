@@ -55,13 +55,11 @@ def test_writing_and_assessing_in_memory_give_the_same_tables(small_city: Path, 
     assert written.manifest == again.manifest
 
 
-def test_rows_are_conserved_and_the_manifest_says_what_was_read(small_city: Path, tmp_path: Path) -> None:
-    counts = write_assessment(small_city, tmp_path, as_of=AS_OF, parameters=load_parameters()).manifest[
-        "intake"
-    ]
+def test_rows_are_conserved_and_the_manifest_says_what_was_read(small_city_run: Path) -> None:
+    run, sheets = read_run(small_city_run), set()
+    counts = run.manifest["intake"]
     assert counts["read"] == counts["loaded"] + counts["quarantined"] + counts["dropped"] > 0
-    assert (tmp_path / "intake" / "report.csv").exists()
-    run, sheets = read_run(tmp_path), set()
+    assert (small_city_run / "intake" / "report.csv").exists()
     for code in run.units["unit_code"].iloc[::5]:
         for loss in unit_profile(run, code).losses:
             assert loss.cells or loss.status is not ValueStatus.OBSERVED, (code, loss.indicator)
@@ -71,16 +69,15 @@ def test_rows_are_conserved_and_the_manifest_says_what_was_read(small_city: Path
     assert {"基本情况", "审计台账", "审计对象", "选民登记核对"} <= sheets
 
 
-def test_figures_trace_to_the_cell_of_a_return(small_city: Path) -> None:
-    run = assess(open_data(small_city), as_of=AS_OF)
+def test_figures_trace_to_the_cell_of_a_return(small_city_run: Path) -> None:
+    run = read_run(small_city_run)
     rows = run.indicators[run.indicators["source_file"].str.startswith("returns/", na=False)]
     assert rows["source_sheet"].isin({"基本情况", "矛盾摸排", "资格联审"}).any()
     assert np.isfinite(rows["source_row"].astype(float)).all()
 
 
-def test_boundaries_hold_the_units_of_the_run(small_city: Path, tmp_path: Path) -> None:
-    write_assessment(small_city, tmp_path, as_of=AS_OF, parameters=load_parameters())
-    run = read_run(tmp_path)
+def test_boundaries_hold_the_units_of_the_run(small_city_run: Path) -> None:
+    run = read_run(small_city_run)
     boundaries = run.boundaries()
     assert boundaries["unit_code"].tolist() == run.units["unit_code"].tolist()
     assert boundaries.crs.to_epsg() == 4490
@@ -246,21 +243,20 @@ class TestPublishing:
         assert check_ledger(store).faults == []
 
     def test_a_run_that_does_not_know_of_a_closure_is_refused(
-        self, published: Path, store: Path, small_city: Path, tmp_path: Path
+        self, published: Path, store: Path, small_city: Path, small_city_run: Path, tmp_path: Path
     ) -> None:
         publish_run(published, store, account="chen")
-        stale = write_assessment(small_city, tmp_path / "a", as_of=AS_OF, parameters=load_parameters())
         with open_ledger(store) as ledger:
             case_id = ledger.cases()["case_id"].iloc[0]
             self.close(ledger, case_id, AS_OF)
-        assert stale.manifest["casework"] is None
+        assert read_run(small_city_run).manifest["casework"] is None
         with pytest.raises(UsageError, match="1 件案件在评估截至日前已销号"):
-            publish_run(tmp_path / "a", store, account="chen")
+            publish_run(small_city_run, store, account="chen")
         assert not publish_run(published, store, account="chen").first_time, "what was published stays so"
         casework = read_casework(store)
         parameters = load_parameters()
-        write_assessment(small_city, tmp_path / "b", as_of=AS_OF, parameters=parameters, casework=casework)
-        done = publish_run(tmp_path / "b", store, account="chen")
+        write_assessment(small_city, tmp_path / "run", as_of=AS_OF, parameters=parameters, casework=casework)
+        done = publish_run(tmp_path / "run", store, account="chen")
         assert (done.opened, done.reopened) == (0, 1), (
             "the facts have not changed: the trouble is still there"
         )

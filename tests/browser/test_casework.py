@@ -60,25 +60,17 @@ class City:
 
 
 @pytest.fixture(scope="module")
-def assessed(small_city: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run on a small city, as it was before there was any case."""
-    run = tmp_path_factory.mktemp("assessed") / "run"
-    huanjie("run", "--data", small_city, "--as-of", AS_OF, "--out", run)
-    return run
-
-
-@pytest.fixture(scope="module")
-def city(small_city: Path, assessed: Path, tmp_path_factory: pytest.TempPathFactory) -> City:
+def city(small_city: Path, small_city_run: Path, tmp_path_factory: pytest.TempPathFactory) -> City:
     """A small city, assessed and published; its problem costs its unit points."""
     store = tmp_path_factory.mktemp("loop") / "store"
     huanjie("store", "init", "--store", store)
-    return published(small_city, assessed, store, store, store / "evidence")
+    return published(small_city, small_city_run, store, store, store / "evidence")
 
 
 @pytest.fixture(scope="module")
 def city_on_a_server(
     small_city: Path,
-    assessed: Path,
+    small_city_run: Path,
     postgres_server: PostgresServer,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[City]:
@@ -88,7 +80,7 @@ def city_on_a_server(
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("PGPASSFILE", str(accounts.passwords))
         writer = re.sub(":[^:@]+@", "@", accounts.writer)
-        yield published(small_city, assessed, writer, accounts.reader, evidence)
+        yield published(small_city, small_city_run, writer, accounts.reader, evidence)
 
 
 def published(data: Path, run: Path, store: str | Path, reader: str | Path, evidence: Path) -> City:

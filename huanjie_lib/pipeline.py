@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ from huanjie_lib.risk.provenance import Provenance, provenance
 from huanjie_lib.risk.scoring import Scores, score
 from huanjie_lib.vocabulary import GateStatus, Level, ValueStatus, date_text
 
-__all__ = ["NoUnitsError", "RiskResult", "freshness", "run_risk", "snapshot_dates"]
+__all__ = ["Assessed", "NoUnitsError", "RiskResult", "assess", "freshness", "run_risk", "snapshot_dates"]
 
 Progress = Callable[[str, int, int], None]
 
@@ -211,23 +211,8 @@ def run_risk(
     if amended is not None:
         tables = amended.tables
         prepared = prepare(tables)
-    dates = snapshot_dates(tables, as_of)
-    previous: pd.Series[str] | None = None
-    history = []
-    points: dict[dt.date, pd.DataFrame] = {}
-    for step, date in enumerate(dates[:-1]):
-        if progress is not None:
-            progress("计算历史快照", step, len(dates))
-        snapshot = _snapshot(prepared, parameters, date, previous)
-        history.append(snapshot.row)
-        previous = snapshot.level
-        points = {date: snapshot.scores.points}
-    last = _snapshot(prepared, parameters, as_of, previous)
-    values, scores = last.values, last.scores
-    history.append(last.row)
-    if progress is not None:
-        progress("计算历史快照", len(dates), len(dates))
-    past = pd.concat(history, ignore_index=True)
+    done = assess(prepared, parameters, snapshot_dates(tables, as_of), progress=progress)
+    values, scores, past, previous = done.values, done.scores, done.history, done.previous
     gates = evaluate_gates(prepared, parameters, as_of)
     findings = find(
         tables,
@@ -237,11 +222,11 @@ def run_risk(
         gates,
         parameters,
         previous=previous,
-        points=points | {as_of: scores.points},
+        points=done.points,
         neighbours=neighbours,
         published=published,
     )
-    index = history[-1][["unit_code", "as_of", "index", "index_low", "index_high", "level", "to_verify"]]
+    index = done.index
     units = _unit_frame(tables, values)
     before = None
     if amended is not None and len(amended.applied):
@@ -260,13 +245,13 @@ def run_risk(
         since=None if published is None else published.as_of,
         amended=amended,
         before=before,
-        after=last.standing(gates),
+        after=done.standing(gates),
     )
     return RiskResult(
         as_of=as_of,
         parameters=parameters,
-        index=index.reset_index(drop=True),
-        points_lost=_points_frame(scores, parameters),
+        index=index,
+        points_lost=done.points_lost,
         gates=gates,
         indicators=_indicator_frame(prepared, values, scores, parameters),
         history=past,
@@ -310,6 +295,95 @@ def _snapshot(
     frame = _index_frame(date, values, scores, parameters, previous)
     lost = scores.dimensions(parameters.framework).reset_index(drop=True)
     return _Snapshot(values, scores, pd.concat([frame, lost], axis=1))
+
+
+@dataclass(frozen=True)
+class Assessed:
+    """Scores on the last of some dates, and the history that leads to it.
+
+    Parameters
+    ----------
+    values, scores
+        Indicators and scores on the last date.
+    history
+        Rows of every date: the columns of :attr:`index` and the points lost by dimension.
+    points
+        Points lost by indicator on the last date and the one before.
+    previous
+        Level by unit on the date before; ``None`` where there is none.
+    parameters
+        What they were computed with.
+    """
+
+    values: IndicatorValues
+    scores: Scores
+    history: pd.DataFrame
+    points: Mapping[dt.date, pd.DataFrame]
+    previous: pd.Series[str] | None
+    parameters: ParameterSet
+
+    def __repr__(self) -> str:
+        """Return number of units, last date and parameter version."""
+        version = self.parameters.version
+        return f"Assessed(units={len(self.index)}, as_of={self.values.as_of}, parameters={version!r})"
+
+    @property
+    def index(self) -> pd.DataFrame:
+        """Index, its interval and level of every unit on the last date."""
+        wanted = ["unit_code", "as_of", "index", "index_low", "index_high", "level", "to_verify"]
+        last = self.history["as_of"] == pd.Timestamp(self.values.as_of)
+        return self.history.loc[last, wanted].reset_index(drop=True)
+
+    @property
+    def points_lost(self) -> pd.DataFrame:
+        """Points lost on the last date in long form, by unit code and in the framework's order."""
+        return _points_frame(self.scores, self.parameters)
+
+    def standing(self, gates: pd.DataFrame) -> Standing:
+        """Return how the units stand, gates included."""
+        level = self.index.set_index("unit_code")["level"]
+        return Standing(self.scores.index, level, self.scores, gates)
+
+
+def assess(
+    prepared: Prepared,
+    parameters: ParameterSet,
+    dates: Sequence[dt.date],
+    *,
+    progress: Progress | None = None,
+) -> Assessed:
+    """Score all units in force on each of some dates, in their order; colours know the ones before.
+
+    What a unit gets depends on its own rows alone, so that units may be scored together or apart.
+
+    Raises
+    ------
+    ValueError
+        If there is no date.
+    ParameterError
+        If a rule is not in force on one of the dates.
+    """
+    if not dates:
+        raise ValueError("no date to assess")
+    previous: pd.Series[str] | None = None
+    snapshots: list[_Snapshot] = []
+    history = []
+    for step, date in enumerate(dates):
+        if progress is not None:
+            progress("计算历史快照", step, len(dates))
+        previous = snapshots[-1].level if snapshots else None
+        snapshots = [*snapshots[-1:], _snapshot(prepared, parameters, date, previous)]
+        history.append(snapshots[-1].row)
+    if progress is not None:
+        progress("计算历史快照", len(dates), len(dates))
+    return Assessed(
+        values=snapshots[-1].values,
+        scores=snapshots[-1].scores,
+        history=pd.concat(history, ignore_index=True),
+        points={snapshot.values.as_of: snapshot.scores.points for snapshot in snapshots},
+        previous=previous,
+        parameters=parameters,
+    )
 
 
 def _index_frame(

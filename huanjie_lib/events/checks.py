@@ -167,8 +167,8 @@ def sort_out(rows: ir.Table, contract: Table) -> Sorted:
     content = [name for name in names if name not in ("event_id", "recorded_at")]
     good = rows.filter(rows.reason.isnull()).drop("reason")
     several = good.group_by("event_id").aggregate(n=good.count()).filter(lambda t: t.n > 1).select("event_id")
-    single = good.anti_join(several, "event_id").select(*names, "unit")
-    editions = good.semi_join(several, "event_id")
+    single = _without(good, several).select(*names, "unit")
+    editions = good.inner_join(several, "event_id").select(*names, "unit")
     last = editions.group_by("event_id").aggregate(last=editions.recorded_at.max())
     latest = editions.inner_join(last, "event_id").filter(lambda t: t.recorded_at == t.last)
     held = {name: latest[name].min() for name in (*content, "unit", "recorded_at")}
@@ -176,13 +176,20 @@ def sort_out(rows: ir.Table, contract: Table) -> Sorted:
     verdict = latest.group_by("event_id").aggregate(**held, differs=differs)
     settled = verdict.filter(~verdict.differs)
     torn = verdict.filter(verdict.differs).select("event_id")
-    conflicts = editions.semi_join(torn, "event_id").select(*names).mutate(reason=ibis.literal("conflict"))
-    agreed = editions.anti_join(torn, "event_id")
+    conflicts = editions.inner_join(torn, "event_id").select(*names).mutate(reason=ibis.literal("conflict"))
+    agreed = _without(editions, torn)
     return Sorted(
         settled=ibis.union(single, settled.select(*names, "unit")),
         refused=ibis.union(rows.filter(rows.reason.notnull()).select(*names, "reason"), conflicts),
         editions=agreed.aggregate(rows=agreed.count(), events=agreed.event_id.nunique()),
     )
+
+
+def _without(rows: ir.Table, events: ir.Table) -> ir.Table:
+    """Return the rows of all other events."""
+    other = events.select(other=events.event_id)
+    beside = rows.left_join(other, rows.event_id == other.other)
+    return beside.filter(beside.other.isnull()).select(*rows.columns)
 
 
 def _differs(rows: ir.Table, name: str) -> ir.BooleanValue:

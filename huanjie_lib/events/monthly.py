@@ -38,8 +38,9 @@ def _into(month: ir.Value, first: int) -> ir.Value:
     return ibis.greatest(month, ibis.literal(first - 1, "int64"))
 
 
-def _count_if(condition: ir.Value) -> ir.Value:
-    return condition.cast("int64").sum().cast("int64")
+def _flag(condition: ir.Value) -> ir.Value:
+    """Return 1 where a condition holds, else 0; PostgreSQL turns no truth into a number by itself."""
+    return ibis.ifelse(condition, 1, 0).cast("int64")
 
 
 def months(
@@ -146,12 +147,12 @@ def _petitions(events: ir.Table, first: int) -> ir.Table:
         one = {name: given.get(name, ibis.literal(0, "int64")) for name in figures}
         return _summed(rows.select("unit", month=_into(month_of(when), first), **one))
 
-    group = (events.kind == PetitionKind.GROUP.value).cast("int64")
+    group = _flag(events.kind == PetitionKind.GROUP.value)
     one = ibis.literal(1, "int64")
     received = tally(events, events.happened_at, petitions=one, petitions_group=group)
     done = events.filter(events.closed_at.notnull())
     took = _seconds(done.closed_at) - _seconds(done.happened_at)
-    left = done.backlog_at.notnull().cast("int64")
+    left = _flag(done.backlog_at.notnull())
     closed = tally(done, done.closed_at, closed=one, close_seconds=took, unlisted=left)
     pending = events.filter(events.backlog_at.notnull())
     return _summed(ibis.union(received, closed, tally(pending, pending.backlog_at, listed=one)))
@@ -175,7 +176,7 @@ def _hotline(events: ir.Table, first: int, counted: Sequence[str]) -> ir.Table:
         "unit",
         month=_into(month_of(events.happened_at), first),
         hotline_events=ibis.literal(1, "int64"),
-        hotline_counted=taken.cast("int64"),
+        hotline_counted=_flag(taken),
     )
     return _summed(rows)
 
@@ -197,14 +198,14 @@ def _rolls(events: ir.Table, first: int) -> ir.Table:
         "unit",
         day=events.happened_at.date(),
         month=_into(month_of(events.happened_at), first),
-        openings=opening.cast("int64"),
+        openings=_flag(opening),
         change=ibis.ifelse(opening, events.electors, events.electors * sign),
     )
     daily = rows.group_by("unit", "month", "day").aggregate(
         openings=rows.openings.sum().cast("int64"), change=rows.change.sum().cast("int64")
     )
     so_far = ibis.cumulative_window(group_by=daily.unit, order_by=daily.day)
-    rolls = daily.mutate(number=(daily.openings > 0).cast("int64").sum().over(so_far).cast("int64"))
+    rolls = daily.mutate(number=_flag(daily.openings > 0).sum().over(so_far).cast("int64"))
     rolls = rolls.filter(rolls.number > 0)
     within = ibis.cumulative_window(group_by=[rolls.unit, rolls.number], order_by=rolls.day)
     rolls = rolls.mutate(roll=rolls.change.sum().over(within).cast("int64"))
@@ -215,7 +216,7 @@ def _rolls(events: ir.Table, first: int) -> ir.Table:
 def _carried(t: ir.Table) -> ir.Table:
     """Carry the roll on from the last month that has one."""
     so_far = ibis.cumulative_window(group_by=t.unit, order_by=t.month)
-    t = t.mutate(_since=t.roll.notnull().cast("int64").sum().over(so_far).cast("int64"))
+    t = t.mutate(_since=_flag(t.roll.notnull()).sum().over(so_far).cast("int64"))
     return t.mutate(roll=t.roll.max().over(ibis.window(group_by=[t.unit, t._since]))).drop("_since")
 
 

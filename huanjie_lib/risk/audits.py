@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from huanjie_lib.risk.moment import Moment
-from huanjie_lib.risk.prepared import NEVER, Bools, Floats, Ints, Rows
+from huanjie_lib.risk.prepared import NEVER, Bools, Floats, Ints, Rows, taken
 from huanjie_lib.vocabulary import AuditItem, AuditOutcome, AuditType, UnitKind, Word
 
 __all__ = [
@@ -110,7 +110,7 @@ def of_current_project(at: Moment, rows: Rows) -> Bools:
     current = current_projects(at)
     if current is None:
         return np.zeros(len(rows), dtype=bool)
-    return np.asarray((rows.project >= 0) & current[1][rows.project])
+    return np.asarray(taken(current[1], rows.project, False))
 
 
 @dataclass(frozen=True)
@@ -268,7 +268,7 @@ def _of_type(at: Moment, rows: Rows, kind: AuditType) -> Bools:
     projects = at.rows("audit_projects")
     if projects is None:
         return np.zeros(len(rows), dtype=bool)
-    return np.asarray((rows.project >= 0) & projects.equals("audit_type", kind.value)[rows.project])
+    return np.asarray(taken(projects.equals("audit_type", kind.value), rows.project, False))
 
 
 def _last_of(keys: Ints, days: Ints, wanted: Ints) -> Ints:
@@ -299,7 +299,7 @@ def audit_concluded_on(at: Moment) -> Ints | None:
         complete &= members.concluded >= members.due
     projects = at.inherited("audit_projects")
     if projects is not None:
-        ended = projects.day("ended_on")[current[0]]
+        ended = taken(projects.day("ended_on"), current[0], NEVER)
         last = np.where(ended <= at.day, np.maximum(last, ended), last)
     return np.where(complete, last, NEVER)
 

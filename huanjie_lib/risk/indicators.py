@@ -43,7 +43,7 @@ from huanjie_lib.risk.audits import (
     problem_state,
 )
 from huanjie_lib.risk.moment import Evidence, Moment, Observed, unknown
-from huanjie_lib.risk.prepared import NEVER, Bools, Floats, Ints, Prepared, Rows
+from huanjie_lib.risk.prepared import NEVER, Bools, Floats, Ints, Prepared, Rows, taken
 from huanjie_lib.vocabulary import ReviewOpinion, Severity, ValueStatus, date_text
 
 __all__ = [
@@ -301,7 +301,7 @@ def _last_election(at: Moment, value: Callable[[Rows], Floats]) -> Observed:
     row[elections.unit[order]] = order
     with np.errstate(divide="ignore", invalid="ignore"):
         every = value(elections)
-    answer = np.where(row >= 0, every[row], np.nan)
+    answer = taken(every, row, np.nan)
     known = np.isfinite(answer)
     mask = np.zeros(len(elections), dtype=bool)
     mask[row[row >= 0]] = True

@@ -6,7 +6,7 @@ Preparing once and asking at each snapshot keeps a run over 24 months linear in 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -29,6 +29,7 @@ __all__ = [
     "Rows",
     "day_number",
     "prepare",
+    "taken",
 ]
 
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -53,6 +54,20 @@ def day_number(date: dt.date) -> int:
     1
     """
     return (date - _EPOCH).days
+
+
+def taken(values: npt.NDArray[Any], row: Ints, missing: Any) -> npt.NDArray[Any]:
+    """Return the values of some rows, ``missing`` where a row is −1, of which there may be no other.
+
+    Examples
+    --------
+    >>> taken(np.array([3.0]), np.array([-1, 0]), np.nan), taken(np.empty(0), np.array([-1]), 0.0)
+    (array([nan,  3.]), array([0.]))
+    """
+    out = np.full(row.shape, missing, dtype=values.dtype)
+    there = row >= 0
+    out[there] = values[row[there]]
+    return out
 
 
 @dataclass(frozen=True)
@@ -235,7 +250,7 @@ def _key(unit: Ints, day: int | Ints) -> Ints:
     return np.asarray(unit * _STRIDE + (day + _ORIGIN), dtype=np.int64)
 
 
-def prepare(tables: Mapping[str, pd.DataFrame]) -> Prepared:
+def prepare(tables: Mapping[str, pd.DataFrame], *, supplied: Collection[str] = ()) -> Prepared:
     """Lay tables out for evaluation.
 
     Parameters
@@ -246,6 +261,9 @@ def prepare(tables: Mapping[str, pd.DataFrame]) -> Prepared:
         missing throughout, and a column that its contract does not name is ignored. A row that names the
         audit project of another unit belongs to no project. Of the ``crosswalk`` only rows that a person has
         confirmed are used.
+    supplied
+        Event tables that count as supplied even where none of their rows is of these units: others, of the
+        same city, have some.
 
     Raises
     ------
@@ -267,11 +285,11 @@ def prepare(tables: Mapping[str, pd.DataFrame]) -> Prepared:
     codes = _unique("units", units, "unit_code")
     events = {}
     for name, frame in tables.items():
-        if name in {"units", "facts"} or name not in TABLES or frame.empty or "unit_code" not in frame:
+        if name in {"units", "facts"} or name not in TABLES or "unit_code" not in frame:
             continue
         position = codes.get_indexer(pd.Index(frame["unit_code"].astype("str")))
         kept = frame.loc[position >= 0].reset_index(drop=True)
-        if len(kept):
+        if len(kept) or name in supplied:
             events[name] = _rows(TABLES[name], kept, position[position >= 0].astype(np.int64))
     succession = _succession(tables.get("crosswalk", pd.DataFrame()), codes)
     heir = _heirs(succession, len(codes), int(NEVER))
@@ -281,7 +299,7 @@ def prepare(tables: Mapping[str, pd.DataFrame]) -> Prepared:
         for name, rows in events.items():
             if "project_id" in rows.texts:
                 at = row_of.get_indexer(pd.Index(rows.frame["project_id"].astype("str")))
-                own = (at >= 0) & (heir[projects.unit[at]] == heir[rows.unit])
+                own = taken(heir[projects.unit], at, -1) == heir[rows.unit]
                 events[name] = replace(rows, project=np.where(own, at, -1).astype(np.int64))
     facts = tables.get("facts", pd.DataFrame())
     metrics = _metric_histories(facts, codes)

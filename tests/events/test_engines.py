@@ -24,7 +24,6 @@ from huanjie_lib.events.aggregate import LEADS, MONTHS, QUARANTINE, EventAccount
 from huanjie_lib.events.engines import Engine, open_engine
 from tests.events.test_aggregate import aggregated, assert_as_counted, whole
 from tests.events.worlds import World, make_world
-from tests.postgres import PostgresServer
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning"),
@@ -63,7 +62,7 @@ def cluster() -> Iterator[Engine]:
 
 def executors() -> list[int]:
     """Return the process numbers of the executors that this process's Spark has started."""
-    told = subprocess.run(["ps", "-eo", "pid,ppid,args"], check=True, capture_output=True, text=True).stdout
+    told = subprocess.run(["ps", "-ww", "-eo", "pid,ppid,args"], check=True, capture_output=True, text=True).stdout
     parents = {int(line.split(None, 2)[0]): line.split(None, 2) for line in told.splitlines()[1:]}
     found = []
     for pid, (_, ppid, command) in parents.items():
@@ -96,18 +95,15 @@ def assert_equal(one: Path, other: Path) -> None:
         pd.testing.assert_frame_equal(a, b[a.columns], check_dtype=False)
 
 
-def test_postgresql_says_the_same(
-    world: World, embedded: Path, postgres: PostgresServer, tmp_path: Path
-) -> None:
-    url = postgres.new_database().replace("+psycopg", "")
-    with open_engine(url) as engine:
+def test_postgresql_says_the_same(world: World, embedded: Path, postgres_url: str, tmp_path: Path) -> None:
+    with open_engine(postgres_url.replace("+psycopg", "")) as engine:
         for name, frame in world.streams.items():
             engine.connection.create_table(name, schema=_schema(name))
             columns = [c.name for c in EVENT_STREAMS[name].columns]
-            with engine.connection.con.cursor() as cursor:
-                with cursor.copy(f"COPY {name} ({', '.join(columns)}) FROM STDIN") as copy:
-                    for row in frame[columns].astype(object).itertuples(index=False):
-                        copy.write_row([None if pd.isna(v) else v for v in row])
+            copied = f"COPY {name} ({', '.join(columns)}) FROM STDIN"
+            with engine.connection.con.cursor() as cursor, cursor.copy(copied) as copy:
+                for row in frame[columns].astype(object).itertuples(index=False):
+                    copy.write_row([None if pd.isna(v) else v for v in row])
         account = aggregate_events(engine, Path(), world.settings, world.register, tmp_path / "out")
     assert account.engine == "PostgreSQL"
     assert_as_counted(world, account, tmp_path / "out")
@@ -124,7 +120,9 @@ def _schema(name: str):  # type: ignore[no-untyped-def]
 def test_a_spark_cluster_that_loses_a_worker_says_the_same(
     world: World, embedded: Path, cluster: Engine, tmp_path: Path
 ) -> None:
-    before = executors()
+    until = time.monotonic() + 300
+    while len(before := executors()) < 2 and time.monotonic() < until:
+        time.sleep(0.5)
     assert len(before) == 2
     outcome: list[EventAccount | BaseException] = []
 

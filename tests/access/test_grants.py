@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from huanjie_lib.access.grants import GRANTS, NOBODY, ORGANISATION
 from huanjie_lib.contracts import LEDGER_TABLES, RESTRICTED_LEDGERS, TABLES
 from huanjie_lib.store import schema
@@ -54,3 +56,9 @@ def test_single_people_are_for_the_organisation_and_protected_attributes_for_nob
     assert len(by_person) > 10
     for grant in by_person:
         assert not grant.readers & {Role.READER, Role.TOWNSHIP}, grant.table
+
+
+def test_the_page_on_privacy_names_every_table_about_people() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "privacy.md").read_text(encoding="utf-8")
+    held = page.partition("## What is held")[2].partition("## How a person comes in")[0]
+    assert [table.name for table in TABLES.values() if table.personal and f"`{table.name}`" not in held] == []

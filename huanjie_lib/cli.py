@@ -320,6 +320,37 @@ def run(
         click.echo(done.result.findings.changes.summary())
 
 
+@cli.command(help="把信访、热线、线索和选民登记变动的逐条事件汇总为按月的基础数据，放进数据文件夹。")
+@click.option(
+    "--events",
+    "folder",
+    type=_FOLDER,
+    required=True,
+    help="事件文件夹：events.yaml 和各类事件的 Parquet 文件。",
+)
+@click.option("--data", type=_FOLDER, required=True, help="数据文件夹：取其中的名录，写入汇总结果。")
+@click.option(
+    "--engine",
+    default=None,
+    help="计算引擎：duckdb://（默认）、spark://主机:端口、postgresql://…；不填用 events.yaml 中的 engine。",
+)
+def events(folder: Path, data: Path, engine: str | None) -> None:
+    """Aggregate event streams into the tables of a data folder."""
+    from huanjie_lib.events import load_events
+
+    for path in (folder, data):
+        if not path.is_dir():
+            raise UsageError("没有这个文件夹", [Fault("文件夹", str(path), "已有的文件夹", "检查路径")])
+    done = load_events(folder, data, engine=engine)
+    for stream in done.account.rows["stream"]:
+        click.echo(done.account.explain(stream))
+    click.echo(
+        f"写入基础数据 {done.facts} 行、线索 {done.leads} 行；账目在 {data / 'events' / 'account.csv'}"
+    )
+    if done.account.rows["refused"].sum():
+        click.echo(f"被隔离的行在 {data / 'events' / 'quarantine'}，请改正后重新导出", err=True)
+
+
 @cli.command(help="匹配人才与岗位：审核条件、人才画像、岗位名单、全市统筹、班子结构和公平检验。")
 @click.option("--data", type=_FOLDER, required=True, help="数据文件夹。")
 @click.option("--as-of", type=_Date(), required=True, help="截至日期，如 2026-10-31。")

@@ -455,9 +455,9 @@ def _teams(
 ) -> Compositions:
     """Return a committee for each unit, from its lists and whom else it takes to fill seats and keep rules.
 
-    Here alone protected attributes and kin are read. Whoever fits a post best need not be whom a rule asks
-    for: so people for whom a hard target holds are candidates of each unit too, enough for every unit to have
-    its own.
+    Of all that is proposed, sex, ethnicity, age and education are read here alone, and which candidates are
+    close kin. Whoever fits a post best need not be whom a rule asks for: so people for whom a hard target
+    holds are candidates of each unit too, enough for every unit to have its own.
     """
     posts, pack, opened = found.profiles.posts, asked.pack, found.shortlists.openings
     protected, kinds = _table(tables, "people_protected"), asked.units.set_index("unit_code")["unit_kind"]

@@ -100,8 +100,12 @@ def one(name: str, size: int) -> int:
     return 0
 
 
-def run(cases: Sequence[Case], out: Path, *, quick: bool, judged: bool) -> tuple[Record, dict[str, str]]:
-    """Measure cases at their sizes; return the record, and what failed with the reason.
+Places = Sequence[tuple[Case, tuple[int, ...]]]
+"""Cases, each with the sizes at which it is to be measured."""
+
+
+def run(places: Places, out: Path, *, quick: bool) -> tuple[Record, dict[str, str]]:
+    """Measure cases at sizes; return the record, and what failed with the reason.
 
     The record is written after each measurement, so that a run that is broken off is not lost.
     """
@@ -109,8 +113,8 @@ def run(cases: Sequence[Case], out: Path, *, quick: bool, judged: bool) -> tuple
     name = f"{made:%Y-%m-%dT%H:%M}"
     about = machine(made.date().isoformat(), commit(), quick=quick)
     record, failed = Record((), {name: about}, {}), {}
-    for case in cases:
-        for size in sizes(case, quick=quick, judged=judged):
+    for case, sizes_of_case in places:
+        for size in sizes_of_case:
             try:
                 found = case.measure(size) if quick else apart(case, size)
             except Unavailable as reason:
@@ -125,11 +129,12 @@ def run(cases: Sequence[Case], out: Path, *, quick: bool, judged: bool) -> tuple
     return record, failed
 
 
-def sizes(case: Case, *, quick: bool, judged: bool) -> tuple[int, ...]:
-    """Return at which sizes a case is measured."""
+def sizes(case: Case, *, quick: bool, judged: bool, there: Record | None = None) -> tuple[int, ...]:
+    """Return at which sizes a case is measured: where the record that is there has no row of it."""
     if quick:
         return () if case.quick is None else (case.quick,)
-    return tuple(size for size in case.sizes if size in case.limits or not judged)
+    held = {row.size for row in there.rows if row.case == case.name} if there else set()
+    return tuple(size for size in case.sizes if (size in case.limits or not judged) and size not in held)
 
 
 def commit() -> str:
@@ -194,6 +199,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python3 tools/dev.py bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small sizes; checks results, not times")
     parser.add_argument("--judged", action="store_true", help="only the sizes at which the plan sets a limit")
+    parser.add_argument("--missing", action="store_true", help="only what the reference lacks")
     parser.add_argument("--only", nargs="+", metavar="NAME", help=f"of {', '.join(MODULES)}, or single cases")
     parser.add_argument("--out", type=Path, default=OUT, help="folder for record.json, record.md, growth.svg")
     parser.add_argument("--against", type=Path, help="a record that ratios and memory are held against")
@@ -214,8 +220,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             cases = chosen(given.only)
         except ValueError as error:
             parser.error(str(error))
+        there = read(REFERENCE) if given.missing and REFERENCE.exists() else None
+        places = [(c, sizes(c, quick=given.quick, judged=given.judged, there=there)) for c in cases]
         given.out.mkdir(parents=True, exist_ok=True)
-        record, failed = run(cases, given.out, quick=given.quick, judged=given.judged)
+        record, failed = run(places, given.out, quick=given.quick)
         (given.out / RECORD).write_text(record.to_json(), encoding="utf-8")
         shown = table(record.rows, judged=not given.quick)
         (given.out / "record.md").write_text(shown + "\n", encoding="utf-8")

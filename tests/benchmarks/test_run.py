@@ -100,9 +100,16 @@ def test_names_that_are_no_benchmarks_are_refused() -> None:
     assert some == ["clusters.breaks", "what_if.pixels", "what_if.move"]
 
 
-def test_only_the_judged_sizes_are_measured_when_asked() -> None:
+def test_only_the_judged_or_the_missing_sizes_are_measured_when_asked() -> None:
     by_name = {case.name: case for case in ALL}
     assert run.sizes(by_name["risk.score"], quick=False, judged=True) == (600_000,)
     assert run.sizes(by_name["risk.points"], quick=False, judged=True) == ()
     assert run.sizes(by_name["risk.score"], quick=False, judged=False) == SIZES
     assert run.sizes(by_name["ledger.kills"], quick=True, judged=False) == ()
+    row = Row.of_found(by_name["risk.score"], 20_000, Found(1.0, 1.0, 1.0), "r")
+    there = Record((row,), {"r": {}}, {})
+    assert run.sizes(by_name["risk.score"], quick=False, judged=False, there=there) == (
+        3_215,
+        100_000,
+        600_000,
+    )

@@ -10,9 +10,8 @@ import geopandas as gpd
 import pandas as pd
 import pytest
 
-from huanjie_lib.parameters import load_parameters
-from huanjie_lib.pipeline import run_risk
-from huanjie_lib.sample import City, make_city, write_city
+from huanjie_lib.sample import make_city, write_city
+from huanjie_lib.store.run_folder import read_run
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ROOT / "data" / "sample"
@@ -32,11 +31,6 @@ def content(path: Path) -> object:
     return path.read_bytes()
 
 
-@pytest.fixture(scope="module")
-def full() -> City:
-    return make_city()
-
-
 def test_it_is_small_enough_and_keeps_its_secrets() -> None:
     files = [p for p in SHIPPED.rglob("*") if p.is_file()]
     assert sum(p.stat().st_size for p in files) <= 25_000_000
@@ -48,8 +42,8 @@ def test_it_is_small_enough_and_keeps_its_secrets() -> None:
 
 
 @pytest.mark.slow
-def test_it_is_what_the_code_makes(full: City, tmp_path: Path) -> None:
-    write_city(full, tmp_path / "sample", truth=tmp_path / "sample_truth.parquet")
+def test_it_is_what_the_code_makes(tmp_path: Path) -> None:
+    write_city(make_city(), tmp_path / "sample", truth=tmp_path / "sample_truth.parquet")
     made = sorted(p.relative_to(tmp_path / "sample") for p in (tmp_path / "sample").rglob("*") if p.is_file())
     kept = sorted(p.relative_to(SHIPPED) for p in SHIPPED.rglob("*") if p.is_file())
     assert made == kept
@@ -60,16 +54,16 @@ def test_it_is_what_the_code_makes(full: City, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_its_colours_are_those_of_a_city_before_an_election(full: City) -> None:
-    result = run_risk(full.tables, load_parameters(), as_of=full.as_of)
-    shares = result.index["level"].value_counts(normalize=True)
+def test_its_colours_are_those_of_a_city_before_an_election(sample_run: Path) -> None:
+    run = read_run(sample_run)
+    shares = run.index["level"].value_counts(normalize=True)
     assert 0.15 <= shares["red"] <= 0.25
     assert 0.30 <= shares["yellow"] <= 0.40
-    assert 0.03 <= result.index["to_verify"].mean() <= 0.07
-    red = result.history.groupby("as_of")["level"].agg(lambda levels: (levels == "red").mean())
+    assert 0.03 <= run.index["to_verify"].mean() <= 0.07
+    red = run.history.groupby("as_of")["level"].agg(lambda levels: (levels == "red").mean())
     assert red.iloc[0] > red.iloc[-1] + 0.05
-    gates = result.gates[result.gates["gate"].str.startswith("audit_")]
+    gates = run.gates[run.gates["gate"].str.startswith("audit_")]
     passed = gates.assign(ok=gates["status"] == "pass").groupby("unit_code")["ok"].all()
     assert 0.70 <= passed.mean() <= 0.85
-    towns = full.tables["townships"]
-    assert (len(full.tables["units"]), len(towns), towns["county_code"].nunique()) == (3215, 147, 12)
+    units = run.units
+    assert (len(units), units["township_code"].nunique(), units["county_code"].nunique()) == (3215, 147, 12)

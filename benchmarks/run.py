@@ -40,6 +40,7 @@ MODULES = {
     "matching": "bench_matching",
     "intake": "intake",
     "ledger": "bench_ledger",
+    "pack": "bench_pack",
 }
 BEGIN, END = "<!-- the reference begins: python3 tools/dev.py bench --keep -->", "<!-- the reference ends -->"
 HOUR, NOT_HERE = 3600, 3

@@ -58,8 +58,8 @@ _STEPS_LISTED: Final = 4
 _MISSES: Final = 10
 _DIGESTS: Final = (MANIFEST_DIGEST, PARAMETERS_DIGEST)
 _TOGETHER: Final = 12
-_LABEL_MM: Final = 28.0
-_CARD: Final = 11.0
+_LABEL_MM: Final = 27.0
+_CARD: Final = 10.5
 _SMALL: Final = 8.5
 _MIDDLE: Final = 10.5
 

@@ -33,6 +33,8 @@ _OTHER_COUNTIES = (
 )
 _TOWN_FIRST = "石清白青双长平大新古云松竹柏枫棠梧荷莲沙泉溪湖金银玉明永太安"
 _TOWN_SECOND = "桥塘河岭坪湾坡溪冲畈泉渡洲浦陂涧埠潭坝岗"
+_AGAIN = ("", "东", "西")
+"""Before the name of a township where a large city has used all names once."""
 _SIDES = ("", "", "", "", "东", "西", "南", "北", "上", "下", "前", "后", "大", "小", "新", "中")
 _PLANTS = "柳桃杏松竹桐枫荷莲梅桂榆槐樟枣茶棉麦谷豆石沙泉云月星霞溪"
 _LANDS = "河塘岭坪桥湾坡溪冲畈垄洼滩渡埠岗坳井园庄"
@@ -92,7 +94,8 @@ def name_places(land: Geography, community: Mask, rng: np.random.Generator) -> P
         serial[county_code, kind] = number + 1
         first = (1, 100, 200)[kind]
         township_code.append(f"{county_code}{first + number:03d}")
-        township_name.append(stems[chosen[place]] + ("街道", "镇", "乡")[kind])
+        again, stem = divmod(place, len(stems))
+        township_name.append(_AGAIN[again] + stems[chosen[stem]] + ("街道", "镇", "乡")[kind])
         county_of.append(codes_in_use.index(county_code))
         place_of_town[town] = place
     township_of = place_of_town[land.township]

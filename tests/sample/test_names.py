@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
+import numpy as np
 import pandas as pd
 
 from huanjie_lib.sample import City
@@ -38,3 +41,18 @@ def test_names_come_from_the_seed_alone(land: object, city: City) -> None:
     assert first.unit_name == second.unit_name
     assert first.unit_code == sorted(first.unit_code)
     assert first.unit_name != city.tables["units"]["unit_name"].tolist()
+
+
+def test_the_largest_city_has_a_name_for_each_of_its_townships() -> None:
+    units, townships = 20_000, 910
+    township = np.arange(units) * townships // units
+    land = SimpleNamespace(
+        points=np.random.default_rng(1).random((units, 2)),
+        township=township,
+        county=township * 12 // townships,
+        core_county=0,
+        returns_county=1,
+    )
+    places = name_places(land, np.arange(units) % 5 == 0, Streams(3)["names"])  # type: ignore[arg-type]
+    assert len(set(places.township_name)) == len(set(places.township_code)) == townships
+    assert len(set(places.unit_code)) == units

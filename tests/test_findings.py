@@ -13,7 +13,7 @@ from huanjie_lib.intake.neighbours import neighbour_pairs
 from huanjie_lib.parameters import load_parameters
 from huanjie_lib.pipeline import RiskResult, run_risk
 from huanjie_lib.risk.change_account import PARTS
-from huanjie_lib.sample import make_city
+from huanjie_lib.sample import City, make_city
 from huanjie_lib.vocabulary import Topic
 
 AS_OF = dt.date(2026, 10, 31)
@@ -30,10 +30,18 @@ def published(run: RiskResult) -> Published:
 
 
 @pytest.fixture(scope="module")
-def result() -> RiskResult:
-    city = make_city(units=200)
+def city() -> City:
+    return make_city(units=200)
+
+
+@pytest.fixture(scope="module")
+def before(city: City) -> RiskResult:
+    return run_risk(city.tables, load_parameters(), as_of=BEFORE)
+
+
+@pytest.fixture(scope="module")
+def result(city: City, before: RiskResult) -> RiskResult:
     pairs = neighbour_pairs(city.tables["units"], city.geometry)
-    before = run_risk(city.tables, load_parameters(), as_of=BEFORE)
     return run_risk(
         city.tables, load_parameters(), as_of=AS_OF, neighbours=pairs, published=published(before)
     )
@@ -65,10 +73,9 @@ def test_tables_hold_their_columns_by_unit_code(found: Findings) -> None:
             assert len(frame)
 
 
-def test_equal_runs_tell_the_same(result: RiskResult) -> None:
+def test_equal_runs_tell_the_same(before: RiskResult, result: RiskResult) -> None:
     city = make_city(units=200)
     pairs = neighbour_pairs(city.tables["units"], city.geometry).sample(frac=1, random_state=1)
-    before = run_risk(city.tables, load_parameters(), as_of=BEFORE)
     again = run_risk(
         city.tables, load_parameters(), as_of=AS_OF, neighbours=pairs, published=published(before)
     )

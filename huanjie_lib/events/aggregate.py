@@ -191,8 +191,10 @@ def aggregate_events(
         engine.write(leads_by_day(settled["lead_events"], units), out / LEADS, by="county")
     rows, reasons = [], []
     within = _within(out / MONTHS, tuple(settled))
+    parts = {name: _summary(name, read[name], found) for name, found in sorted_out.items()}
+    summaries = _told(engine, ibis.union(*parts.values()) if len(parts) > 1 else parts[min(parts)])
     for name, found in sorted_out.items():
-        summary = _told(engine, _summary(read[name], found))
+        summary = summaries[name]
         refused = {code: summary[code] for code in REASONS if code in summary}
         if refused:
             engine.write(found.refused, out / QUARANTINE / name)
@@ -221,9 +223,12 @@ def _small(frame: pd.DataFrame) -> ir.Table:
     return ibis.memtable(pa.Table.from_pandas(frame, preserve_index=False))
 
 
-def _told(engine: Engine, summary: ir.Table) -> dict[str, int]:
-    found = engine.fetch(summary)
-    return dict(zip(found["label"].tolist(), found["rows"].astype("int64").tolist(), strict=True))
+def _told(engine: Engine, summary: ir.Table) -> dict[str, dict[str, int]]:
+    """Return the numbers of a summary by stream and label."""
+    found: dict[str, dict[str, int]] = {}
+    for row in engine.fetch(summary).to_dict("records"):
+        found.setdefault(row["stream"], {})[row["label"]] = int(row["rows"])
+    return found
 
 
 def _undeclared(name: str, *, there: bool) -> DataError:
@@ -239,21 +244,22 @@ def _undeclared(name: str, *, there: bool) -> DataError:
     return DataError("事件文件夹与声明不符", [Fault(f"{name}（{label}）", found, allowed, remedy)])
 
 
-def _summary(raw: ir.Table, found: Sorted) -> ir.Table:
-    """Return label and rows: what was read, what is settled, editions, and what is refused by reason."""
+def _summary(name: str, raw: ir.Table, found: Sorted) -> ir.Table:
+    """Return stream, label and rows: what was read and settled, editions, and what is refused by reason."""
 
     def line(label: str, rows: ir.Value) -> ir.Table:
         counted = rows.as_table() if isinstance(rows, ir.Scalar) else rows
         return counted.select(label=ibis.literal(label), rows=counted[counted.columns[0]].cast("int64"))
 
     refused = found.refused.group_by("reason").aggregate(rows=found.refused.count().cast("int64"))
-    return ibis.union(
+    lines = ibis.union(
         line("_read", raw.count()),
         line("_settled", found.settled.count()),
         line("_editions", found.editions.select("rows")),
         line("_events", found.editions.select("events")),
         refused.select(label=refused.reason, rows=refused.rows),
     )
+    return lines.mutate(stream=ibis.literal(name))
 
 
 # ---------------------------------------------------------------- what was written

@@ -156,7 +156,6 @@ def _spark(url: str) -> Iterator[Engine]:
         "spark.sql.parquet.compression.codec": "zstd",
         "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
         "spark.ui.enabled": "false",
-        "spark.sql.shuffle.partitions": "8",
     }
     builder = SparkSession.builder.master(url)
     for key, value in settings.items():

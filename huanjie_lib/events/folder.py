@@ -72,8 +72,8 @@ def read_register(data: Path) -> Register:
         If a file cannot be read or a row of the list is faulty.
     """
     folders = [path for _, path in counties(data)] or [data]
-    parts = [_tables(folder, "units") for folder in folders]
-    units = pd.concat([part for found in parts for part in found], ignore_index=True)
+    parts = [part for folder in folders for part in _tables(folder, "units")]
+    units = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
     if units.empty:
         fault = Fault(
             str(data), "没有村（社区）名录", "tables/units.parquet 或 units.csv", "放入村（社区）名录"

@@ -28,10 +28,20 @@ from tests.events.worlds import World, make_world
 pytestmark = [
     pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas:FutureWarning"),
+    pytest.mark.filterwarnings("ignore:toPandas attempted Arrow optimization:UserWarning"),
 ]
 
 SEED, ROWS = 20261031, 900
 CLUSTER = "local-cluster[2,1,640]"
+#: For a few thousand rows, compiling and tuning queries costs more than running them.
+SMALL = (
+    "spark.executor.memory=512m",
+    "spark.sql.shuffle.partitions=2",
+    "spark.sql.adaptive.enabled=false",
+    "spark.sql.codegen.wholeStage=false",
+    "spark.driver.extraJavaOptions=-XX:TieredStopAtLevel=1",
+    "spark.executor.extraJavaOptions=-XX:TieredStopAtLevel=1",
+)
 
 
 @pytest.fixture(scope="module")
@@ -55,14 +65,15 @@ def cluster() -> Iterator[Engine]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
         patch.setenv("PYSPARK_PYTHON", sys.executable)
-        patch.setenv("PYSPARK_SUBMIT_ARGS", "--conf spark.executor.memory=512m pyspark-shell")
+        patch.setenv("PYSPARK_SUBMIT_ARGS", f"{' '.join(f'--conf {c}' for c in SMALL)} pyspark-shell")
         with open_engine(CLUSTER) as engine:
             yield engine
 
 
 def executors() -> list[int]:
     """Return the process numbers of the executors that this process's Spark has started."""
-    told = subprocess.run(["ps", "-ww", "-eo", "pid,ppid,args"], check=True, capture_output=True, text=True).stdout
+    command = ["ps", "-ww", "-eo", "pid,ppid,args"]
+    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     parents = {int(line.split(None, 2)[0]): line.split(None, 2) for line in told.splitlines()[1:]}
     found = []
     for pid, (_, ppid, command) in parents.items():
@@ -139,7 +150,7 @@ def test_a_spark_cluster_that_loses_a_worker_says_the_same(
         time.sleep(0.02)
     assert thread.is_alive(), f"nothing was running that could be lost: {outcome}"
     os.kill(before[0], signal.SIGKILL)
-    thread.join(400)
+    thread.join(900)
     assert [type(o) for o in outcome] == [EventAccount], outcome
     after = executors()
     assert before[0] not in after

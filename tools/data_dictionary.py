@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from huanjie_lib.contracts import SOURCE_COLUMNS, TABLES, Column, Table
+from huanjie_lib.contracts import EVENT_STREAMS, SOURCE_COLUMNS, TABLES, Column, Table
 from huanjie_lib.parameters import (
     ChangeMeasure,
     DerivedMeasure,
@@ -324,7 +324,7 @@ def parameter_part() -> list[str]:
 def render() -> str:
     """Return the whole dictionary."""
     lines = [HEAD]
-    for table in TABLES.values():
+    for table in (*TABLES.values(), *EVENT_STREAMS.values()):
         lines += table_part(table)
     heading = ["column", "heading", "type", "unit", "need", "accepted", "meaning"]
     lines += [

@@ -2,8 +2,8 @@
 
 They are drawn backwards from the tables: as many petitions a month as the facts say, long pending ones as the
 backlog says, leads day by day, changes of the roll from one reported figure to the next. Some petitions come
-by the hotline, some events are sent twice or in an earlier edition, and units that were renumbered sent
-theirs under the old code; none of that changes a sum.
+by the hotline, some events are sent twice or in an earlier edition, and some offices keep using
+the old codes of units that were renumbered; none of that changes a sum.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ _DAY: Final = 86_400
 _BEIJING: Final = 8 * 3600
 _HOTLINE_SHARE: Final = 0.2
 _SENT_AGAIN: Final = 0.02
+_OLD_CODE: Final = 0.3
 _COUNTED: Final = (HotlineKind.COMPLAINT.value, HotlineKind.REPORT.value, HotlineKind.REQUEST.value)
 _SINGLE: Final = (PetitionKind.INDIVIDUAL.value, PetitionKind.LETTER.value, PetitionKind.ONLINE.value)
 _NONE: Final = np.int64(-1)
@@ -240,9 +241,12 @@ def _sent(
     known = np.max([happened, *stamps.values()], axis=0)
     recorded = known + rng.integers(60, 5 * _DAY, size)
     former = [renumbered.get(str(code)) for code in columns["unit_code"]]
+    unaware = rng.random(size) < _OLD_CODE
     codes = [
-        past[0] if past is not None and when < past[1] else code
-        for code, past, when in zip(columns["unit_code"], former, happened.tolist(), strict=True)
+        past[0] if past is not None and (by_habit or when < past[1]) else code
+        for code, past, when, by_habit in zip(
+            columns["unit_code"], former, happened.tolist(), unaware, strict=True
+        )
     ]
     ids = [f"{name[:1].upper()}{number:09d}" for number in range(size)]
     whole = {**columns, "event_id": ids, "unit_code": codes, "recorded_at": recorded}

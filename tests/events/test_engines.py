@@ -22,6 +22,10 @@ from huanjie_lib.contracts import EVENT_STREAMS
 from huanjie_lib.errors import UsageError
 from huanjie_lib.events.aggregate import LEADS, MONTHS, QUARANTINE, EventAccount, aggregate_events
 from huanjie_lib.events.engines import Engine, open_engine
+from huanjie_lib.parameters import load_parameters
+from huanjie_lib.partitions.layout import write_partitions
+from huanjie_lib.partitions.run import run_partitions
+from huanjie_lib.sample import make_city
 from tests.events.test_aggregate import aggregated, assert_as_counted, whole
 from tests.events.worlds import World, make_world
 
@@ -29,6 +33,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas:FutureWarning"),
     pytest.mark.filterwarnings("ignore:toPandas attempted Arrow optimization:UserWarning"),
+    pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning"),  # from within PySpark
 ]
 
 SEED, ROWS = 20261031, 900
@@ -157,6 +162,19 @@ def test_a_spark_cluster_that_loses_a_worker_says_the_same(
     assert len(after) == 2, "Spark has put another in its place"
     assert outcome[0].engine == "Spark"
     assert_equal(embedded, tmp_path)
+
+
+def test_counties_on_the_cluster_equal_counties_in_turn(cluster: Engine, tmp_path: Path) -> None:
+    city = make_city(units=60, people=100, snapshots=2)
+    write_partitions(city.tables, tmp_path / "data")
+    asked = {"parameters": load_parameters(), "as_of": city.as_of}
+    here = run_partitions(tmp_path / "data", tmp_path / "here", **asked)
+    there = run_partitions(tmp_path / "data", tmp_path / "there", **asked, spark=cluster.session)
+    pd.testing.assert_frame_equal(here.to_frame(), there.to_frame())
+    files = sorted(p.relative_to(tmp_path / "here") for p in (tmp_path / "here").rglob("*.parquet"))
+    assert len(files) > 4
+    for file in files:
+        assert (tmp_path / "here" / file).read_bytes() == (tmp_path / "there" / file).read_bytes(), file
 
 
 def _working(tracker) -> bool:  # type: ignore[no-untyped-def]

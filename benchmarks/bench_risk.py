@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import tracemalloc
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, partial
 
 import numpy as np
@@ -247,8 +247,8 @@ class Contest:
         data = data_of(units)
         assert data.checked
         call, bare = self.contender(data), YARDSTICKS[self.yardstick](data)
-        memory = peak(call) / data.severities.nbytes
-        return in_turns(call, bare, rounds=self.rounds, space=memory)
+        found = in_turns(call, bare, rounds=self.rounds)
+        return replace(found, space=peak(call) / data.severities.nbytes)
 
 
 VECTOR, SKCRITERIA = "float64 matrix × vector", "scikit-criteria"

@@ -162,7 +162,6 @@ def in_turns(
     peer: Callable[[], object],
     *,
     rounds: int,
-    space: float | None = None,
     figure: Callable[[float], float] | None = None,
 ) -> Found:
     """Measure a call beside its peer.
@@ -173,8 +172,6 @@ def in_turns(
         Contender and peer, without arguments.
     rounds
         Turns at least; short calls get more.
-    space
-        What else was measured of the call.
     figure
         What the plan limits, from the contender's processor seconds; the ratio if not given.
     """
@@ -183,7 +180,7 @@ def in_turns(
     peak = peak_mb()
     (seconds, wall), (peer_seconds, _) = best(rounds, call, peer, enough=ENOUGH)
     limited = seconds / peer_seconds if figure is None else figure(seconds)
-    return Found(limited, seconds, wall, peer_seconds, space, peak, rounds)
+    return Found(limited, seconds, wall, peer_seconds, peak_mb=peak, rounds=rounds)
 
 
 @cache

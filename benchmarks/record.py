@@ -36,6 +36,8 @@ BY_TIME = 1.25
 """A ratio of times this many times that of the reference has slipped."""
 BY_SPACE = 1.10
 """The same for memory and bytes."""
+SHORT = 0.005
+"""Ratios of what took fewer seconds in the reference are chance and fixed cost, and not held."""
 PACKAGES = ("numpy", "pandas", "polars", "scipy", "ortools")
 
 
@@ -175,7 +177,8 @@ def slips(now: Record, reference: Record) -> list[Slip]:
     """Return what has become worse: a ratio by more than a quarter, memory or bytes by more than a tenth.
 
     Figures without a peer in the same run (times in a browser) are not held against the reference, only
-    against their limits. A count that the reference has as 0 may not become more.
+    against their limits, nor are ratios of what took less than :data:`SHORT`. A count that the reference has
+    as 0 may not become more.
 
     Raises
     ------
@@ -188,8 +191,9 @@ def slips(now: Record, reference: Record) -> list[Slip]:
         raise ValueError("the reference has none of these rows")
     found = []
     for row, old in common:
+        long = old.seconds is not None and old.seconds >= SHORT
         pairs = [
-            (f"ratio to {row.peer}", row.ratio, old.ratio, BY_TIME),
+            (f"ratio to {row.peer}", row.ratio, old.ratio if long else None, BY_TIME),
             (row.space_unit, row.space, old.space, BY_SPACE),
         ]
         if row.unit == "events":

@@ -38,9 +38,10 @@ MODULES = {
     "viewers": "bench_viewers",
     "shortlist": "bench_shortlist",
     "matching": "bench_matching",
+    "pack": "bench_pack",
     "intake": "intake",
     "ledger": "bench_ledger",
-    "pack": "bench_pack",
+    "events": "event_cases",
 }
 BEGIN, END = "<!-- the reference begins: python3 tools/dev.py bench --keep -->", "<!-- the reference ends -->"
 HOUR, NOT_HERE = 3600, 3

@@ -164,6 +164,40 @@ class Briefing:
             f"parameters={self.meeting.version!r})"
         )
 
+    def outline(self) -> pd.DataFrame:
+        """Return what stands under which heading.
+
+        Returns
+        -------
+        DataFrame
+            标题, with the numbers that the text has, set in by level; 段落, 表 and 图, how many of them stand
+            under it before the next heading. What comes before the first heading is left out.
+        """
+        rows: list[dict[str, Any]] = []
+        for block in self.blocks:
+            if isinstance(block, Heading):
+                indent = "\u3000" * max(block.level - 1, 0)
+                rows.append({"标题": indent + block.text, "段落": 0, "表": 0, "图": 0})
+            elif rows and (kind := _KINDS.get(type(block))) is not None:
+                rows[-1][kind] += 1
+        return pd.DataFrame(rows, columns=["标题", *_KINDS.values()])
+
+    def table(self, title: str) -> pd.DataFrame:
+        """Return the first table whose title contains ``title``, in the words it is set in.
+
+        Raises
+        ------
+        KeyError
+            If there is no such table, or it has no headings.
+        """
+        for block in self.blocks:
+            if isinstance(block, Table) and block.headings and title in block.title:
+                return pd.DataFrame(list(block.rows), columns=list(block.headings))
+        raise KeyError(title)
+
+
+_KINDS: Final[dict[type, str]] = {Text: "段落", Table: "表", Picture: "图"}
+
 
 def briefing_of(meeting: Meeting, *, mark: str = INTERNAL, office: str = "") -> Briefing:
     """Return the briefing of a meeting; equal meetings give equal briefings.

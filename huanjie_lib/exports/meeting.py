@@ -12,6 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+import pandas as pd
+
 from huanjie_lib import __version__
 from huanjie_lib.casework.village_plan import village_plans
 from huanjie_lib.errors import Fault, UsageError
@@ -27,6 +29,7 @@ from huanjie_lib.exports.pack import (
     Progress,
     checked_formats,
     earlier_export,
+    is_as_left,
     made_in_turn,
     outputs_entry,
     put_files,
@@ -40,7 +43,7 @@ from huanjie_lib.views.meeting import Meeting
 from huanjie_lib.views.meeting_figures import a3_map, has_places
 from huanjie_lib.views.stamp import Stamp, stamp_text
 
-__all__ = ["MEETING_FORMATS", "export_meeting"]
+__all__ = ["MEETING_FORMATS", "export_meeting", "pack_table"]
 
 _FORMAT: Final = "huanjie-meeting/2"
 _NAMES: Final[dict[str, str]] = {
@@ -66,7 +69,7 @@ Maker = Callable[[], bytes]
 def export_meeting(
     meeting: Meeting,
     run: Run,
-    out: Path,
+    out: str | Path,
     *,
     casework: CaseworkSeen | None = None,
     formats: Collection[str] | None = None,
@@ -117,6 +120,8 @@ def export_meeting(
     UsageError
         If a format is unknown or asked for and cannot be made, the folder holds anything else than an earlier
         export, or a file in it was changed or is open in another program.
+    ValueError
+        If ``casework`` holds units outside the meeting's area: ask for it as an account of that area sees it.
 
     Examples
     --------
@@ -126,8 +131,10 @@ def export_meeting(
     huanjie_lib.errors.UsageError: 没有这种导出格式（共 1 处问题）
       1. formats：发现“doc”；应为：xlsx、ledgers、html、docx、pdf、pptx、map、svg；处理办法：...
     """
+    out = Path(out)
     wanted = checked_formats(formats, MEETING_FORMATS, "没有这种导出格式")
     wanted = (*wanted, _PLANS) if plans else wanted
+    _check_area(meeting, casework)
     omitted = {kind: reason for kind, reason in _lacking(meeting, casework).items() if kind in wanted}
     if formats is not None and omitted:
         faults = [Fault(kind, reason, "可以制作的格式", f"去掉 {kind}") for kind, reason in omitted.items()]
@@ -157,6 +164,46 @@ def export_meeting(
         noted(made)
     put_files(out, {**made, _MANIFEST: text.encode()}, stale)
     return [out / name for name in (*made, _MANIFEST)]
+
+
+def pack_table(out: str | Path) -> pd.DataFrame:
+    """Return what an export left in its folder, in the order of the manifest's names.
+
+    Parameters
+    ----------
+    out
+        Folder that :func:`export_meeting` wrote.
+
+    Returns
+    -------
+    DataFrame
+        文件, 大小（KB）, 校验码 (the first 12 digits of the SHA-256), and 与写出时相同: whether the file is
+        still there and unchanged.
+
+    Raises
+    ------
+    UsageError
+        If the folder holds no export of a meeting.
+    """
+    out = Path(out)
+    manifest = earlier_export(out, (), kind=_FORMAT)
+    if not manifest:
+        fault = Fault(str(out), "没有会议材料", "由 huanjie export 写出的文件夹", "先写出会议材料")
+        raise UsageError("不是会议材料", [fault])
+    rows = [
+        (name, round(told["bytes"] / 1024), told["sha256"][:12], is_as_left(out, name, manifest))
+        for name, told in manifest["outputs"].items()
+    ]
+    return pd.DataFrame(rows, columns=["文件", "大小（KB）", "校验码", "与写出时相同"])
+
+
+def _check_area(meeting: Meeting, casework: CaseworkSeen | None) -> None:
+    """Refuse ledgers of other units: a township's files tell nothing of its neighbours."""
+    if casework is None or not meeting.scope:
+        return
+    for name, frame in casework.ledgers.items():
+        if "unit_code" in frame and not frame["unit_code"].str.startswith(meeting.scope, na=True).all():
+            raise ValueError(f"ledger {name} holds units outside {meeting.scope}")
 
 
 def _lacking(meeting: Meeting, casework: CaseworkSeen | None) -> dict[str, str]:

@@ -328,8 +328,8 @@ def wanted_of_posts(
     rows = rows.sort_values(["unit_code", "seats"], ascending=[True, False], kind="stable")
     before = rows.groupby("unit_code")["seats"].cumsum() - rows["seats"]
     units = pd.Index(rows["unit_code"])
-    asked = (_least(target, units, unit_kinds) - before).clip(lower=0)
-    return np.minimum(asked, rows["seats"]).sort_index().to_numpy(dtype=np.int64)
+    asked = before.rsub(_least(target, units, unit_kinds)).clip(lower=0)
+    return asked.clip(upper=rows["seats"]).sort_index().to_numpy(dtype=np.int64)
 
 
 def holds_for(

@@ -15,11 +15,14 @@ import numpy as np
 import openpyxl
 import pytest
 
+from huanjie_lib.casework.events import Actor
 from huanjie_lib.errors import LedgerError, UsageError
-from huanjie_lib.exports.meeting import MEETING_FORMATS, export_meeting
+from huanjie_lib.exports.casework import casework_seen
+from huanjie_lib.exports.meeting import MEETING_FORMATS, export_meeting, pack_table
 from huanjie_lib.store.run_folder import Run, file_digest
 from huanjie_lib.views.meeting import meeting_of
-from tests.meetings import STAMP, casework_shown, whole_meeting, whole_pack, whole_run
+from huanjie_lib.vocabulary import Role
+from tests.meetings import STAMP, casework_shown, result, whole_meeting, whole_pack, whole_run
 
 
 def manifest(path: Path) -> dict[str, Any]:
@@ -81,6 +84,20 @@ def test_the_log_has_the_files_first_and_a_second_export_replaces_them(tmp_path:
         export_meeting(meeting, run, tmp_path / "a", formats=["pptx"])
 
 
+def test_a_folder_tells_its_files_and_which_were_changed_since(small_run: Run, tmp_path: Path) -> None:
+    out = tmp_path / "pack"
+    paths = export_meeting(meeting_of(small_run), small_run, str(out), formats=["xlsx", "svg"])
+    table = pack_table(str(out))
+    assert sorted(table["文件"]) == sorted(path.name for path in paths[:-1])
+    assert table["校验码"].tolist() == [file_digest(out / name)[:12] for name in table["文件"]]
+    assert table["与写出时相同"].all()
+    (out / table["文件"][0]).write_bytes(b"changed")
+    (out / table["文件"][1]).unlink()
+    assert not pack_table(out)["与写出时相同"].any()
+    with pytest.raises(UsageError, match="不是会议材料"):
+        pack_table(tmp_path / "nothing")
+
+
 def test_what_the_log_refuses_is_not_handed_out(tmp_path: Path) -> None:
     def refuse(_: Mapping[str, bytes]) -> None:
         raise LedgerError("不能登记", [])
@@ -122,7 +139,9 @@ def test_a_township_gets_its_own_units_and_nothing_that_reports_say(tmp_path: Pa
     run = whole_run()
     township = str(run.units["township_code"].iloc[0])
     meeting = whole_meeting(township)
-    paths = export_meeting(meeting, run, tmp_path / "t", casework=casework_shown())
+    clerk = Actor("zhao", meeting.area, Role.TOWNSHIP, (township,))
+    own = casework_seen(run, result().ledgers.frames, actor=clerk)
+    paths = export_meeting(meeting, run, tmp_path / "t", casework=own)
     told = manifest(paths[-1])
     assert set(told["omitted"]) == {"html"}
     assert all(meeting.area in path.name for path in paths[:-1])
@@ -133,6 +152,13 @@ def test_a_township_gets_its_own_units_and_nothing_that_reports_say(tmp_path: Pa
     assert not [cell for cell in said[: said.index("三色等级")] if any(label in str(cell) for label in leads)]
     rows = [row[0] for row in book["工作清单"].iter_rows(min_row=3, max_col=1, values_only=True)]
     assert sorted(rows) == sorted(c for c in run.units["unit_code"] if c.startswith(township))
+    listed = openpyxl.load_workbook(paths[1], read_only=True)
+    cells = [cell for sheet in listed for row in sheet.iter_rows(values_only=True) for cell in row]
+    codes = {cell for cell in cells if isinstance(cell, str) and cell in set(run.units["unit_code"])}
+    assert codes
+    assert all(code.startswith(township) for code in codes)
+    with pytest.raises(ValueError, match="outside"):
+        export_meeting(meeting, run, tmp_path / "w", casework=casework_shown())
     with pytest.raises(UsageError, match="镇街材料不含离线网页"):
         export_meeting(meeting, run, tmp_path / "u", formats=["html"])
 

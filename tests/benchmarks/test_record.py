@@ -73,6 +73,11 @@ def test_what_is_no_worse_has_not_slipped(other: dict[str, Any]) -> None:
     assert slips(record(dataclasses.replace(GOOD, **other)), record()) == []
 
 
+def test_ratios_of_what_is_short_are_not_held() -> None:
+    short = record(dataclasses.replace(GOOD, seconds=0.004, peer_seconds=0.002))
+    assert slips(record(dataclasses.replace(GOOD, seconds=0.04, peer_seconds=0.002)), short) == []
+
+
 def test_a_lost_event_is_a_slip_from_none() -> None:
     case = dataclasses.replace(CASE, unit="events", peer="", space_unit="")
 

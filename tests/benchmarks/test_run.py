@@ -126,7 +126,7 @@ def test_the_page_shows_the_reference_and_keeps_its_prose() -> None:
 
 
 #: Rows that the reference still lacks: they take an hour, or an idle machine (``bench --missing --keep``).
-PENDING = {("risk.chances_gaps", 600_000), ("pack.whole", 3_215), ("events.duckdb", 100_000_000)}
+PENDING = {("pack.whole", 3_215), ("events.duckdb", 100_000_000)}
 
 
 def test_the_reference_is_whole_and_meets_every_limit() -> None:

@@ -176,7 +176,8 @@ def aggregate_events(
             raise _undeclared(name, there=raw is not None)
         if raw is None:
             continue
-        rows = conform(raw, contract, where=name, utc_offset=settings.utc_offset)
+        aware = engine.instants(raw, name)
+        rows = conform(raw, contract, where=name, utc_offset=settings.utc_offset, instants=aware)
         sorted_out[name], read[name] = sort_out(checked(rows, contract, codes), contract), raw
     out.mkdir(parents=True, exist_ok=True)
     first, last = settings.months

@@ -7,7 +7,7 @@ order that nulls have a place in, and every moment cut to whole seconds before i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -62,11 +62,13 @@ class Sorted:
     editions: ir.Table
 
 
-def conform(raw: ir.Table, contract: Table, *, where: str, utc_offset: int) -> ir.Table:
+def conform(
+    raw: ir.Table, contract: Table, *, where: str, utc_offset: int, instants: Collection[str]
+) -> ir.Table:
     """Return the columns of the contract, and no others, in its types; moments as wall clock of the place.
 
-    A moment with a time zone is an instant and is moved to the wall clock; one without is taken as the wall
-    clock already.
+    A moment with a time zone is an instant (``instants`` names their columns) and is moved to the wall clock;
+    one without is taken as the wall clock already.
 
     Raises
     ------
@@ -84,7 +86,8 @@ def conform(raw: ir.Table, contract: Table, *, where: str, utc_offset: int) -> i
         if not _fits(value, column):
             faults.append(_fault(where, column, str(value.type())))
             continue
-        made[column.name] = _typed(value, column, utc_offset)
+        local = value.cast(_TYPES[column.kind][0])  # every engine's session keeps UTC
+        made[column.name] = local + ibis.interval(hours=utc_offset) if column.name in instants else local
     if faults:
         raise DataError(f"事件流“{contract.label}”不能使用", faults)
     return raw.select(**made)
@@ -101,14 +104,6 @@ def _fits(value: ir.Value, column: Column) -> bool:
     if column.kind == "moment":
         return bool(kind.is_timestamp())
     return bool(kind.is_integer() if column.kind == "integer" else kind.is_string())
-
-
-def _typed(value: ir.Value, column: Column, utc_offset: int) -> ir.Value:
-    if column.kind != "moment":
-        return value.cast(_TYPES[column.kind][0])
-    aware = value.type().timezone is not None
-    local = value.cast(_TYPES["moment"][0])  # every engine's session keeps UTC
-    return local + ibis.interval(hours=utc_offset) if aware else local
 
 
 def checked(events: ir.Table, contract: Table, codes: ir.Table) -> ir.Table:

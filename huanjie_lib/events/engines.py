@@ -40,6 +40,9 @@ class Engine(Protocol):
     def stream(self, folder: Path, name: str) -> ir.Table | None:
         """Return a stream as it lies there, ``None`` where there is none."""
 
+    def instants(self, stream: ir.Table, name: str) -> frozenset[str]:
+        """Return which columns of a stream are moments with a time zone."""
+
     def fetch(self, expression: ir.Table) -> pd.DataFrame:
         """Return a small answer."""
 
@@ -94,6 +97,11 @@ class _Ibis:
 
     def __init__(self, connection: Any) -> None:
         self.connection = connection
+
+    def instants(self, stream: ir.Table, name: str) -> frozenset[str]:
+        del name
+        kinds = stream.schema().items()
+        return frozenset(c for c, kind in kinds if kind.is_timestamp() and kind.timezone is not None)
 
     def fetch(self, expression: ir.Table) -> pd.DataFrame:
         found: pd.DataFrame = self.connection.to_pyarrow(expression).to_pandas()
@@ -184,6 +192,13 @@ class _Spark(_Ibis):
         options = {"recursiveFileLookup": "true", "mergeSchema": "true"}
         self.session.read.options(**options).parquet(str(folder / name)).createOrReplaceTempView(name)
         return self.connection.table(name)
+
+    def instants(self, stream: ir.Table, name: str) -> frozenset[str]:
+        from pyspark.sql.types import TimestampType
+
+        del stream  # Ibis takes Spark's instants for moments without a zone
+        fields = self.session.table(name).schema.fields
+        return frozenset(field.name for field in fields if isinstance(field.dataType, TimestampType))
 
     def write(self, expression: ir.Table, folder: Path, *, by: str | None = None) -> None:
         self.connection.to_parquet(expression, folder, partitionBy=by)

@@ -47,7 +47,9 @@ def sorted_out(*rows: dict[str, Any]) -> tuple[list[dict[str, Any]], list[str], 
     """Return settled events, reasons of refused rows, and rows and events with editions."""
     codes = ibis.memtable(pa.table({"code": [UNIT, "old", "split"], "unit": [UNIT, UNIT, None]}))
     raw = ibis.memtable(pa.Table.from_pylist(list(rows), schema=SCHEMA))
-    found = sort_out(checked(conform(raw, LEADS, where="x", utc_offset=8), LEADS, codes), LEADS)
+    aware = {"happened_at", "recorded_at"}
+    rows_in = conform(raw, LEADS, where="x", utc_offset=8, instants=aware)
+    found = sort_out(checked(rows_in, LEADS, codes), LEADS)
     with open_engine("duckdb://?threads=1") as engine:
         settled = engine.fetch(found.settled).to_dict("records")
         refused = sorted(engine.fetch(found.refused)["reason"].tolist())
@@ -82,7 +84,7 @@ def test_a_faulty_edition_takes_no_part_and_an_old_code_is_its_heir() -> None:
 def test_missing_columns_are_all_told() -> None:
     raw = ibis.memtable(pa.table({"event_id": ["a"], "unit_code": [UNIT], "kind": [3]}))
     with pytest.raises(DataError) as error:
-        conform(raw, LEADS, where="lead_events", utc_offset=8)
+        conform(raw, LEADS, where="lead_events", utc_offset=8, instants=())
     assert [fault.where for fault in error.value.faults] == [
         "lead_events：happened_at",
         "lead_events：kind",

@@ -160,8 +160,9 @@ def setup(*, dev: bool, wheels: Path | None = None) -> None:
     # The build backend is in the lock too, so that nothing unpinned is fetched or run.
     if run(*pip, "--no-deps", "--no-index", "--no-build-isolation", "--editable", ROOT) != 0:
         raise SetupError("安装本项目失败（原因见上）。\nInstalling the project itself failed (see above).")
-    # pip would compile one module after another. What some packages ship for other Pythons does not compile.
-    run(python, "-m", "compileall", "-qq", "-j", "0", VENV / ("Lib" if os.name == "nt" else "lib"))
+    # pip would compile one module after another, tests of packages too. Some modules are for other Pythons.
+    compiled = VENV / ("Lib" if os.name == "nt" else "lib")
+    run(python, "-m", "compileall", "-qq", "-j", "0", "-x", r"[/\\]tests?[/\\]", compiled)
     STAMP.write_text(json.dumps(wanted), encoding="utf-8")
     say(f"环境就绪，用时 {time.monotonic() - started:.0f} 秒 / ready: {program('huanjie').relative_to(ROOT)}")
 

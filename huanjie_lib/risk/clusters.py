@@ -34,7 +34,7 @@ import pandas as pd
 from scipy import sparse, stats
 
 from huanjie_lib.risk.prepared import Bools, Floats, Ints
-from huanjie_lib.risk.trends import rows_by
+from huanjie_lib.risk.trends import Records, rows_by
 from huanjie_lib.vocabulary import Word
 
 __all__ = ["ClusterKind", "Clusters", "GlobalMoran", "Link", "find_clusters", "global_moran"]
@@ -176,6 +176,10 @@ class Clusters:
     def _rows(self) -> Mapping[Any, list[int]]:
         return rows_by(self.pairs, "unit_code")
 
+    @cached_property
+    def _facts(self) -> Records:
+        return Records.of(self.units)
+
     def _around(self, unit_code: str) -> pd.DataFrame:
         return self.pairs.iloc[self._rows.get(unit_code, [])]
 
@@ -212,7 +216,7 @@ class Clusters:
         KeyError
             If there is no such unit.
         """
-        row: dict[str, Any] = dict(self.units.loc[unit_code])
+        row = self._facts.of_label(unit_code)
         around = self.neighbours(unit_code)
         listed = f"相邻：{'、'.join(around)}" if around else "没有登记相邻的村（社区）"
         kind = ClusterKind.lookup()[str(row["kind"])]

@@ -48,6 +48,7 @@ from huanjie_lib.risk.remedies_options import (
     working_days,
 )
 from huanjie_lib.risk.scoring import INDEX_DECIMALS, Scores, score
+from huanjie_lib.risk.trends import Records, rows_by
 from huanjie_lib.vocabulary import GateStatus, Level, UnitKind
 
 __all__ = ["Remedies", "find_remedies"]
@@ -128,20 +129,21 @@ class Remedies:
         """
         if unit_code not in self.units.index:
             raise KeyError(unit_code)
-        return self._rows("steps", unit_code).reset_index(drop=True)
+        return self.steps[self.steps["unit_code"] == unit_code].reset_index(drop=True)
 
     @cached_property
-    def _places(self) -> dict[str, dict[str, npt.NDArray[np.intp]]]:
-        """Positions of each unit's rows, by table, found once for all explanations."""
-        frames = {"steps": self.steps, "standing": self.standing, "gates": self.gates}
-        return {
-            name: {str(code): np.asarray(rows) for code, rows in frame.groupby("unit_code").indices.items()}
-            for name, frame in frames.items()
-        }
+    def _facts(self) -> Records:
+        return Records.of(self.units)
 
-    def _rows(self, table: Literal["steps", "standing", "gates"], unit_code: str) -> pd.DataFrame:
-        frame: pd.DataFrame = getattr(self, table)
-        return frame.iloc[self._places[table].get(unit_code, np.empty(0, dtype=np.intp))]
+    @cached_property
+    def _places(self) -> dict[str, tuple[Records, dict[Any, list[int]]]]:
+        """Each table with the places of each unit's rows, found once for all explanations."""
+        frames = {"steps": self.steps, "standing": self.standing, "gates": self.gates}
+        return {name: (Records.of(frame), rows_by(frame, "unit_code")) for name, frame in frames.items()}
+
+    def _rows(self, table: Literal["steps", "standing", "gates"], unit_code: str) -> list[dict[str, Any]]:
+        records, places = self._places[table]
+        return [records[place] for place in places.get(unit_code, [])]
 
     def explain(self, unit_code: str) -> str:
         """Return in Chinese what to do in a unit, what it gains, and what no measure can change.
@@ -151,7 +153,7 @@ class Remedies:
         KeyError
             If there is no such unit.
         """
-        row: dict[str, Any] = dict(self.units.loc[unit_code])
+        row = self._facts.of_label(unit_code)
         if row["level"] == Level.UNKNOWN.value:
             return f"{unit_code}没有填报任何数据，不能测算措施，请先报数。"
         text = self._path_text(unit_code, row) + self._missing_text(row)
@@ -163,15 +165,14 @@ class Remedies:
             return f"{unit_code}已是绿色，不需要转色措施。"
         turn = f"由{level.mark}转{_LEVELS[row['target']].mark}"
         limit = "" if self.within_days is None else f"在{self.within_days}个工作日内"
-        path = self.path(unit_code)
+        path = self._rows("steps", unit_code)
         count = _NUMERALS[len(path)] if len(path) < len(_NUMERALS) else str(len(path))
         deeds = "；".join(
-            f"（{n}）{label}，恢复{_points(points)}分"
-            for n, label, points in zip(path["order"], path["label"], path["points"], strict=True)
+            f"（{step['order']}）{step['label']}，恢复{_points(step['points'])}分" for step in path
         )
         effort = f"约需{row['days']}个工作日、投入{row['cost']:.1f}个工作组日"
         before, after = _points(row["index"]), _points(row["index_after"])
-        if row["reachable"] and path.empty:
+        if row["reachable"] and not path:
             return f"{unit_code}的选情指数{before}分已达到{turn}的要求，保持到下次评估即可。"
         if row["reachable"]:
             return (
@@ -180,7 +181,7 @@ class Remedies:
             )
         short = f"还差{_points(row['needed'] - row['index_after'])}分"
         lead = f"{unit_code}{limit}用尽措施库中的办法也不能{turn}。"
-        if path.empty:
+        if not path:
             lead += f"选情指数{before}分，{short}，没有可用的措施。"
         else:
             lead += (
@@ -189,15 +190,11 @@ class Remedies:
         return lead + self._obstacles(unit_code)
 
     def _obstacles(self, unit_code: str) -> str:
-        mine = self._rows("standing", unit_code)
-        rows = mine.sort_values("points", ascending=False, kind="stable").head(3)
-        if rows.empty:
+        rows = sorted(self._rows("standing", unit_code), key=lambda row: row["points"], reverse=True)[:3]
+        if not rows:
             return ""
-        facts = "；".join(
-            f"{reason}，扣{_points(points)}分"
-            for reason, points in zip(rows["reason"], rows["points"], strict=True)
-        )
-        answers = list(dict.fromkeys(a for a in rows["answer"] if a))
+        facts = "；".join(f"{row['reason']}，扣{_points(row['points'])}分" for row in rows)
+        answers = list(dict.fromkeys(row["answer"] for row in rows if row["answer"]))
         text = f"挡在前面的主要是：{facts}。"
         return text + (f"这些不能恢复分数，但可以应对：{'；'.join(answers)}。" if answers else "")
 
@@ -213,11 +210,9 @@ class Remedies:
 
     def _gates_text(self, unit_code: str) -> str:
         mine = self._rows("gates", unit_code)
-        if mine.empty:
+        if not mine:
             return ""
-        todo = "；".join(
-            f"{label}（{reason}）" for label, reason in zip(mine["label"], mine["reason"], strict=True)
-        )
+        todo = "；".join(f"{gate['label']}（{gate['reason']}）" for gate in mine)
         return f"颜色好转不能代替准入条件，还须办好：{todo}。"
 
 

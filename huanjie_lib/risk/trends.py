@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -35,6 +35,7 @@ from huanjie_lib.vocabulary import Level, Word, date_text
 __all__ = [
     "Direction",
     "Flips",
+    "Records",
     "Trends",
     "find_flips",
     "find_trends",
@@ -97,6 +98,14 @@ class Trends:
         return f"Trends(units={len(self.units)}, worsening={down}, as_of={self.as_of}{version})"
 
     @cached_property
+    def _facts(self) -> Records:
+        return Records.of(self.units)
+
+    @cached_property
+    def _slopes(self) -> Records:
+        return Records.of(self.dimensions)
+
+    @cached_property
     def _rows(self) -> Mapping[Any, list[int]]:
         return rows_by(self.dimensions, "unit_code")
 
@@ -112,7 +121,7 @@ class Trends:
         KeyError
             If there is no such unit.
         """
-        row: dict[str, Any] = dict(self.units.loc[unit_code])
+        row = self._facts.of_label(unit_code)
         direction = Direction.lookup()[str(row["direction"])]
         if direction is Direction.UNKNOWN:
             return f"{unit_code}只有{int(row['snapshots'])}期选情指数，不足{self.least}期，不能判断走势。"
@@ -122,9 +131,10 @@ class Trends:
         text += f"（有{self.confidence:.0%}把握在{low}至{high}分之间）"
         if direction is Direction.STEADY:
             return f"{text}。"
-        own = self.dimensions.iloc[self._rows[unit_code]]
+        parts = [self._slopes[place] for place in self._rows[unit_code]]
+        own = [(part["slope"], part["dimension"]) for part in parts]
         worse = direction is Direction.WORSENING
-        slope, driver = (max if worse else min)(zip(own["slope"], own["dimension"], strict=True))
+        slope, driver = max(own) if worse else min(own)
         if slope == 0 or (slope > 0) != worse:
             return f"{text}。"
         verb = "扣分增加" if worse else "扣分减少"
@@ -345,13 +355,20 @@ class Flips:
             raise KeyError(unit_code)
         if unit_code not in self._rows:
             return f"{unit_code}在{self.snapshots}期快照中没有变色。"
-        own = self.flips.iloc[self._rows[unit_code][::-1]]
-        rows: list[dict[Any, Any]] = own.to_dict("records")
+        rows = [self._facts[place] for place in self._rows[unit_code][::-1]]
         return "".join(self._sentence(row, most) for row in rows)
+
+    @cached_property
+    def _facts(self) -> Records:
+        return Records.of(self.flips)
 
     @cached_property
     def _rows(self) -> Mapping[Any, list[int]]:
         return rows_by(self.flips, "unit_code")
+
+    @cached_property
+    def _movements(self) -> Records:
+        return Records.of(self.causes)
 
     @cached_property
     def _cause_rows(self) -> Mapping[Any, list[int]]:
@@ -367,11 +384,12 @@ class Flips:
             return f"{text}：{how}。"
         change = signed_text(row["change"])
         text += f"，选情指数由{row['index_before']:.1f}分变为{row['index']:.1f}分（{change}分）"
-        causes = self.causes.iloc[self._cause_rows.get((row["unit_code"], row["as_of"]), [])[:most]]
+        places = self._cause_rows.get((row["unit_code"], row["as_of"]), [])[:most]
+        causes = [self._movements[place] for place in places]
         named = [
-            f"{label}{'多扣' if points > 0 else '少扣'}{abs(points):.1f}分"
-            for label, points in zip(causes["label"], causes["points"], strict=True)
-            if (points > 0) == row["worse"] and abs(points) >= 0.05
+            f"{cause['label']}{'多扣' if cause['points'] > 0 else '少扣'}{abs(cause['points']):.1f}分"
+            for cause in causes
+            if (cause["points"] > 0) == row["worse"] and abs(cause["points"]) >= 0.05
         ]
         return f"{text}，主要因为{'、'.join(named)}。" if named else f"{text}。"
 
@@ -543,6 +561,49 @@ def rows_by(frame: pd.DataFrame, by: str | list[str]) -> dict[Any, list[int]]:
     {'a': [0, 2], 'b': [1]}
     """
     return {key: np.asarray(rows).tolist() for key, rows in frame.groupby(by).indices.items()}
+
+
+@dataclass(frozen=True)
+class Records:
+    """The rows of a frame, read one by one by place or label: no frame is made for a row.
+
+    Parameters
+    ----------
+    columns
+        Values of each column.
+    labels
+        Label of each row.
+
+    Examples
+    --------
+    >>> Records.of(pd.DataFrame({"unit_code": ["a", "b"], "level": ["red", "green"]}))[1]
+    {'unit_code': 'b', 'level': 'green'}
+    """
+
+    columns: Mapping[str, Any]
+    labels: pd.Index
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame) -> Records:
+        """Return the rows of a frame; its values are not copied."""
+        return cls({str(name): column.array for name, column in frame.items()}, frame.index)
+
+    def __getitem__(self, place: int) -> dict[str, Any]:
+        """Return one row by column."""
+        return {name: values[place] for name, values in self.columns.items()}
+
+    def of_label(self, label: Hashable) -> dict[str, Any]:
+        """Return the row of a label.
+
+        Raises
+        ------
+        KeyError
+            If no row has it, or more than one.
+        """
+        place = self.labels.get_loc(label)
+        if not isinstance(place, int):
+            raise KeyError(f"{label!r} stands more than once")
+        return self[place]
 
 
 def signed_text(value: float) -> str:

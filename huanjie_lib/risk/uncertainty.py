@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -32,6 +33,7 @@ from huanjie_lib.parameters import (
     UncertaintyAssumptions,
 )
 from huanjie_lib.risk.draws import Draws, LossModel, Scale, Tile
+from huanjie_lib.risk.trends import Records
 from huanjie_lib.vocabulary import Level, share_text
 
 __all__ = ["COLUMNS", "Uncertainty", "simulate", "weight_draws"]
@@ -103,7 +105,7 @@ class Uncertainty:
         KeyError
             If there is no such unit.
         """
-        row: dict[str, Any] = dict(self.units.loc[unit_code])
+        row = self._facts.of_label(unit_code)
         called = name or unit_code
         gaps = int(row["missing"])
         if row["most_likely"] == Level.UNKNOWN.value:
@@ -123,10 +125,9 @@ class Uncertainty:
         if row["index_sd"] >= 0.05:
             text += f"，上下一般相差{row['index_sd']:.1f}分"
         if not np.isnan(row["rank_low"]):
-            ranked = int(self.units["rank_low"].notna().sum())
             low, high = int(row["rank_low"]), int(row["rank_high"])
             place = f"第{low}位" if low == high else f"第{low}至{high}位"
-            text += f"；从最需要关注的排起，在{ranked}个村（社区）中排{place}"
+            text += f"；从最需要关注的排起，在{self._ranked}个村（社区）中排{place}"
         text += "。"
         if row["contested"]:
             text += (
@@ -135,6 +136,14 @@ class Uncertainty:
                 else "数据已齐，差别来自权重和标准，请会商后定颜色。"
             )
         return text
+
+    @cached_property
+    def _facts(self) -> Records:
+        return Records.of(self.units)
+
+    @cached_property
+    def _ranked(self) -> int:
+        return int(self.units["rank_low"].notna().sum())
 
     def _doubts(self, gaps: int) -> str:
         judged = ["权重"] if self.assumptions.weight_concentration is not None else []

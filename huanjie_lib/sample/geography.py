@@ -332,12 +332,14 @@ def _roughened(cells: list[shapely.Polygon], rng: np.random.Generator) -> list[s
     lines, inverse = np.unique(segments, axis=0, return_inverse=True)
     amplitude = np.full(len(lines), 0.17)
     draws = rng.normal(0.0, 1.0, (len(lines), 15))
+    bent: list[Array] = [np.empty((0, 2))] * len(lines)
+    anew = np.arange(len(lines))
     for _ in range(30):
         amplitude[amplitude < 0.01] = 0.0
-        bent = [
-            _degrees(_bent(line, width, noise))
-            for line, width, noise in zip(lines, amplitude, draws, strict=True)
-        ]
+        curves = [_bent(lines[line], amplitude[line], draws[line]) for line in anew]
+        ends = np.cumsum([len(curve) for curve in curves])
+        for line, curve in zip(anew, np.split(_degrees(np.concatenate(curves)), ends[:-1]), strict=True):
+            bent[line] = curve
         rings: list[list[Array]] = [[] for _ in cells]
         for line, cell, swap in zip(inverse, owner, turned, strict=True):
             points = bent[line][::-1] if swap else bent[line]
@@ -348,7 +350,8 @@ def _roughened(cells: list[shapely.Polygon], rng: np.random.Generator) -> list[s
         wrong |= ~shapely.is_empty(shapely.coverage_invalid_edges(sound))
         if not wrong.any():
             return made
-        amplitude[np.unique(inverse[wrong[owner]])] *= 0.5
+        anew = np.unique(inverse[wrong[owner]])
+        amplitude[anew] *= 0.5
     raise ArithmeticError("borders cross each other; choose another seed")
 
 

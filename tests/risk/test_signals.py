@@ -46,7 +46,7 @@ class Trial:
 
 
 def trial(seed: int, *, plant_faults: bool) -> Trial:
-    city = make_city(seed=seed, units=UNITS, snapshots=1, plant_faults=plant_faults)
+    city = make_city(seed=seed, units=UNITS, snapshots=1, people=100, plant_faults=plant_faults)
     return Trial(city, find_signals(prepare(city.tables), PARAMETERS, city.as_of))
 
 

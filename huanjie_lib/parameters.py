@@ -16,6 +16,7 @@ import itertools
 import json
 import math
 from collections.abc import Hashable, Mapping, Sequence
+from functools import cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -944,10 +945,23 @@ class ParameterSet(_Model):
         """
         return self.uncertainty or DEFAULT_ASSUMPTIONS
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of the canonical JSON of the whole set."""
         return hashlib.sha256(self.canonical_json().encode()).hexdigest()
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy, which has its own digest.
+
+        Examples
+        --------
+        >>> parameters = load_parameters()
+        >>> parameters.digest == parameters.model_copy(update={"region": "other"}).digest
+        False
+        """
+        copied = super().model_copy(update=update, deep=deep)
+        copied.__dict__.pop("digest", None)  # a copy takes over what has been kept
+        return copied
 
     @property
     def version(self) -> str:

@@ -65,10 +65,10 @@ def result(city: City, losses: pd.DataFrame) -> TalentResult:
 
 @pytest.fixture(scope="module")
 def plain(city: City) -> tuple[TalentResult, list[str]]:
-    """A run without losses, and what it told of its way."""
+    """A run without losses, and what it told of its way; nothing to prove, for nothing is protected."""
     told: list[str] = []
     found = run_talent(
-        dict(city.tables),
+        {name: frame for name, frame in city.tables.items() if name != "people_protected"},
         load_parameters(),
         as_of=AS_OF,
         seed=1,

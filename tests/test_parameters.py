@@ -106,6 +106,8 @@ def test_version_changes_with_any_parameter(pack: Callable[..., Path]) -> None:
     assert other.digest != same.digest
     assert other.version != same.version
     assert ParameterSet.from_json(other.canonical_json()).digest == other.digest
+    copied = same.model_copy(update={"classification": other.classification})  # of one whose digest is known
+    assert copied.digest == other.digest
 
 
 @pytest.mark.parametrize(

@@ -300,7 +300,7 @@ def running_postgres() -> Iterator[PostgresServer]:
             raise
         pytest.skip(str(error))
     yield server
-    server.stop()
+    server.stop(wait=False)
 
 
 #: The PostgreSQL server for the tests of one process, started when the first asks for it.

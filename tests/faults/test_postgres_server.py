@@ -54,6 +54,16 @@ def test_what_was_committed_outlives_an_immediate_stop() -> None:
     assert not server.folder.exists()
 
 
+def test_a_folder_that_nobody_waits_for_is_removed_too() -> None:
+    server = postgres.PostgresServer()
+    server.start()
+    server.stop(wait=False)
+    until = time.monotonic() + 30
+    while server.folder.exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not server.folder.exists()
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent ended")
 def test_the_server_ends_with_the_process_that_started_it() -> None:
     code = (

@@ -10,7 +10,8 @@ from hypothesis.extra.numpy import arrays
 
 from huanjie_lib.parameters import Framework, load_parameters
 from huanjie_lib.pipeline import run_risk
-from huanjie_lib.risk.gates import admitted
+from huanjie_lib.risk.gates import admitted, evaluate_gates
+from huanjie_lib.risk.prepared import prepare
 from huanjie_lib.risk.scoring import Scores, score
 
 PARAMETERS = load_parameters()
@@ -85,12 +86,13 @@ def test_losing_a_value_never_raises_the_lower_bound(
     assert (after.index_high >= before.index_high - 1e-9).all()
 
 
-@settings(max_examples=25, deadline=None)
-@given(st.dictionaries(st.sampled_from(sorted(ADDITIVE.metrics)), st.integers(0, 5000), max_size=20))
-def test_nothing_compensates_for_a_failed_audit_gate(metrics: dict[str, int]) -> None:
-    """Whatever the facts say, a unit without an audit is not admitted."""
+AS_OF = dt.date(2026, 10, 31)
+facts = st.dictionaries(st.sampled_from(sorted(ADDITIVE.metrics)), st.integers(0, 5000), max_size=20)
+
+
+def without_an_audit(metrics: dict[str, int]) -> dict[str, pd.DataFrame]:
     code = "990101001201"
-    tables = {
+    return {
         "units": pd.DataFrame(
             {
                 "unit_code": [code],
@@ -117,5 +119,19 @@ def test_nothing_compensates_for_a_failed_audit_gate(metrics: dict[str, int]) ->
             }
         ),
     }
-    result = run_risk(tables, PARAMETERS, as_of=dt.date(2026, 10, 31))
-    assert not admitted(result.gates).any()
+
+
+@settings(max_examples=25, deadline=None)
+@given(facts)
+def test_nothing_compensates_for_a_failed_audit_gate(metrics: dict[str, int]) -> None:
+    """Whatever the facts say, a unit without an audit is not admitted."""
+    gates = evaluate_gates(prepare(without_an_audit(metrics)), PARAMETERS, AS_OF)
+    assert not admitted(gates).any()
+
+
+@settings(max_examples=3, deadline=None)
+@given(facts)
+def test_a_run_takes_the_gates_as_they_are(metrics: dict[str, int]) -> None:
+    tables = without_an_audit(metrics)
+    gates = evaluate_gates(prepare(tables), PARAMETERS, AS_OF)
+    pd.testing.assert_frame_equal(run_risk(tables, PARAMETERS, as_of=AS_OF).gates, gates, check_exact=True)

@@ -125,8 +125,8 @@ def test_the_page_shows_the_reference_and_keeps_its_prose() -> None:
         run.written(reference, "# Results")
 
 
-#: Rows that the reference still lacks: they take an hour, or an idle machine (``bench --missing --keep``).
-PENDING = {("pack.whole", 3_215), ("events.duckdb", 100_000_000)}
+#: Rows that the reference still lacks: they take an hour (``bench --missing --keep``).
+PENDING = {("events.duckdb", 100_000_000)}
 
 
 def test_the_reference_is_whole_and_meets_every_limit() -> None:

@@ -6,7 +6,6 @@ wanted, the plan of each red unit (DOCX). Every one bears who hands it out.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
@@ -32,7 +31,7 @@ from huanjie_lib.exports.pack import (
     is_as_left,
     made_in_turn,
     outputs_entry,
-    put_files,
+    put_export,
     stale_files,
 )
 from huanjie_lib.exports.standalone import standalone_page
@@ -59,7 +58,6 @@ _NAMES: Final[dict[str, str]] = {
 _MAPS: Final = ("map", "svg")
 _CITY_ONLY: Final = "html"
 _PLANS: Final = "plans"
-_MANIFEST: Final = "manifest.json"
 MEETING_FORMATS: Final[tuple[str, ...]] = tuple(_NAMES)
 """Formats that can be asked for, in the order they are written."""
 
@@ -158,12 +156,10 @@ def export_meeting(
         "gaps": list(meeting.gaps),
         "exported": None if stamp is None else stamp.entry,
     }
-    text = json.dumps(manifest, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
     stale = stale_files(out, earlier, manifest)
     if noted is not None:
         noted(made)
-    put_files(out, {**made, _MANIFEST: text.encode()}, stale)
-    return [out / name for name in (*made, _MANIFEST)]
+    return put_export(out, made, manifest, stale)
 
 
 def pack_table(out: str | Path) -> pd.DataFrame:

@@ -23,6 +23,7 @@ __all__ = [
     "is_as_left",
     "made_in_turn",
     "outputs_entry",
+    "put_export",
     "put_files",
     "stale_files",
 ]
@@ -145,6 +146,21 @@ def stale_files(out: Path, earlier: Mapping[str, Any], manifest: Mapping[str, An
         return []
     rest = [name for name in earlier["outputs"] if name not in manifest["outputs"]]
     return [out / name for name in rest if is_as_left(out, name, earlier)]
+
+
+def put_export(
+    out: Path, files: Mapping[str, bytes], manifest: Mapping[str, Any], stale: Sequence[Path]
+) -> list[Path]:
+    """Put the files of an export in their places, as :func:`put_files` does, its manifest last.
+
+    Returns
+    -------
+    list of Path
+        The files written, the manifest last.
+    """
+    text = json.dumps(manifest, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
+    put_files(out, {**files, _MANIFEST: text.encode()}, stale)
+    return [out / name for name in (*files, _MANIFEST)]
 
 
 def put_files(out: Path, files: Mapping[str, bytes], stale: Sequence[Path]) -> None:

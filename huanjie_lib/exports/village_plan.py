@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -21,7 +20,7 @@ from huanjie_lib.exports.pack import (
     is_as_left,
     made_in_turn,
     outputs_entry,
-    put_files,
+    put_export,
 )
 from huanjie_lib.views.stamp import Stamp, stamp_text
 from huanjie_lib.views.words import number_text
@@ -35,7 +34,6 @@ FOLDER: Final = "一村一策"
 _BLANK: Final = "＿＿＿＿＿＿＿＿"
 _DAY_BLANK: Final = "　　年　　月　　日"
 _TO_FILL: Final = "（待定）"
-_MANIFEST: Final = "manifest.json"
 
 
 def village_plan_document(plan: VillagePlan, *, stamp: Stamp | None = None) -> bytes:
@@ -113,13 +111,11 @@ def export_village_plans(
         "exported": None if stamp is None else stamp.entry,
         "outputs": outputs_entry(made),
     }
-    text = json.dumps(manifest, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
     rest = [name for name in earlier.get("outputs", {}) if name not in made]
     stale = [folder / name for name in rest if is_as_left(folder, name, earlier)]
     if noted is not None:
         noted({f"{FOLDER}/{name}": data for name, data in made.items()})
-    put_files(folder, {**made, _MANIFEST: text.encode()}, stale)
-    return [folder / name for name in (*made, _MANIFEST)]
+    return put_export(folder, made, manifest, stale)
 
 
 # --- parts ------------------------------------------------------------------------------------------------

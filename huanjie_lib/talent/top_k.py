@@ -274,7 +274,7 @@ class _Search:
 
     def _fill(self, posts: Rows, rows: Rows, lifted: Singles, single: Singles) -> None:
         best = _Best(posts, self)
-        bound = _centre(self.weights[posts]) @ lifted
+        bound = _product(_centre(self.weights[posts]), lifted)
         likely = _largest(bound, max(FIRST, 4 * self.k))
         best.begin(single[likely])
         best.offer(rows[likely], single[likely])
@@ -315,13 +315,13 @@ class _Best:
         enough = self._search.k + self._search.spare
         if len(single) >= enough:
             place = len(single) - enough
-            reached = np.partition(single @ self._single, place, axis=0)[place]
+            reached = np.partition(_product(single, self._single), place, axis=0)[place]
             self._kth = reached.astype(np.float64) - self._search.slack
 
     def offer(self, rows: Rows, single: Singles) -> None:
         """Take in people of these rows, given in single precision too."""
         search, width = self._search, len(self._posts)
-        reaches = single @ self._single >= (self._kth - search.slack).astype(np.float32)
+        reaches = _product(single, self._single) >= (self._kth - search.slack).astype(np.float32)
         person, post = np.divmod(np.flatnonzero(reaches), width)
         row = rows[person]
         if len(search.barred):
@@ -383,6 +383,16 @@ def _centre(weights: Floats) -> Singles:
     apart = weights - centre
     radius = np.linalg.norm(apart, axis=1).max()
     return np.array([*centre, radius, np.abs(apart.sum(axis=1)).max()], dtype=np.float32)
+
+
+def _product(left: Singles, right: Singles) -> Singles:
+    """Return the matrix product of what `_checked` found finite and small enough for any of its sums.
+
+    No product or sum here can be invalid, yet OpenBLAS now and then raises that flag for numbers beside the
+    matrices that a wide register of its kernels holds too (https://github.com/numpy/numpy/issues/24067).
+    """
+    with np.errstate(invalid="ignore"):
+        return left @ right
 
 
 def _largest(bound: Singles, wanted: int) -> Rows:

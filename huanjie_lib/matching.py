@@ -15,26 +15,26 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from huanjie_lib.contracts import DTYPES, TABLES
+from huanjie_lib.contracts import TABLES
 from huanjie_lib.errors import DataError, Fault
+from huanjie_lib.listing import judge_people, list_people, posts_of, table_of, talent_pack, units_of
 from huanjie_lib.parameters import ParameterSet, TalentPack
-from huanjie_lib.risk.prepared import day_number, prepare
 from huanjie_lib.talent.assessment import Trials, assess_trials
 from huanjie_lib.talent.assignment import Assignment, assign, candidates
 from huanjie_lib.talent.composition import Compositions, compose, holds_for, wanted_of_posts
 from huanjie_lib.talent.cultivation import Cultivation, best_aims, cultivation
-from huanjie_lib.talent.eligibility import Eligibility, eligibility, kin_conflicts, kin_unchecked
+from huanjie_lib.talent.eligibility import Eligibility
 from huanjie_lib.talent.fairness import Certificate, fairness_certificate
 from huanjie_lib.talent.fit import PostProfiles, post_profiles
 from huanjie_lib.talent.parity import Impact, impact_ratios
 from huanjie_lib.talent.portrait import Portraits, portraits
 from huanjie_lib.talent.proxies import ProxyAudit, proxy_audit
 from huanjie_lib.talent.register import Register, register
-from huanjie_lib.talent.shortlist import Shortlists, shortlists
+from huanjie_lib.talent.shortlist import Shortlists
 from huanjie_lib.talent.standing import Standing, standing_changes
-from huanjie_lib.vocabulary import PortraitAspect, PostKind
+from huanjie_lib.vocabulary import PortraitAspect
 
-__all__ = ["TalentResult", "losses_of", "run_talent"]
+__all__ = ["TalentResult", "run_talent"]
 
 Bools: TypeAlias = npt.NDArray[np.bool_]
 Ints: TypeAlias = npt.NDArray[np.int64]
@@ -174,55 +174,6 @@ class TalentResult:
         }
 
 
-def losses_of(indicators: pd.DataFrame, parameters: ParameterSet) -> pd.DataFrame:
-    """Return what part of each dimension's points every unit loses by what is known of it.
-
-    An indicator that is missing or stale loses points for that alone; this says nothing of what a unit needs,
-    so that only observed indicators count, in points lost and in points there are to lose.
-
-    Parameters
-    ----------
-    indicators
-        unit_code, indicator, status, points; as a risk run holds them.
-    parameters
-        The framework that they were computed with.
-
-    Returns
-    -------
-    pandas.DataFrame
-        unit_code, dimension, share (0 to 1); missing where less than half of the dimension, by weight, is
-        observed.
-
-    Examples
-    --------
-    >>> from huanjie_lib.parameters import load_parameters
-    >>> pack = load_parameters()
-    >>> finance = pack.framework.dimensions[0]
-    >>> frame = pd.DataFrame({"unit_code": "u", "indicator": [i.id for i in finance.indicators],
-    ...                       "status": "observed", "points": [50 * finance.weight * i.weight
-    ...                                                        for i in finance.indicators]})
-    >>> losses_of(frame, pack).round(6).values.tolist()
-    [['u', 'finance_audit', 0.5]]
-    >>> losses_of(frame.assign(status="missing"), pack)["share"].isna().tolist()
-    [True]
-    """
-    each = [(i.id, d.id, d.weight * i.weight) for d in parameters.framework.dimensions for i in d.indicators]
-    about = pd.DataFrame(each, columns=["indicator", "dimension", "weight"])
-    rows = indicators.merge(about, on="indicator", how="inner")
-    seen = rows["status"] == "observed"
-    rows = rows.assign(
-        lost=rows["points"].where(seen, 0.0),
-        full=100.0 * rows["weight"].where(seen, 0.0),
-        whole=rows["weight"],
-    )
-    total = rows.groupby(["unit_code", "dimension"], as_index=False, sort=True)[
-        ["lost", "full", "whole"]
-    ].sum()
-    enough = total["full"] >= 50.0 * total["whole"]
-    share = (total["lost"] / total["full"].where(enough & (total["full"] > 0))).clip(0.0, 1.0)
-    return pd.DataFrame({"unit_code": total["unit_code"], "dimension": total["dimension"], "share": share})
-
-
 def run_talent(
     tables: Mapping[str, pd.DataFrame],
     parameters: ParameterSet,
@@ -243,7 +194,8 @@ def run_talent(
     as_of
         Date the run describes; nothing dated later is used.
     losses
-        unit_code, dimension, share, from :func:`losses_of`; without it posts ask for what their profile says.
+        unit_code, dimension, share, from :func:`huanjie_lib.listing.losses_of`; without it posts ask for what
+        their profile says.
     seed
         Seed of the draws behind P(in top k) and of the fairness checks.
     progress
@@ -260,13 +212,12 @@ def run_talent(
     ParameterError
         If a rule is not in force on the date.
     """
-    pack = _pack(parameters)
+    pack = talent_pack(parameters)
     tell = _Teller(progress)
     tell(0)
-    units = _units(tables, as_of)
-    posts = _table(tables, "posts")
-    posts = posts[posts["unit_code"].isin(units["unit_code"])].reset_index(drop=True)
-    held = register(_table(tables, "people"), units["unit_code"], parameters, as_of=as_of)
+    units = units_of(tables, as_of)
+    posts = posts_of(tables, units)
+    held = register(table_of(tables, "people"), units["unit_code"], parameters, as_of=as_of)
     if held.people.empty or posts.empty:
         what = "people" if held.people.empty else "posts"
         fault = Fault(what, "没有数据", "人才库和岗位表各至少一行", "补充报送，或检查截至日期")
@@ -355,61 +306,24 @@ class _Scored:
 
 def _score(tables: Mapping[str, pd.DataFrame], asked: _Asked, tell: _Teller) -> _Scored:
     """Judge, portray and list people; :func:`_proofs` runs this very function on altered tables."""
-    parameters, as_of, pack = asked.parameters, asked.as_of, asked.pack
+    as_of, pack = asked.as_of, asked.pack
     tell(1)
-    people = _table(tables, "people")
-    people = people[(people["registered_on"] <= pd.Timestamp(as_of)).to_numpy()]
-    people = people.sort_values("person_ref", ignore_index=True)
-    judged = eligibility(people, tables.get("vettings"), list(PostKind), parameters, as_of=as_of)
-    kinships, members = _table(tables, "kinships"), _members(tables)
-    kin = kin_conflicts(people, kinships, members, asked.posts, parameters, as_of=as_of)
-    unchecked = kin_unchecked(kinships, members, asked.posts, parameters, as_of=as_of)
+    judged = judge_people(tables, asked.posts, asked.parameters, as_of=as_of)
     tell(2)
-    trials = assess_trials(_table(tables, "assessments"), pack, as_of=as_of)
+    trials = assess_trials(table_of(tables, "assessments"), pack, as_of=as_of)
     tell(3)
-    results = trials.people[["person_ref", "fused", "low", "high"]]
-    shown = portraits(people, _table(tables, "evidence"), results, pack, as_of=as_of)
+    shown = portraits(judged.people, table_of(tables, "evidence"), trials.people, pack, as_of=as_of)
     profiles = post_profiles(asked.posts, asked.units, asked.losses, pack)
     tell(4)
-    homes = people.set_index("person_ref")["unit_code"]
-    excluded = kin[["unit_code", "post", "person_ref"]]
     return _Scored(
-        people=people,
-        eligibility=judged,
-        kin=kin,
+        people=judged.people,
+        eligibility=judged.eligibility,
+        kin=judged.kin,
         trials=trials,
         portraits=shown,
         profiles=profiles,
-        shortlists=shortlists(
-            shown, profiles, judged, pack, homes=homes, excluded=excluded, doubts=unchecked, seed=asked.seed
-        ),
+        shortlists=list_people(judged, shown, profiles, pack, seed=asked.seed),
     )
-
-
-def _pack(parameters: ParameterSet) -> TalentPack:
-    if parameters.talent is None:
-        fault = Fault("参数包", "没有 talent.yaml", "人才画像与匹配的参数", "在参数包中放入 talent.yaml")
-        raise DataError("不能匹配人才", [fault])
-    return parameters.talent
-
-
-def _table(tables: Mapping[str, pd.DataFrame], name: str) -> pd.DataFrame:
-    """Return a table; one that was not handed in has the columns of its contract and no row."""
-    if name in tables:
-        return tables[name]
-    columns = {c.name: pd.Series(dtype=DTYPES[c.kind]) for c in TABLES[name].columns}
-    return pd.DataFrame(columns)
-
-
-def _units(tables: Mapping[str, pd.DataFrame], as_of: dt.date) -> pd.DataFrame:
-    """Return the units in force on the date with the names of their townships, by unit code."""
-    prepared = prepare({"units": tables["units"]})
-    units = prepared.units[prepared.in_force(day_number(as_of))]
-    townships = _table(tables, "townships")[["township_code", "township_name"]]
-    units = units[["unit_code", "unit_name", "unit_kind", "township_code"]].merge(
-        townships, on="township_code", how="left"
-    )
-    return units.sort_values("unit_code", ignore_index=True)
 
 
 def _in_order(name: str, frame: pd.DataFrame) -> pd.DataFrame:
@@ -419,21 +333,12 @@ def _in_order(name: str, frame: pd.DataFrame) -> pd.DataFrame:
 
 def _evidence(tables: Mapping[str, pd.DataFrame], people: pd.DataFrame, as_of: dt.date) -> pd.DataFrame:
     """Return what is held of these people on the date, the latest first."""
-    held = _table(tables, "evidence")
+    held = table_of(tables, "evidence")
     held = held[held["person_ref"].isin(people["person_ref"]) & ~(held["dated_on"] > pd.Timestamp(as_of))]
     names = ["person_ref", "aspect", "kind", "year", "rating", "dated_on", "document"]
     order = ["person_ref", "dated_on", *names[1:5], "evidence_id"]
     ascending = [name not in {"dated_on", "year"} for name in order]
     return held.sort_values(order, ascending=ascending, ignore_index=True)[names]
-
-
-def _members(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return committee members with their units, as the audits list them."""
-    subjects = _table(tables, "audit_subjects")
-    if "unit_code" in subjects:
-        return subjects
-    projects = _table(tables, "audit_projects")[["project_id", "unit_code"]]
-    return subjects.merge(projects, on="project_id", how="inner")
 
 
 def _lists(found: _Scored, pack: TalentPack) -> Assignment:
@@ -460,7 +365,7 @@ def _teams(
     holds are candidates of each unit too, enough for every unit to have its own.
     """
     posts, pack, opened = found.profiles.posts, asked.pack, found.shortlists.openings
-    protected, kinds = _table(tables, "people_protected"), asked.units.set_index("unit_code")["unit_kind"]
+    protected, kinds = table_of(tables, "people_protected"), asked.units.set_index("unit_code")["unit_kind"]
     refs = pd.Index(found.portraits.person_ref)
 
     def named(seats: Ints, length: int, masks: Sequence[Bools]) -> pd.DataFrame:
@@ -490,7 +395,7 @@ def _teams(
         posts[["unit_code", "post", "seats"]],
         found.people[["person_ref", "birth_year", "education"]],
         protected,
-        _table(tables, "kinships"),
+        table_of(tables, "kinships"),
         pack.targets,
         as_of=asked.as_of,
         unit_kinds=kinds,
@@ -506,7 +411,7 @@ def _growth(
     homes = found.people.set_index("person_ref")["unit_code"]
     kinds = homes.map(asked.units.set_index("unit_code")["unit_kind"])
     aims = best_aims(shown, kinds, found.eligibility, pack)
-    grown = cultivation(shown, _table(tables, "plans"), aims, pack, as_of=asked.as_of)
+    grown = cultivation(shown, table_of(tables, "plans"), aims, pack, as_of=asked.as_of)
     pool = found.shortlists.competing
     length = pack.shortlist_length
     return grown, standing_changes(shown, profiles.posts, profiles.weights, pool, pack, length=length)
@@ -536,7 +441,7 @@ def _proofs(
         score, tables, seed=asked.seed, sample=PROVED_PEOPLE, vital="名单", version=asked.parameters.version
     )
     refs = pd.Index(found.portraits.person_ref, name="person_ref")
-    own = _table(tables, "people_protected").set_index("person_ref").reindex(refs)
+    own = table_of(tables, "people_protected").set_index("person_ref").reindex(refs)
     age = asked.as_of.year - found.people.set_index("person_ref")["birth_year"].reindex(refs)
     bands = pd.cut(
         age.astype("float64"),

@@ -665,7 +665,7 @@ def write_assessment(
         out,
         boundaries=_boundaries(intake, result),
         signals=result.findings.signals.to_frame(),
-        ledgers=result.ledgers,
+        ledgers=result.ledgers.frames,
         casework=casework,
         sources=in_cells(result.sources.rows, intake.columns),
         inputs=intake.digests(),
@@ -902,7 +902,8 @@ def match(
     UsageError
         If ``out`` lies in the data folder or is a file, or the run is of another date.
     """
-    from huanjie_lib.matching import losses_of, run_talent  # solvers that only matching needs
+    from huanjie_lib.listing import losses_of
+    from huanjie_lib.matching import run_talent  # solvers that only matching needs
     from huanjie_lib.store import talent_folder
 
     place, folder = Path(out), Path(data)

@@ -23,7 +23,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("parameters",),
     ("risk", "talent"),  # the pure core
     ("casework",),  # pure too: events, states, alerts and ledgers
-    ("findings", "ledgers"),
+    ("findings", "ledgers", "listing"),
     ("pipeline", "matching"),
     ("access",),
     ("intake", "store", "sample"),  # effects

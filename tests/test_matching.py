@@ -16,7 +16,7 @@ from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from huanjie_lib import matching
 from huanjie_lib.errors import DataError
-from huanjie_lib.matching import STEPS, TalentResult, losses_of, run_talent
+from huanjie_lib.matching import STEPS, TalentResult, run_talent
 from huanjie_lib.parameters import load_parameters
 from huanjie_lib.sample.city import City, make_city
 from huanjie_lib.store.talent_folder import TALENT_TABLES
@@ -166,25 +166,6 @@ def test_what_a_unit_asks_for_is_told(result: TalentResult) -> None:
     with pytest.raises(KeyError):
         result.explain("990199999999")
     assert f"posts={len(result.profiles.posts)}" in repr(result)
-
-
-def test_losses_are_shares_of_what_is_known_to_be_lost() -> None:
-    parameters = load_parameters()
-    dimension = parameters.framework.dimensions[0]
-    frame = pd.DataFrame(
-        {
-            "unit_code": np.repeat(["a", "b", "c"], len(dimension.indicators)),
-            "indicator": [i.id for i in dimension.indicators] * 3,
-            "status": "observed",
-            "points": [25 * dimension.weight * i.weight for i in dimension.indicators] * 3,
-        }
-    )
-    light = frame["indicator"] == min(dimension.indicators, key=lambda i: i.weight).id
-    frame.loc[light & (frame["unit_code"] == "b"), ["status", "points"]] = ["missing", 99.0]
-    frame.loc[frame["unit_code"] == "c", "status"] = "stale"
-    share = losses_of(frame, parameters)["share"]
-    assert share.iloc[:2].tolist() == pytest.approx([0.25, 0.25])  # what is not known tilts nothing
-    assert np.isnan(share.iloc[2])
 
 
 def test_the_certificate_finds_leaks_behind_the_shortlists(

@@ -57,7 +57,8 @@ def chances(
     length
         For how many of each pool the chance is told.
     draws, seed
-        Number of draws, and seed. The numbers of a place of the pool are the same for all posts.
+        Number of draws, and seed. The numbers of a place of the pool are the same for all posts, however many
+        places there are.
 
     Returns
     -------
@@ -75,11 +76,13 @@ def chances(
     """
     low, mean, high = people
     places, (posts, aspects) = pool.shape[1], weights.shape
+    out = np.full((posts, length), np.nan)
+    if not len(mean):
+        return out
     # midpoints of equal parts of (−1, 1): what is below the middle, and what above
     numbers = np.random.default_rng(seed).integers(0, 2 * SHARES, (places, draws, aspects))
     way = (numbers + 0.5) / SHARES - 1.0
     ways = np.concatenate([np.minimum(way, 0.0), np.maximum(way, 0.0)], axis=2)
-    out = np.full((posts, length), np.nan)
     for size in np.unique(wanted).tolist():
         of_size = np.flatnonzero(wanted == size)
         step = max(AT_ONCE // (draws * places), 1)

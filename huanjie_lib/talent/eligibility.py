@@ -599,18 +599,18 @@ def kin_conflicts(
 
 
 def kin_unchecked(
-    kinships: pd.DataFrame,
     members: pd.DataFrame,
     posts: pd.DataFrame,
     parameters: ParameterSet,
     *,
     as_of: dt.date,
+    declared: bool,
 ) -> pd.DataFrame:
     """Return the posts that avoid kin and for which there is nothing to check that by.
 
-    Arguments are those of :func:`kin_conflicts`. A post is told where no kin are declared at all, or none of
-    those whom it supervises is known to be in office in its unit: nobody is refused for that, and nobody has
-    been found free of kin there either.
+    Arguments are those of :func:`kin_conflicts`; ``declared`` is whether anybody has declared kin. A post is
+    told where nobody has, or none of those whom it supervises is known to be in office in its unit: nobody is
+    refused for that, and nobody has been found free of kin there either.
 
     Returns
     -------
@@ -621,11 +621,10 @@ def kin_unchecked(
     --------
     >>> from huanjie_lib.parameters import load_parameters
     >>> kin_unchecked(
-    ...     pd.DataFrame({"person_ref": ["P1"], "other_ref": ["M1"], "relation": ["spouse"]}),
     ...     pd.DataFrame({"unit_code": ["u2"], "person_ref": ["M1"], "post": ["director"],
     ...                   "term_from": pd.to_datetime(["2021-12-01"]), "term_to": pd.NaT}),
     ...     pd.DataFrame({"unit_code": ["u1", "u1"], "post": ["supervision", "member"]}),
-    ...     load_parameters(), as_of=dt.date(2026, 10, 31)).values.tolist()
+    ...     load_parameters(), as_of=dt.date(2026, 10, 31), declared=True).values.tolist()
     [['u1', 'supervision', '在任的村（居）委会成员没有报送，回避关系未能核对']]
     """
     rule = parameters.rule_in_force("post_avoids_kin", as_of)
@@ -636,7 +635,8 @@ def kin_unchecked(
     known = asked["unit_code"].isin(_sitting(members, parameters, as_of)["unit_code"])
     reason = pd.Series("在任的村（居）委会成员没有报送，回避关系未能核对", index=asked.index, dtype="str")
     reason = reason.mask(known, "回避关系没有申报，未能核对")
-    return asked.assign(reason=reason)[~known | kinships.empty].reset_index(drop=True)
+    unchecked = asked.assign(reason=reason)
+    return (unchecked[~known] if declared else unchecked).reset_index(drop=True)
 
 
 def _sitting(members: pd.DataFrame, parameters: ParameterSet, as_of: dt.date) -> pd.DataFrame:

@@ -130,7 +130,7 @@ class Shortlists:
         wanted = about["wanted"]
         text = f"{called}{about['label']}需要{wanted}名人选，符合条件的有{about['eligible']}人"
         text += f"，还缺{about['lacking']}人" if about["lacking"] else ""
-        pool = self.competing.shape[1]
+        pool = int((self.competing[row] >= 0).sum())
         if about["eligible"] > pool:
             text += f"；可能性在适配分最高的{pool}人中测算"
         lines = [text]
@@ -262,12 +262,15 @@ def shortlists(
     able -= np.bincount(barred, minlength=len(group))
     wanted = np.array([pack.wanted(int(seats)) for seats in profiles.posts["seats"]], dtype=np.int64)
     length = pack.shortlist_length
-    competing = max(pack.pool, length + 1, int(wanted.max(initial=0)) + 1)
-    found = top_k(mean, profiles.weights, competing, eligible=masks, group=group, excluded=pairs)
+    # how many compete for a post is a matter of that post, whatever others want
+    pool = np.maximum(max(pack.pool, length + 1), wanted + 1)
+    most = int(pool.max(initial=length + 1))
+    found = top_k(mean, profiles.weights, most, eligible=masks, group=group, excluded=pairs)
+    competing = np.where(np.arange(most) < pool[:, None], found.rows, -1)
     post, place = np.nonzero(found.rows[:, :length] >= 0)
     row = found.rows[post, place]
     drawn = {"draws": pack.draws, "seed": seed}
-    chance = chances((low, mean, high), profiles.weights, found.rows, wanted, length, **drawn)
+    chance = chances((low, mean, high), profiles.weights, competing, wanted, length, **drawn)
     candidates = _candidates(found, post, place, wanted, length, (low, mean), profiles.weights)
     told = find_thresholds(candidates)
     frame = profiles.posts.loc[post, ["unit_code", "post"]].reset_index(drop=True)
@@ -304,7 +307,7 @@ def shortlists(
         portraits=portraits,
         profiles=profiles,
         openings=opened,
-        competing=found.rows,
+        competing=competing,
         draws=pack.draws,
         seed=seed,
         version=f"{pack.id}@{pack.version}",

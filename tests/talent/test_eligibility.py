@@ -278,12 +278,11 @@ def test_kin_conflicts_are_none_before_their_rule_and_one_row_a_pair() -> None:
     with pytest.raises(ParameterError, match="kin_relations"):
         kin_conflicts(people, kinships, members, posts, PARAMETERS, as_of=dt.date(2020, 6, 1))
     some = members[members["unit_code"] == "u1"]
-    told = {"as_of": AS_OF}
-    assert kin_unchecked(kinships, members, posts, PARAMETERS, **told).empty
-    unknown = kin_unchecked(kinships, some, posts, PARAMETERS, **told)
+    assert kin_unchecked(members, posts, PARAMETERS, as_of=AS_OF, declared=True).empty
+    unknown = kin_unchecked(some, posts, PARAMETERS, as_of=AS_OF, declared=True)
     assert unknown[["unit_code", "post"]].to_numpy().tolist() == [["u2", "supervision"]]
     assert "没有报送" in unknown["reason"].item()
-    undeclared = kin_unchecked(kinships.iloc[:0], members, posts, PARAMETERS, **told)
+    undeclared = kin_unchecked(members, posts, PARAMETERS, as_of=AS_OF, declared=False)
     assert undeclared["reason"].str.contains("没有申报").all()
     assert len(undeclared) == 2
-    assert kin_unchecked(kinships, some, posts, PARAMETERS, as_of=dt.date(2018, 1, 1)).empty
+    assert kin_unchecked(some, posts, PARAMETERS, as_of=dt.date(2018, 1, 1), declared=False).empty

@@ -255,3 +255,26 @@ def test_what_could_not_be_checked_of_anybody_is_told_with_everybody_on_the_list
     assert doubted.loc[there, "counter_reasons"].str.startswith("没有核对").all()
     assert doubted[~there].equals(plain[~there])
     assert doubted.drop(columns="counter_reasons").equals(plain.drop(columns="counter_reasons"))
+
+
+def test_a_post_gets_the_same_list_whatever_other_posts_want() -> None:
+    people, profiles = portrayed(), asked()
+    judged = eligible(people)
+    alone = dataclasses.replace(profiles, posts=profiles.posts[:1], weights=profiles.weights[:1])
+    many = profiles.posts.assign(
+        seats=[int(profiles.posts["seats"].iloc[0]), *[40] * (len(profiles.posts) - 1)]
+    )
+    found = shortlists(people, alone, judged, PACK, seed=1)
+    among = shortlists(people, dataclasses.replace(profiles, posts=many), judged, PACK, seed=1)
+    assert among.competing.shape[1] > found.competing.shape[1], "others want more than the pool"
+    first = among.frame[: len(found.frame)]
+    pd.testing.assert_frame_equal(first, found.frame, check_exact=True)
+    assert among.explain(*profiles.posts.loc[0, ["unit_code", "post"]]) == found.explain(
+        *profiles.posts.loc[0, ["unit_code", "post"]]
+    )
+
+
+def test_where_nobody_lives_every_post_lacks_whom_it_wants() -> None:
+    found = shortlists(portrayed(people=0), asked(), eligible(portrayed(people=0)), PACK, seed=1)
+    assert found.frame.empty
+    assert (found.posts["lacking"] == found.posts["wanted"]).all()

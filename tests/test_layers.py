@@ -27,6 +27,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("pipeline", "matching"),
     ("access",),
     ("intake", "store", "sample"),  # effects
+    ("cluster",),
     ("events", "partitions"),  # more than one memory holds
     ("views",),
     ("exports",),

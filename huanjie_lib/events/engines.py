@@ -8,7 +8,6 @@ computed is written elsewhere, once, as Ibis expressions (:mod:`huanjie_lib.even
 
 from __future__ import annotations
 
-import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
+from huanjie_lib.cluster import is_spark, shown, spark_session
 from huanjie_lib.errors import Fault, UsageError
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ __all__ = ["ENGINES", "Engine", "open_engine"]
 
 ENGINES: Final = "duckdb://、spark://主机:端口、local-cluster[2,1,1024]、local[2]、postgresql://用户@主机/库"
 _DUCKDB_OPTIONS: Final = ("threads", "memory_limit", "temp_directory")
-_SPARK = re.compile(r"spark://.+|local(-cluster)?\[.+\]|yarn|k8s://.+")
 
 
 class Engine(Protocol):
@@ -78,16 +77,11 @@ def open_engine(url: str) -> Iterator[Engine]:
     elif url.startswith(("postgresql:", "postgres:")):
         with _postgres(url) as engine:
             yield engine
-    elif _SPARK.fullmatch(url):
+    elif is_spark(url):
         with _spark(url) as engine:
             yield engine
     else:
-        raise UsageError("没有这种计算引擎", [Fault("engine", _shown(url), ENGINES, "改正地址")])
-
-
-def _shown(url: str) -> str:
-    """Return an address without the password in it."""
-    return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:…@", url)
+        raise UsageError("没有这种计算引擎", [Fault("engine", shown(url), ENGINES, "改正地址")])
 
 
 class _Ibis:
@@ -151,32 +145,8 @@ class _DuckDB(_Ibis):
 
 @contextmanager
 def _spark(url: str) -> Iterator[Engine]:
-    try:
-        from pyspark.errors import PySparkException
-        from pyspark.sql import SparkSession
-    except ImportError as error:
-        fault = Fault("engine", _shown(url), "已安装 PySpark 的环境", "参照 docs/scale.md 安装")
-        raise UsageError("本机没有安装 PySpark", [fault]) from error
-    settings = {
-        "spark.app.name": "huanjie events",
-        "spark.sql.session.timeZone": "UTC",
-        "spark.sql.ansi.enabled": "true",  # an overflow is an error, never a wrong number
-        "spark.sql.parquet.compression.codec": "zstd",
-        "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
-        "spark.ui.enabled": "false",
-    }
-    builder = SparkSession.builder.master(url)
-    for key, value in settings.items():
-        builder = builder.config(key, value)
-    try:
-        session = builder.getOrCreate()
-    except (PySparkException, OSError) as error:
-        fault = Fault("engine", _shown(url), "能连接的 Spark", "检查地址、Java 运行环境和集群是否已启动")
-        raise UsageError("Spark 没有启动", [fault]) from error
-    try:
+    with spark_session(url) as session:
         yield _Spark(ibis.pyspark.connect(session), session)
-    finally:
-        session.stop()
 
 
 class _Spark(_Ibis):
@@ -214,7 +184,7 @@ def _postgres(url: str) -> Iterator[Engine]:
     try:
         opened = psycopg.connect(url, autocommit=True)
     except psycopg.OperationalError as error:
-        fault = Fault("engine", _shown(url), "能连接的 PostgreSQL", "检查地址、账号和口令")
+        fault = Fault("engine", shown(url), "能连接的 PostgreSQL", "检查地址、账号和口令")
         raise UsageError("PostgreSQL 没有应答", [fault]) from error
     with opened:
         opened.execute("SET TIME ZONE 'UTC'")

@@ -1,4 +1,4 @@
-"""A cluster that is not there is told, and no password with it; tests/events/test_engines.py opens a real one."""
+"""A cluster that is not there is told, and no password with it. A real one: tests/events/test_engines.py."""
 
 from __future__ import annotations
 

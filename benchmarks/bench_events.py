@@ -213,7 +213,7 @@ def run_huanjie(folder: Path) -> list[int]:
     for path in sorted(folder.glob("petition_events/*")):
         part = pq.read_table(path / "month=00" / "part-0.parquet", columns=["unit_code"])["unit_code"]
         codes |= set(part.combine_chunks().dictionary.to_pylist())
-    units = pd.DataFrame({"unit_code": sorted(codes)}).assign(valid_from=pd.NaT, valid_to=pd.NaT)
+    units = pd.DataFrame({"unit_code": sorted(codes), "valid_from": pd.NaT, "valid_to": pd.NaT})
     with (
         tempfile.TemporaryDirectory(dir=folder.parent) as out,
         open_engine(f"duckdb://?threads={CORES}&memory_limit=2500MB") as engine,

@@ -77,6 +77,7 @@ COURSES: tuple[tuple[int, CaseState, tuple[str, ...]], ...] = (
     ),
 )
 STEPS = len(COURSES[0][2])
+_EVENTS = CaseEvent.lookup()
 _COURSE_OF = [course for course in COURSES for _ in range(course[0])]
 
 
@@ -143,7 +144,7 @@ def unit_code(unit: int) -> str:
 
 def action(case: int, step: int, evidence: dict[str, str | int]) -> Action:
     """Return an event of a case; a step beyond the course postpones its deadline."""
-    event = CaseEvent(_COURSE_OF[case % 10][2][step]) if step < STEPS else CaseEvent.DISPATCH
+    event = _EVENTS[_COURSE_OF[case % 10][2][step]] if step < STEPS else CaseEvent.DISPATCH
     due_on = (FIRST_DAY + dt.timedelta(days=30 + case % 60 + step)).isoformat()
     unit = unit_code(case % UNITS)
     note = {"note": f"第{step + 1}次办理情况：已与村两委核对，材料齐全"}

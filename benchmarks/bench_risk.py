@@ -24,7 +24,7 @@ from skcriteria.preprocessing.scalers import MinMaxScaler
 from benchmarks.measuring import SIZES, Case, Found, Limit, in_turns
 from huanjie_lib.parameters import Classification, Framework, UncertaintyAssumptions, load_parameters
 from huanjie_lib.risk.classification import classify
-from huanjie_lib.risk.draws import UNITS_PER_TILE
+from huanjie_lib.risk.draws import UNITS_PER_TILE, Scale
 from huanjie_lib.risk.scoring import index_of, points_lost, score, weights
 from huanjie_lib.risk.uncertainty import Uncertainty, simulate, weight_draws
 from huanjie_lib.vocabulary import UnitKind
@@ -63,7 +63,9 @@ def values(framework: Framework, units: int) -> tuple[pd.DataFrame, pd.Series[st
         out[:, column] = np.interp(np.clip(bad + rng.normal(0, 0.2, units), 0, 1), s, x)
     codes = pd.Index([f"{code:012d}" for code in range(units)])
     table = pd.DataFrame(out, index=codes, columns=[i.id for i in framework.indicators])
-    return table, pd.Series(np.where(rng.random(units) < 0.2, "community", "village"), index=codes)
+    return table, pd.Series(
+        np.where(rng.random(units) < 0.2, "community", "village"), index=codes, dtype="str"
+    )
 
 
 def peak(call: Callable[[], object]) -> int:
@@ -207,7 +209,7 @@ class Data:
 
     def chances(self, source: pd.DataFrame, *, ranks: bool) -> Callable[[], object]:
         """Return the simulation over values with gaps, or over severities."""
-        scale = "values" if source is self.gaps else "severities"
+        scale: Scale = "values" if source is self.gaps else "severities"
         return lambda: simulate(
             source,
             self.kinds,

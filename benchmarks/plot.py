@@ -34,8 +34,7 @@ def draw(rows: Iterable[Row], path: Path) -> None:
     """
     panels = [(budget, list(of_budget)) for budget, of_budget in groupby(rows, lambda row: row.budget)]
     lines = -(-len(panels) // COLUMNS)
-    settings = {"font.family": register_matplotlib(), "font.size": 8, "svg.hashsalt": "benchmarks"}
-    with mpl.rc_context(settings):
+    with mpl.rc_context({"font.family": register_matplotlib(), "font.size": 8, "svg.hashsalt": "benchmarks"}):
         figure = Figure(figsize=(COLUMNS * PANEL_INCHES[0], lines * PANEL_INCHES[1]), layout="constrained")
         axes = figure.subplots(lines, COLUMNS, squeeze=False).ravel()
         for axis, (budget, of_budget) in zip(axes, panels, strict=False):

@@ -55,7 +55,7 @@ def whole_run() -> Run:
         Path(folder.name),
         boundaries=city().geometry,
         signals=None,
-        ledgers=result().ledgers,
+        ledgers=result().ledgers.frames,
         inputs=[{"path": "facts.csv", "sha256": "0" * 64, "bytes": 1}],
         code_version="0",
         intake={},

@@ -66,7 +66,7 @@ from huanjie_lib.parameters import ParameterSet
 if TYPE_CHECKING:
     import geopandas as gpd
 
-    from huanjie_lib.ledgers import Casework, Ledgers
+    from huanjie_lib.ledgers import Casework
 
 __all__ = [
     "MANIFEST_FORMAT",
@@ -236,7 +236,7 @@ def write_run(
     *,
     boundaries: gpd.GeoDataFrame | None,
     signals: pd.DataFrame | None,
-    ledgers: Ledgers | None = None,
+    ledgers: Mapping[str, pd.DataFrame] | None = None,
     casework: Casework | None = None,
     sources: pd.DataFrame | None = None,
     inputs: list[dict[str, Any]],
@@ -258,7 +258,7 @@ def write_run(
     signals
         Leads of the anomaly checks, or ``None`` where there are none; kept apart from the other tables.
     ledgers
-        Alerts and ledgers of the run, or ``None`` where there are none.
+        Every table of alerts and ledgers of the run by name, or ``None`` where there are none.
     casework
         State of the ledger of cases whose amendments the run took, named in the manifest.
     sources
@@ -321,8 +321,8 @@ def write_run(
         else {
             "sequence": casework.sequence,
             "head": casework.head,
-            "amendments": 0 if ledgers is None else len(ledgers.frames["amendments"]),
-            "unplaced": 0 if ledgers is None else len(ledgers.frames["unplaced"]),
+            "amendments": 0 if ledgers is None else len(ledgers["amendments"]),
+            "unplaced": 0 if ledgers is None else len(ledgers["unplaced"]),
         },
         "intake": dict(intake),
         "counts": {
@@ -340,11 +340,11 @@ def write_run(
 
 
 def _write_apart(
-    out: Path, signals: pd.DataFrame | None, ledgers: Ledgers | None
+    out: Path, signals: pd.DataFrame | None, ledgers: Mapping[str, pd.DataFrame] | None
 ) -> dict[str, dict[str, Any]]:
     """Write the tables that have folders of their own, in place of those of an earlier run."""
     frames = {} if signals is None else {SIGNALS: signals}
-    for name, frame in {} if ledgers is None else ledgers.frames.items():
+    for name, frame in (ledgers or {}).items():
         frames[(RESTRICTED if name in RESTRICTED_LEDGERS else OPEN_LEDGERS) / f"{name}.parquet"] = frame
     for folder in (OPEN_LEDGERS, RESTRICTED):
         for left in (out / folder).glob("*.parquet"):

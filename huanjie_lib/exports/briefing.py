@@ -57,7 +57,8 @@ _STEPS: Final = 6
 _STEPS_LISTED: Final = 4
 _MISSES: Final = 10
 _DIGESTS: Final = (MANIFEST_DIGEST, PARAMETERS_DIGEST)
-_TOGETHER: Final = 12
+_TOGETHER: Final = 9
+"""Rows that are kept on one page: more would leave a third of the page before them empty."""
 _LABEL_MM: Final = 27.0
 _CARD: Final = 10.5
 _SMALL: Final = 8.5
@@ -101,7 +102,8 @@ class Table:
     size
         Size of the letters in points.
     together
-        Whether all rows stand on one page.
+        Whether all rows stand on one page. Otherwise the table breaks between rows; one without headings
+        neither after its first row nor before its last.
     """
 
     title: str
@@ -213,7 +215,7 @@ def briefing_of(meeting: Meeting, *, mark: str = INTERNAL, office: str = "") -> 
         Whose briefing it is, on the title page.
     """
     draft = _Draft(meeting)
-    for part in (_overall, _map, _townships, _red, _progress, _loop, _wrong, _asked):
+    for part in (_overall, _townships, _red, _progress, _loop, _wrong, _asked):
         part(draft)
     for annex in (_league_annex, _red_annex, _method, _sources):
         annex(draft)
@@ -307,7 +309,7 @@ class _Draft:
     def card(self, rows: Iterable[tuple[str, str]]) -> None:
         """Add labels and what is said to each, without headings."""
         widths = (_LABEL_MM, PORTRAIT_MM - _LABEL_MM)
-        self.blocks.append(Table("", (), tuple(rows), widths, left=(1,), size=_CARD, together=True))
+        self.blocks.append(Table("", (), tuple(rows), widths, left=(1,), size=_CARD))
 
     def picture(self, title: str, told: str, data: bytes, size: tuple[float, float]) -> None:
         self._pictures += 1
@@ -362,6 +364,7 @@ def _overall(draft: _Draft) -> None:
     draft.heading("总体情况")
     draft.heading("五句话看全局", 2)
     draft.items(meeting.overview.picture)
+    _map(draft)
     draft.heading("三色数量和变化", 2)
     view = meeting.overview
     rows = [
@@ -477,7 +480,7 @@ def _turned(draft: _Draft) -> None:
 
 
 def _map(draft: _Draft) -> None:
-    draft.heading("三色分布图")
+    draft.heading("三色分布图", 2)
     figure = map_figure(draft.meeting.run, size_mm=_MAP_MM)
     if figure is None:
         draft.text("村（社区）没有边界和坐标，不能制图；导入边界或填写经度、纬度后可得。")
@@ -552,12 +555,12 @@ def _units(draft: _Draft) -> None:
         "全部村（社区）",
         (
             ("序号", 11),
-            ("村（社区）", 28),
-            ("等级", 14),
+            ("村（社区）", 26),
+            ("等级", 21),
             ("指数", 14),
             ("变化", 15),
-            ("准入条件", 20),
-            ("最大扣分原因", 54),
+            ("准入条件", 18),
+            ("最大扣分原因", 51),
         ),
         [
             [
@@ -1035,6 +1038,11 @@ def _sources(draft: _Draft) -> None:
         ],
         left=(0,),
     )
+    draft.heading("缺少的内容")
+    if meeting.gaps:
+        draft.items(meeting.gaps)
+    else:
+        draft.text("没有缺少的内容。")
     draft.heading("校验码（SHA-256）")
     draft.text("本汇报的数字全部出自下列文件，校验码相同即为同一份数据；评估清单记有各表的校验码。")
     rows = [row for row in meeting.digests if row[0] in _DIGESTS] or list(meeting.digests)
@@ -1042,11 +1050,6 @@ def _sources(draft: _Draft) -> None:
         rows.append((f"案件账本（至第{_known(meeting.loop.sequence)}条）", meeting.loop.head))
     columns = (("文件", 46.0), ("校验码", 110.0))
     draft.table("校验码", columns, rows, left=(0, 1), size=8.0)
-    draft.heading("缺少的内容")
-    if meeting.gaps:
-        draft.items(meeting.gaps)
-    else:
-        draft.text("没有缺少。")
 
 
 @cache

@@ -186,8 +186,11 @@ def _table_xml(table: Table) -> Iterator[str]:
         for text, width in zip(table.headings, widths, strict=True):
             yield _cell_xml(text, width, bold, line, align="center", keep=True, shade=True)
         yield "</w:tr>"
+    last = len(table.rows) - 1
+    # A row with keepNext stays on the page of the row below it.
+    kept = set(range(last)) if table.together else set() if table.headings else {0, last - 1} - {last}
     for number, row in enumerate(table.rows):
-        keep = table.together and number < len(table.rows) - 1
+        keep = number in kept
         yield "<w:tr><w:trPr><w:cantSplit/></w:trPr>"
         for column, (text, width) in enumerate(zip(row, widths, strict=True)):
             label = not table.headings and column == 0

@@ -13,10 +13,10 @@ import shutil
 import subprocess
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,9 +28,11 @@ import pytest
 from PIL import Image
 from pptx import Presentation
 
+from huanjie_lib.exports.briefing import PORTRAIT_MM, Table, Text
+from huanjie_lib.exports.briefing_pdf import briefing_pdf
 from huanjie_lib.exports.standalone import unpack
 from huanjie_lib.views.fonts import missing_glyphs
-from tests.meetings import STAMP, casework, last_run, whole_pack, whole_run
+from tests.meetings import STAMP, casework, last_run, whole_briefing, whole_pack, whole_run
 from tests.ooxml import schema_faults
 
 printed = pytest.mark.skipif(
@@ -436,6 +438,12 @@ class Sheet:
     words: tuple[Word, ...]
 
     @property
+    def margins(self) -> tuple[float, float]:
+        """Upper and lower margin of a page of the briefing, upright or on its side, in points."""
+        upper, lower = (28, 26) if self.width > self.height else (37, 35)
+        return upper * 72 / 25.4, lower * 72 / 25.4
+
+    @property
     def lines(self) -> list[str]:
         """The words of each line, joined."""
         rows: dict[int, str] = {}
@@ -459,7 +467,11 @@ def paper() -> dict[str, Path]:
 
 @cache
 def sheets(kind: str) -> tuple[Sheet, ...]:
-    text = run_tool("pdftotext", "-bbox", str(paper()[kind]), "-")
+    return sheets_of(paper()[kind])
+
+
+def sheets_of(file: Path) -> tuple[Sheet, ...]:
+    text = run_tool("pdftotext", "-bbox", str(file), "-")
     found = []
     for width, height, body in re.findall(
         r'<page width="([\d.]+)" height="([\d.]+)">(.*?)</page>', text, re.DOTALL
@@ -513,6 +525,45 @@ def test_no_heading_ends_a_page(kind: str) -> None:
         body = [line for line in sheet.lines if not re.fullmatch(r"—\d+—", line)]
         assert len(body) > 2, number
         assert not (opening.match(body[-1]) and len(body[-1]) < 30), (number, body[-1])
+
+
+EMPTIEST: Final = 0.35
+
+
+def half_empty(pages: Sequence[Sheet]) -> dict[int, float]:
+    """Return the pages whose lower end stands empty, and how much of the space between the margins.
+
+    The title page is left out, and so is a page that ends by itself: the last one, one before an annex, one
+    before the map, which fills a page.
+    """
+    found = {}
+    for number, (sheet, following) in enumerate(pairwise(pages[1:]), start=2):
+        upper, lower = sheet.margins
+        last = max(word.bottom for word in sheet.words if word.bottom < sheet.height - lower + 2)
+        empty = (sheet.height - lower - last) / (sheet.height - lower - upper)
+        opening = "".join(word.text for word in following.words if word.top > following.margins[0] - 2)
+        if empty > EMPTIEST and not re.match(r"附件\d|（二）三色分布图", opening):
+            found[number] = round(empty, 2)
+    return found
+
+
+@printed
+@pytest.mark.parametrize("kind", ["pdf", "docx.pdf"])
+def test_no_page_of_the_briefing_stands_half_empty(kind: str) -> None:
+    assert len(sheets(kind)) > 8
+    assert half_empty(sheets(kind)) == {}
+
+
+@printed
+def test_a_page_left_half_empty_is_found(tmp_path: Path) -> None:
+    file = tmp_path / "briefing.pdf"
+    rows = tuple((str(number), "不能拆开") for number in range(30))
+    whole = Table("", (), rows, (PORTRAIT_MM / 2, PORTRAIT_MM / 2), together=True)
+    draft = replace(whole_briefing(), blocks=(*[Text("一行字。")] * 12, whole, Text("完。")))
+    for together, found in ((True, [2]), (False, [])):
+        draft = replace(draft, blocks=(*draft.blocks[:12], replace(whole, together=together), Text("完。")))
+        file.write_bytes(briefing_pdf(draft))
+        assert list(half_empty(sheets_of(file))) == found
 
 
 @printed

@@ -209,7 +209,7 @@ def planted(tmp_path: Path, file: str, code: str) -> list[str]:
     [
         ("vocabulary.py", "from huanjie_lib.errors import Fault"),
         ("contracts.py", "import huanjie_lib.parameters"),
-        ("parameters.py", "from huanjie_lib import risk"),
+        ("parameters/framework.py", "from huanjie_lib import risk"),
         ("risk/scoring.py", "from huanjie_lib.talent import fit"),
         ("talent/fit.py", "from ..risk.scoring import index"),
         ("risk/__init__.py", "from ..pipeline import run_risk"),

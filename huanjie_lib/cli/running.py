@@ -68,7 +68,7 @@ def run(
             f"报送数据有 {errors} 处错误，问题行已隔离，详见 {out / 'intake' / 'report.csv'}", err=True
         )
     counts = done.manifest["counts"]
-    colours = "、".join(f"{level.mark} {counts.get(level.value, 0)}" for level in Level)
+    colours = "、".join(f"{level.label} {counts.get(level.value, 0)}" for level in Level)
     click.echo(
         f"截至 {as_of}：{counts['units']} 个村（社区），{colours}，待核实 {counts['to_verify']}；结果在 {out}"
     )

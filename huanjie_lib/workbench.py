@@ -1,7 +1,7 @@
 """The doors an analyst uses from a notebook, and the command line from a shell.
 
 :func:`open_data` reads a data folder, :func:`assess` turns it into a run in memory, and
-:func:`write_assessment` does both and writes the run folder.
+:func:`write_assessment` does both and writes the run folder, which :func:`open_run` reads back.
 """
 
 from __future__ import annotations
@@ -65,6 +65,8 @@ __all__ = [
     "judgments_for",
     "match",
     "open_data",
+    "open_data_of",
+    "open_run",
     "propose_weights",
     "publish_run",
     "read_casework",
@@ -195,6 +197,39 @@ def as_run(result: RiskResult) -> Run:
         readings=_with_regained(found["readings"], result.ledgers),
         manifest={},
     )
+
+
+def open_run(folder: str | Path) -> Run:
+    """Open the run folder that ``huanjie run`` has written.
+
+    Raises
+    ------
+    DataError
+        If the folder holds no complete run.
+    """
+    return read_run(Path(folder))
+
+
+def open_data_of(run: Run, data: str | Path) -> Intake:
+    """Read the data folder that a run was made from, as :func:`open_data` does with the run's parameters.
+
+    Raises
+    ------
+    DataError
+        If a file is another than the run has read, missing or new.
+    """
+    intake = open_data(data, run.parameters)
+    then, now = (
+        {file["path"]: file["sha256"] for file in d} for d in (run.manifest["inputs"], intake.digests())
+    )
+    if then != now:
+        other = sorted(path for path in then.keys() | now.keys() if then.get(path) != now.get(path))
+        found = f"{len(other)} 个文件不同，如 {other[0]}"
+        fault = Fault(
+            str(data), found, f"截至{run.as_of}的评估所用的数据", "换一个数据文件夹，或重新运行 huanjie run"
+        )
+        raise DataError("数据和评估不是同一批", [fault])
+    return intake
 
 
 def read_casework(store: str | Path) -> Casework:

@@ -31,6 +31,8 @@ from huanjie_lib.workbench import (
     backtest_city,
     check_ledger,
     open_data,
+    open_data_of,
+    open_run,
     propose_weights,
     publish_run,
     read_casework,
@@ -81,6 +83,23 @@ def test_boundaries_hold_the_units_of_the_run(small_city_run: Path) -> None:
     boundaries = run.boundaries()
     assert boundaries["unit_code"].tolist() == run.units["unit_code"].tolist()
     assert boundaries.crs.to_epsg() == 4490
+
+
+def test_data_are_read_beside_the_run_they_gave_and_no_other(
+    small_city: Path, small_city_run: Path, tmp_path: Path
+) -> None:
+    run = open_run(str(small_city_run))
+    assert run.path == small_city_run
+    intake = open_data_of(run, small_city)
+    assert intake.digests() == run.manifest["inputs"]
+    other = Path(shutil.copytree(small_city, tmp_path / "city"))
+    pd.read_parquet(other / "tables" / "leads.parquet").iloc[1:].to_parquet(
+        other / "tables" / "leads.parquet"
+    )
+    with pytest.raises(DataError, match=r"1 个文件不同，如 tables/leads\.parquet"):
+        open_data_of(run, other)
+    with pytest.raises(DataError, match="先运行 huanjie run"):
+        open_run(tmp_path)
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:

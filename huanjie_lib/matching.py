@@ -32,7 +32,6 @@ from huanjie_lib.talent.proxies import ProxyAudit, proxy_audit
 from huanjie_lib.talent.register import Register, register
 from huanjie_lib.talent.shortlist import Shortlists
 from huanjie_lib.talent.standing import Standing, standing_changes
-from huanjie_lib.vocabulary import PortraitAspect
 
 __all__ = ["TalentResult", "run_talent"]
 
@@ -131,9 +130,6 @@ class TalentResult:
         found = np.bincount(pairs["post"].to_numpy(dtype=np.int64), minlength=len(posts))
         lists = posts[["unit_code", "post"]].iloc[pairs["post"]].reset_index(drop=True)
         shown = ["birth_year", "education", "affiliation"]
-        aspects = [aspect.value for aspect in PortraitAspect]
-        at = self.profiles.posts[["unit_code", "post"]]
-        weights = at.loc[at.index.repeat(len(aspects))].reset_index(drop=True)
         rules = pd.concat([self.eligibility.rules, self.kin], ignore_index=True)
         return {
             "units": self.units,
@@ -155,11 +151,7 @@ class TalentResult:
             "posts": posts.assign(
                 listed=found, lacking=np.maximum(posts["wanted"].to_numpy(dtype=np.int64) - found, 0)
             ),
-            "weights": weights.assign(
-                aspect=pd.array(np.tile(aspects, len(at)), dtype="str"),
-                weight=self.profiles.weights.ravel(),
-                tilt=self.profiles.tilt.ravel(),
-            ),
+            "weights": self.profiles.by_aspect(),
             "shortlists": self.shortlists.frame,
             "lists": lists.assign(
                 person_ref=pd.array(self.portraits.person_ref[pairs["person"]], dtype="str"),

@@ -2,14 +2,21 @@
 
 Each county is a data folder of its own, which ``huanjie run`` reads too. A unit whose code has passed to a
 unit of another county lies in that one, with all its rows, since who answers for it lives there.
+
+People lie, with all rows about them, in the county of their home unit, and whoever is at home in no unit in
+every county, since posts of every county may look at them. Kin of two people lie where either does. Names,
+numbers and protected attributes (:data:`NEVER_LAID_OUT`) are not laid out at all: no score and no shortlist
+reads them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow.parquet as pq
 
@@ -20,10 +27,21 @@ from huanjie_lib.risk.prepared import NEVER, prepare
 if TYPE_CHECKING:
     import geopandas as gpd
 
-__all__ = ["home_counties", "partitions", "read_partition", "table_files", "write_partitions"]
+__all__ = [
+    "NEVER_LAID_OUT",
+    "home_counties",
+    "partitions",
+    "read_partition",
+    "read_together",
+    "table_files",
+    "write_partitions",
+]
 
 COUNTY: Final = 6
 """Leading digits of a unit code that tell the county."""
+NEVER_LAID_OUT: Final = ("identities", "people_protected")
+"""Tables that stay with the organisation office's own data folder."""
+_NOBODY: Final = pd.DataFrame({"person_ref": [], "unit_code": []}, dtype="str")
 
 
 def partitions(root: Path) -> list[Path]:
@@ -63,12 +81,13 @@ def home_counties(units: pd.DataFrame, crosswalk: pd.DataFrame | None) -> pd.Ser
 def write_partitions(
     tables: Mapping[str, pd.DataFrame], root: Path, *, areas: gpd.GeoDataFrame | None = None
 ) -> list[Path]:
-    """Lay tables out by county; every table is there in every county, with or without rows.
+    """Lay tables out by county; every table laid out is there in every county, with or without rows.
 
     Parameters
     ----------
     tables
-        Contract tables of units of any number of counties. Rows of codes that are not listed are left out.
+        Contract tables of units of any number of counties. Rows of codes that are not listed are left out,
+        and so are rows about people who are not in ``people``.
     root
         Folder; counties in it are written anew.
     areas
@@ -79,30 +98,52 @@ def write_partitions(
     list of pathlib.Path
         The counties.
     """
-    home = home_counties(tables["units"], tables.get("crosswalk"))
-    counties = sorted(home.unique())
-    grouped = {name: _by_county(name, frame, home) for name, frame in tables.items() if name in TABLES}
-    for county in counties:
+    places = _Places(tables)
+    for county in places.counties:
         folder = root / f"county={county}" / "tables"
         folder.mkdir(parents=True, exist_ok=True)
-        for name, (frame, where) in grouped.items():
-            rows = frame if where is None else frame[where.to_numpy() == county]
+        for name, frame in tables.items():
+            if name not in TABLES or name in NEVER_LAID_OUT:
+                continue
+            rows = frame[places.here(name, frame, county)]
             if name == "units" and areas is not None:
                 _write_areas(rows, areas, folder / "units.parquet")
             else:
                 rows.to_parquet(folder / f"{name}.parquet", index=False, compression="zstd")
-    return [root / f"county={county}" for county in counties]
+    return [root / f"county={county}" for county in places.counties]
 
 
-def _by_county(
-    name: str, frame: pd.DataFrame, home: pd.Series[Any]
-) -> tuple[pd.DataFrame, pd.Series[Any] | None]:
-    """Return the rows to be laid out and the county of each; ``None`` where every county gets all."""
-    if name == "townships":
-        return frame, frame["township_code"].str.slice(0, COUNTY)
-    if "unit_code" not in frame:
-        return frame, None
-    return frame, frame["unit_code"].astype("str").map(home)
+class _Places:
+    """Which rows lie in which county."""
+
+    def __init__(self, tables: Mapping[str, pd.DataFrame]) -> None:
+        self.home = home_counties(tables["units"], tables.get("crosswalk"))
+        self.counties = sorted(self.home.unique())
+        people, members = tables.get("people", _NOBODY), tables.get("audit_subjects", _NOBODY)
+        codes = people["unit_code"].astype("str")
+        own, listed = codes.str.slice(0, COUNTY), codes.isin(self.home.index)
+        anywhere, sits = codes.isna(), members["unit_code"].astype("str").map(self.home)
+        self.lives: dict[str, pd.Index[str]] = {}
+        self.known: dict[str, pd.Index[str]] = {}
+        for county, rows in self.home.groupby(self.home):
+            # a unit taken over lies with its heir, and people are looked for within its own county
+            near = listed & own.isin(rows.index.str.slice(0, COUNTY))
+            lives = pd.Index(people.loc[anywhere | near, "person_ref"].astype("str"))
+            self.lives[str(county)] = lives
+            self.known[str(county)] = lives.union(members.loc[sits == county, "person_ref"].astype("str"))
+
+    def here(self, name: str, frame: pd.DataFrame, county: str) -> npt.NDArray[np.bool_]:
+        """Return which rows of a table lie in a county."""
+        if name == "kinships":
+            known = self.known[county]
+            return (frame["person_ref"].isin(known) | frame["other_ref"].isin(known)).to_numpy()
+        if name == "people" or ("person_ref" in frame and "unit_code" not in frame):
+            return frame["person_ref"].isin(self.lives[county]).to_numpy()
+        if name == "townships":
+            return (frame["township_code"].str.slice(0, COUNTY) == county).to_numpy()
+        if "unit_code" not in frame:
+            return np.ones(len(frame), dtype=np.bool_)
+        return (frame["unit_code"].astype("str").map(self.home) == county).to_numpy()
 
 
 def _write_areas(units: pd.DataFrame, areas: gpd.GeoDataFrame, path: Path) -> None:
@@ -148,9 +189,40 @@ def read_partition(folder: Path, only: Collection[str] | None = None) -> dict[st
             twice = frame.duplicated(list(contract.key))
             if twice.any():
                 row = frame.loc[twice, list(contract.key)].iloc[0]
-                shown = "、".join(str(value) for value in row)
+                shown = f"{twice.sum()}行" if contract.personal else "、".join(map(str, row))
                 fault = Fault(f"{folder.name}：{name}", shown, "同一行在各文件中内容相同", "核对后只留一处")
                 raise DataError(f"“{contract.label}”的几个文件互相矛盾", [fault])
+        found[name] = frame
+    return found
+
+
+def read_together(counties: Iterable[Path], only: Collection[str]) -> dict[str, pd.DataFrame]:
+    """Read tables of several counties as one; rows that lie in several of them count once.
+
+    Parameters
+    ----------
+    counties
+        The counties.
+    only
+        Names of the tables wanted.
+
+    Returns
+    -------
+    dict of pandas.DataFrame
+        Rows of tables that several counties may share are in the order of their keys, the others in the order
+        of the counties.
+    """
+    parts: dict[str, list[pd.DataFrame]] = {}
+    for folder in counties:
+        for name, frame in read_partition(folder, only).items():
+            parts.setdefault(name, []).append(frame)
+    found = {}
+    for name, frames in parts.items():
+        frame = pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
+        if name == "people" or "unit_code" not in frame:
+            frame = frame.drop_duplicates().sort_values(
+                list(TABLES[name].key), kind="stable", ignore_index=True
+            )
         found[name] = frame
     return found
 
@@ -167,6 +239,7 @@ def _typed(name: str, path: Path) -> pd.DataFrame:
     try:
         typed: pd.DataFrame = frame.astype({c.name: DTYPES[c.kind] for c in columns})
     except (TypeError, ValueError) as error:
-        fault = Fault(path.name, str(error)[:120], "数据字典规定的类型", "重新写出")
-        raise DataError(f"“{contract.label}”不能使用", [fault]) from error
+        found = "类型不对的值" if contract.personal else str(error)[:120]
+        fault = Fault(path.name, found, "数据字典规定的类型", "重新写出")
+        raise DataError(f"“{contract.label}”不能使用", [fault]) from (None if contract.personal else error)
     return typed

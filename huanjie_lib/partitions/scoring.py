@@ -16,19 +16,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
 from huanjie_lib.contracts import TABLES
+from huanjie_lib.listing import losses_of
 from huanjie_lib.parameters import ParameterSet
 from huanjie_lib.partitions.layout import read_partition, table_files
-from huanjie_lib.pipeline import assess, snapshot_dates
+from huanjie_lib.pipeline import Assessed, assess, snapshot_dates
 from huanjie_lib.risk.gates import evaluate_gates
 from huanjie_lib.risk.prepared import prepare
 from huanjie_lib.risk.signals import Signals, find_signals
 
 __all__ = ["CountyScores", "Survey", "score_county", "signals_of_city", "survey"]
 
+SCORE_TABLES: Final = tuple(
+    name for name, held in TABLES.items() if held.purpose not in ("talent", "identity")
+)
+"""What scores are computed from: nobody in the reserve is read."""
 SIGNAL_TABLES: Final = ("units", "crosswalk", "roll_checks", "election_history", "leads", "reviews", "facts")
 
 
@@ -81,12 +87,21 @@ def _earliest(head: pq.FileMetaData) -> dt.date | None:
 
 @dataclass(frozen=True)
 class CountyScores:
-    """Scores of one county: tables as a run folder has them."""
+    """Scores of one county: tables as a run folder has them, and what its posts ask for more of.
+
+    Parameters
+    ----------
+    index, points_lost, gates, history
+        As in a run folder.
+    losses
+        Part of each dimension's points that every unit loses (:func:`huanjie_lib.listing.losses_of`).
+    """
 
     index: pd.DataFrame
     points_lost: pd.DataFrame
     gates: pd.DataFrame
     history: pd.DataFrame
+    losses: pd.DataFrame
 
     def __repr__(self) -> str:
         """Return number of units and of snapshots."""
@@ -114,7 +129,25 @@ def score_county(
     prepared = prepare(tables, supplied=city.supplied)
     done = assess(prepared, parameters, city.dates(as_of))
     return CountyScores(
-        done.index, done.points_lost, evaluate_gates(prepared, parameters, as_of), done.history
+        index=done.index,
+        points_lost=done.points_lost,
+        gates=evaluate_gates(prepared, parameters, as_of),
+        history=done.history,
+        losses=losses_of(_known(done), parameters),
+    )
+
+
+def _known(done: Assessed) -> pd.DataFrame:
+    """Return unit_code, indicator, status and points of every indicator of every unit, in their order."""
+    points = done.scores.points
+    n, k = points.shape
+    return pd.DataFrame(
+        {
+            "unit_code": np.repeat(points.index.to_numpy(), k),
+            "indicator": np.tile(points.columns.to_numpy(), n),
+            "status": done.values.status[points.columns].to_numpy().ravel(),
+            "points": points.to_numpy().ravel(),
+        }
     )
 
 

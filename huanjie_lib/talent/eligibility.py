@@ -112,7 +112,7 @@ class Eligibility:
         codes = np.stack([self.status[post].cat.codes for post in self.status], axis=1).ravel()
         return pd.DataFrame(
             {
-                "person_ref": np.repeat(self.status.index.to_numpy(), posts),
+                "person_ref": pd.array(np.repeat(self.status.index.to_numpy(), posts), dtype="str"),
                 "post": _words(np.tile(np.arange(posts), people), list(self.status.columns)),
                 "status": _words(codes, [status.value for status in STATUSES]),
             }
@@ -491,7 +491,7 @@ def _frame(blocks: Sequence[_Block], index: pd.Index[Any], posts: Sequence[str])
     said = {name: [read(block.rule) for block in blocks] for name, read in RULE_COLUMNS.items()}
     frame = pd.DataFrame(
         {
-            "person_ref": index.to_numpy()[person],
+            "person_ref": pd.array(index.to_numpy()[person], dtype="str"),
             "post": of_block([block.post for block in blocks], ["", *posts]),
             **{name: of_block(values, sorted(set(values))) for name, values in said.items()},
             "status": of_block([block.status.value for block in blocks], [s.value for s in STATUSES]),

@@ -71,6 +71,16 @@ class PostProfiles:
         """Return posts with the weight of each aspect, one column an aspect."""
         return self.posts.join(pd.DataFrame(self.weights, index=self.posts.index, columns=list(ASPECTS)))
 
+    def by_aspect(self) -> pd.DataFrame:
+        """Return unit_code, post, aspect, weight and tilt, one row a post and aspect."""
+        at = self.posts[["unit_code", "post"]]
+        rows = at.loc[at.index.repeat(len(ASPECTS))].reset_index(drop=True)
+        return rows.assign(
+            aspect=pd.array(np.tile(ASPECTS, len(at)), dtype="str"),
+            weight=self.weights.ravel(),
+            tilt=self.tilt.ravel(),
+        )
+
     def row(self, unit_code: str, post: str) -> int:
         """Return the row of a post.
 

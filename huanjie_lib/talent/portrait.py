@@ -111,7 +111,7 @@ class Portraits:
         values = {name: getattr(self, name).ravel() for name in ("low", "mean", "high", "known")}
         return pd.DataFrame(
             {
-                "person_ref": np.repeat(self.person_ref, aspects),
+                "person_ref": pd.array(np.repeat(self.person_ref, aspects), dtype="str"),
                 "aspect": _words(np.tile(np.arange(aspects), people), self.aspects),
                 **values,
             }

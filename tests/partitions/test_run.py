@@ -1,22 +1,24 @@
-"""Counties scored apart equal the city scored whole, and memory does not grow with their number."""
+"""Counties scored apart equal the city scored whole, and nothing is kept of one when the next is read."""
 
 from __future__ import annotations
 
 import datetime as dt
-import json
+import gc
 import shutil
-import subprocess
-import sys
-from collections.abc import Mapping
+import weakref
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 from huanjie_lib.errors import UsageError
 from huanjie_lib.parameters import load_parameters
+from huanjie_lib.partitions import run
 from huanjie_lib.partitions.layout import read_partition, write_partitions
-from huanjie_lib.partitions.run import run_partitions
+from huanjie_lib.partitions.run import run_partitions, run_shortlists
 from huanjie_lib.pipeline import assess, snapshot_dates
 from huanjie_lib.risk.gates import evaluate_gates
 from huanjie_lib.risk.prepared import prepare
@@ -28,7 +30,10 @@ AS_OF = dt.date(2026, 10, 31)
 
 @pytest.fixture(scope="module")
 def city() -> City:
-    return make_city(units=120, people=100, snapshots=6)
+    made = make_city(units=120, people=100, snapshots=6)
+    facts = made.tables["facts"]  # a short history: each of its months is scored, county by county
+    recent = facts[facts["as_of"] >= "2026-07-01"].reset_index(drop=True)
+    return replace(made, tables={**made.tables, "facts": recent})
 
 
 @pytest.fixture(scope="module")
@@ -67,23 +72,27 @@ def assert_equal(out: Path, wanted: Mapping[str, pd.DataFrame]) -> None:
     pd.testing.assert_frame_equal(pd.read_parquet(file), wanted["signals"], check_exact=True)
 
 
-def test_counties_apart_equal_the_city_whole(city: City, laid_out: Path, tmp_path: Path) -> None:
+def test_counties_apart_equal_the_city_whole(
+    city: City, laid_out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     out = tmp_path / "out"
-    run = run_partitions(laid_out, out, load_parameters(), as_of=AS_OF)
+    monkeypatch.setattr(run, "AT_ONCE", 1)
+    done = run_partitions(laid_out, out, load_parameters(), as_of=AS_OF)
     assert_equal(out, whole(city.tables))
-    counties = run.to_frame()[lambda f: f["area"].str.len() == 6]
+    counties = done.to_frame()[lambda f: f["area"].str.len() == 6]
     assert len(counties) == 3
-    assert repr(run).startswith(f"PartitionRun(counties={len(counties)}, units=120, as_of=2026-10-31")
-    assert run.explain("9901").startswith("截至2026年10月31日，9901有120个村（社区），异常线索")
-    assert "绿色" in "".join(run.explain(area) for area in counties["area"])
+    assert repr(done).startswith(f"PartitionRun(counties={len(counties)}, units=120, as_of=2026-10-31")
+    assert done.explain("9901").startswith("截至2026年10月31日，9901有120个村（社区），异常线索")
+    assert "绿色" in "".join(done.explain(area) for area in counties["area"])
     with pytest.raises(KeyError):
-        run.explain("110101")
+        done.explain("110101")
+    assert done.summary().startswith("截至2026年10月31日，3个县区、120个村（社区）：")
     with pytest.raises(UsageError, match="不是空的"):
         run_partitions(laid_out, out, load_parameters(), as_of=AS_OF)
 
 
 def test_a_ledger_that_only_another_county_keeps_counts_as_kept(
-    city: City, laid_out: Path, tmp_path: Path
+    city: City, laid_out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without the city's word on it, a county without any audit would be unknown, and look better."""
     county = sorted(laid_out.glob("county=*"))[0].name.removeprefix("county=")
@@ -91,6 +100,8 @@ def test_a_ledger_that_only_another_county_keeps_counts_as_kept(
     for name in ("audit_projects", "audit_items", "audit_subjects", "screenings", "disputes", "leads"):
         tables[name] = tables[name][~tables[name]["unit_code"].str.startswith(county)]
     write_partitions(tables, tmp_path / "data")
+    monkeypatch.setattr(run, "AT_ONCE", 100)
+    assert [len(share) for share in run._shares(run._cities(tmp_path / "data")).values()] == [2, 1]
     run_partitions(tmp_path / "data", tmp_path / "out", load_parameters(), as_of=AS_OF)
     wanted = whole(tables)
     assert_equal(tmp_path / "out", wanted)
@@ -100,42 +111,31 @@ def test_a_ledger_that_only_another_county_keeps_counts_as_kept(
     assert not together.loc[apart.index].equals(apart)
 
 
-PEAK = """
-import datetime as dt, json, resource, sys
-from pathlib import Path
-from huanjie_lib.parameters import load_parameters
-from huanjie_lib.partitions.run import run_partitions
-run = run_partitions(Path(sys.argv[1]), Path(sys.argv[2]), load_parameters(), as_of=dt.date(2026, 10, 31))
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-print(json.dumps([int(run.counts["units"].sum()), peak]))
-"""
+def test_nothing_of_a_county_is_kept_when_the_next_one_is_read(
+    laid_out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So memory does not grow with their number; benchmarks/bench_partitions.py measures it."""
+    alive: list[tuple[str, weakref.ref[pd.DataFrame]]] = []
 
+    def noted(function: Any, frames: Callable[[Any], list[pd.DataFrame]]) -> Any:
+        def call(*arguments: Any, **named: Any) -> Any:
+            gc.collect()
+            assert not [name for name, frame in alive if frame() is not None]
+            found = function(*arguments, **named)
+            alive.extend((str(arguments[0]), weakref.ref(frame)) for frame in frames(found))
+            return found
 
-@pytest.mark.skipif(sys.platform == "win32", reason="asks the kernel for the largest memory used")
-def test_memory_does_not_grow_with_the_number_of_counties(laid_out: Path, tmp_path: Path) -> None:
-    peaks = []
-    for cities in (1, 4):
-        data = tmp_path / f"data{cities}"
-        for number in range(cities):
-            for folder in laid_out.glob("county=*"):
-                moved(folder, data, f"{number:02d}")
-        command = [sys.executable, "-c", PEAK, str(data), str(tmp_path / f"out{cities}")]
-        told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        peaks.append(json.loads(told))
-    assert peaks[1][0] == 4 * peaks[0][0]
-    assert peaks[1][1] < peaks[0][1] + 20, peaks
+        return call
 
-
-def moved(folder: Path, data: Path, city: str) -> None:
-    """Copy a county as one of another city: its codes begin with other digits."""
-    county = folder.name.removeprefix("county=")
-    tables = read_partition(folder)
-    target = data / f"county={city}{county[2:]}" / "tables"
-    target.mkdir(parents=True)
-    for name, frame in tables.items():
-        codes = [c for c in frame.columns if c in ("unit_code", "township_code", "county_code")]
-        changed = frame.assign(**{c: city + frame[c].str.slice(2) for c in codes})
-        changed.to_parquet(target / f"{name}.parquet", index=False)
+    asked: dict[str, Any] = {"parameters": load_parameters(), "as_of": AS_OF}
+    monkeypatch.setattr(run, "AT_ONCE", 1)
+    monkeypatch.setattr(run, "read_together", noted(run.read_together, lambda found: list(found.values())))
+    run_partitions(laid_out, tmp_path / "scores", **asked)
+    assert len({name for name, _ in alive}) == 3
+    alive.clear()
+    monkeypatch.setattr(run, "read_posts", noted(run.read_posts, lambda found: list(found.values())))
+    run_shortlists(laid_out, tmp_path / "lists", **asked, seed=1)
+    assert len({name for name, _ in alive}) == 3
 
 
 def test_equal_rows_of_two_files_count_once(laid_out: Path, tmp_path: Path) -> None:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 import pandas as pd
 
+from huanjie_lib.access.grants import RESTRICTED
 from huanjie_lib.access.roles import columns_for, may_read, require
 from huanjie_lib.casework.events import Actor
 from huanjie_lib.contracts import RESTRICTED_LEDGERS, Purpose
+from huanjie_lib.vocabulary import Role
 
-__all__ = ["ledgers_for", "view", "within"]
+__all__ = ["SEES_RESTRICTED", "ledgers_for", "may_see", "view", "within"]
+
+SEES_RESTRICTED: Final = RESTRICTED | {Role.SYSTEM}
+"""Roles that see cases about signals, and ledgers by person, within their scope."""
 
 
 def view(
@@ -112,6 +118,26 @@ def ledgers_for(
         for name, place in placed.items()
         if may_read(actor.role, place, "casework")
     }
+
+
+def may_see(cases: pd.DataFrame, actor: Actor) -> pd.Series[bool]:
+    """Return which cases an account may see: those of its scope, and restricted ones only by role or office.
+
+    Examples
+    --------
+    >>> cases = pd.DataFrame({"unit_code": ["990101001201", "990102001201"], "restricted": [True, False],
+    ...     "owner": ["", ""]})
+    >>> may_see(cases, Actor("a", "云溪镇", Role.TOWNSHIP, ("9901",))).tolist()
+    [False, True]
+    >>> may_see(cases, Actor("b", "县换届办", Role.COUNTY, ("990101",))).tolist()
+    [True, False]
+    """
+    seen = pd.Series(data=True, index=cases.index)
+    if actor.scope:
+        seen &= cases["unit_code"].str.startswith(actor.scope)
+    if actor.role not in SEES_RESTRICTED:
+        seen &= ~cases["restricted"].astype(bool) | (cases["owner"] == actor.office)
+    return seen
 
 
 def within(codes: pd.Series[str], actor: Actor, *, homes: pd.Series[str] | None = None) -> pd.Series[bool]:

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from huanjie_lib.access.grants import RESTRICTED
+from huanjie_lib.access.scope import may_see
 from huanjie_lib.casework.alerts import cause_key
 from huanjie_lib.casework.amendments import value_text
 from huanjie_lib.casework.cases import Case, allowed_events, dispatchers
@@ -26,14 +26,13 @@ from huanjie_lib.casework.workdays import Workdays
 from huanjie_lib.contracts import TABLES
 from huanjie_lib.parameters import CaseworkPack
 from huanjie_lib.views.words import date_text, local_time, present
-from huanjie_lib.vocabulary import CaseEvent, CaseKind, CaseState, Role
+from huanjie_lib.vocabulary import CaseEvent, CaseKind, CaseState
 
 __all__ = [
     "KIND_MARKS",
     "OPEN_STATES",
     "OWN",
     "PAGE",
-    "SEES_RESTRICTED",
     "CaseBook",
     "CaseFile",
     "Choice",
@@ -41,7 +40,6 @@ __all__ = [
     "amendment_text",
     "dispatch_form",
     "forms",
-    "may_see",
     "rows_of",
     "size_text",
     "standing_text",
@@ -71,8 +69,6 @@ _NOTHING: Final[Mapping[CaseState, str]] = {
     CaseState.CLOSED: "还没有销号的案件",
     CaseState.CANCELLED: "没有撤销的案件",
 }
-SEES_RESTRICTED: Final = RESTRICTED | {Role.SYSTEM}
-"""Roles that see cases about signals, and ledgers by person, within their scope."""
 _URGENCY: Final = ("allowed", "unit_index")
 """Columns that tell which of the cases without a deadline come first."""
 _OPEN: Final = frozenset(state.value for state in OPEN_STATES)
@@ -128,26 +124,6 @@ class Column:
     def nothing(self) -> str:
         """What an empty column says."""
         return _NOTHING[self.state]
-
-
-def may_see(cases: pd.DataFrame, actor: Actor) -> pd.Series[bool]:
-    """Return which cases an account may see: those of its scope, and restricted ones only by role or office.
-
-    Examples
-    --------
-    >>> cases = pd.DataFrame({"unit_code": ["990101001201", "990102001201"], "restricted": [True, False],
-    ...     "owner": ["", ""]})
-    >>> may_see(cases, Actor("a", "云溪镇", Role.TOWNSHIP, ("9901",))).tolist()
-    [False, True]
-    >>> may_see(cases, Actor("b", "县换届办", Role.COUNTY, ("990101",))).tolist()
-    [True, False]
-    """
-    seen = pd.Series(data=True, index=cases.index)
-    if actor.scope:
-        seen &= cases["unit_code"].str.startswith(actor.scope)
-    if actor.role not in SEES_RESTRICTED:
-        seen &= ~cases["restricted"].astype(bool) | (cases["owner"] == actor.office)
-    return seen
 
 
 class CaseBook:

@@ -22,7 +22,7 @@ import traitlets
 from markupsafe import Markup
 
 from huanjie_lib.access.roles import may_read
-from huanjie_lib.access.scope import ledgers_for
+from huanjie_lib.access.scope import SEES_RESTRICTED, ledgers_for
 from huanjie_lib.casework.cases import Case
 from huanjie_lib.casework.effect import rectification_effect
 from huanjie_lib.casework.events import Actor, Head
@@ -37,7 +37,6 @@ from huanjie_lib.screens.board import (
     OPEN_STATES,
     OWN,
     PAGE,
-    SEES_RESTRICTED,
     CaseBook,
     CaseFile,
     Choice,
@@ -47,13 +46,14 @@ from huanjie_lib.screens.board import (
     timeline,
     value_label,
 )
+from huanjie_lib.screens.cuts import ACTOR_VARIABLE, STORE_VARIABLE
 from huanjie_lib.screens.links import Linked, wrong_date
 from huanjie_lib.screens.page import RunModel, Screen, actor_of, from_environment, guarded, head, open_screen
 from huanjie_lib.screens.panel import STATIC, Panel, TaskPanel, render, stylesheet
-from huanjie_lib.screens.serve import ACTOR_VARIABLE, STORE_VARIABLE
 from huanjie_lib.screens.site import Site
 from huanjie_lib.store.batch import MOST_AT_ONCE
-from huanjie_lib.store.ledger import Ledger, open_ledger
+from huanjie_lib.store.ledger import Ledger
+from huanjie_lib.store.ledger_cut import open_cut
 from huanjie_lib.store.media import MEDIA_TYPES, MOST_BYTES
 from huanjie_lib.store.run_folder import Run, read_ledgers
 from huanjie_lib.store.snapshot import part_of
@@ -199,7 +199,7 @@ class CaseworkModel(RunModel):
         self.actor, self.today, self.ledgers = actor, today, ledgers
         self._clock = clock or (lambda: today)
         self._ledger = ledger
-        self._head: Head | None = None
+        self._mark: tuple[Head, str] | None = None
         self._course: pd.DataFrame | None = None
         self._measured = -1
         self._index = dict(zip(run.index["unit_code"], run.index["index"], strict=True))
@@ -217,8 +217,8 @@ class CaseworkModel(RunModel):
         One snapshot is read, so that what is shown belongs together.
         """
         with self._ledger.snapshot() as moment:
-            head, today = moment.head(), self._clock()
-            if head == self._head and today == self.today:
+            mark, today = moment.mark(), self._clock()
+            if mark == self._mark and today == self.today:
                 return False
             self.today = today
             runs = moment.runs()
@@ -231,7 +231,7 @@ class CaseworkModel(RunModel):
                 alerted=alerted,
                 index=self._index,
             )
-        self._head = head
+        self._mark = mark
         if self._opened and self.case not in self.book.ids:
             self.case = ""  # no longer for this account
         return True
@@ -841,7 +841,7 @@ def _build(run: Run) -> ipywidgets.DOMWidget:
     mine, ledgers = held(run, read_ledgers(run.path, restricted=actor.role in SEES_RESTRICTED), actor)
     model = CaseworkModel(
         mine,
-        open_ledger(from_environment(STORE_VARIABLE, "案件台账", REMEDY), read_only=True),
+        open_cut(from_environment(STORE_VARIABLE, "案件台账", REMEDY)),
         actor=actor,
         today=today(),
         ledgers=ledgers,

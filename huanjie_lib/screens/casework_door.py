@@ -24,10 +24,10 @@ from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, RequestHandler, authenticated, stream_request_body
 
 from huanjie_lib.access.grants import RESTRICTED
+from huanjie_lib.access.scope import may_see
 from huanjie_lib.casework.events import Actor
 from huanjie_lib.contracts import Purpose as DataPurpose
 from huanjie_lib.errors import Fault, LedgerError, TransitionError
-from huanjie_lib.screens.board import may_see
 from huanjie_lib.screens.gate import same_origin, viewer_of
 from huanjie_lib.screens.writer_link import Answer, WriterLink
 from huanjie_lib.store.access_log import AccessEntry

@@ -11,7 +11,7 @@ import asyncio
 import json
 import logging
 import secrets
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +24,7 @@ from tornado.web import HTTPError, RequestHandler, StaticFileHandler, authentica
 from voila.tornado.handler import TornadoVoilaHandler
 from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
 
+from huanjie_lib.errors import HuanjieError
 from huanjie_lib.screens.kernels import (
     FullError,
     Place,
@@ -281,7 +282,7 @@ class PageDoor(Told, TornadoVoilaHandler):  # type: ignore[misc]
         kernels: ScreenKernels = self.settings["kernel_manager"]
         try:
             async with kernels.place(viewer) as place:
-                environment = await self.settings["viewer_environment"](viewer)
+                environment = await self._told(viewer)
                 self._kernels = PlaceKernels(kernels, place, environment)
                 if self._kernels.get_pool_size(self.notebook_path):
                     await self._draw(kernels, place)
@@ -303,6 +304,15 @@ class PageDoor(Told, TornadoVoilaHandler):  # type: ignore[misc]
                     f"现在已打开 {error.most} 个页面，不能再多。请几分钟后刷新；一直如此时请联系管理员。",
                 )
             raise RefusedError(429 if error.own else 503, title, line, log=str(error)) from error
+
+    async def _told(self, viewer: Viewer) -> Mapping[str, str]:
+        """Return what the kernel of a viewer is told; where there is nothing for the account, say so."""
+        try:
+            told: Mapping[str, str] = await self.settings["viewer_environment"](viewer)
+        except HuanjieError as error:
+            line = "；".join(f"{fault.found}：{fault.remedy}" for fault in error.faults)
+            raise RefusedError(503, error.summary, line, log=str(error)) from error
+        return told
 
     async def _draw(self, kernels: ScreenKernels, place: Place) -> None:
         """Send the page as it comes; where its kernel dies on the way, it ends with a number in its place."""

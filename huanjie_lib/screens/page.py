@@ -19,9 +19,9 @@ from markupsafe import Markup
 
 from huanjie_lib.casework.events import Actor
 from huanjie_lib.errors import Fault, HuanjieError, UsageError
+from huanjie_lib.screens.cuts import RUN_VARIABLE
 from huanjie_lib.screens.live_map import LiveMap
 from huanjie_lib.screens.panel import Panel, Style, render, stylesheet
-from huanjie_lib.screens.serve import RUN_VARIABLE
 from huanjie_lib.screens.site import Site
 from huanjie_lib.store.run_folder import Run, read_run
 from huanjie_lib.views.geometry import encode_geometry

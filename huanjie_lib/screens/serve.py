@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import json
 import os
@@ -14,58 +13,45 @@ import stat
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from huanjie_lib.casework.events import Actor, canonical
+from huanjie_lib.casework.events import Actor
 from huanjie_lib.errors import Fault, UsageError
+from huanjie_lib.screens.cuts import (
+    ACTOR_VARIABLE,
+    NAMES_VARIABLE,
+    RUN_VARIABLE,
+    STORE_VARIABLE,
+    TALENT_VARIABLE,
+    Cuts,
+    Whole,
+)
 from huanjie_lib.screens.site import SITE_VARIABLE, Entry, entries_for
 from huanjie_lib.store.run_folder import file_digest, read_manifest
 from huanjie_lib.vocabulary import Role
 
 if TYPE_CHECKING:
-    from huanjie_lib.screens.kernels import Viewer
     from huanjie_lib.screens.sign_on import SignOn
     from huanjie_lib.screens.writer_link import Place, WriterLink
 
 __all__ = [
-    "ACTOR_VARIABLE",
     "DEFAULT_PORT",
     "ENDING",
     "LOOPBACK",
-    "NAMES_VARIABLE",
     "PROPOSALS_VARIABLE",
-    "RUN_VARIABLE",
-    "STORE_VARIABLE",
-    "TALENT_VARIABLE",
     "Desk",
     "Login",
     "TalentDesk",
-    "ViewerEnvironment",
     "notebook_path",
     "serve",
 ]
 
 DEFAULT_PORT: Final = 8866
-RUN_VARIABLE: Final = "HUANJIE_RUN"
-"""Environment variable that tells a screen's kernel which run folder to read."""
 PROPOSALS_VARIABLE: Final = "HUANJIE_PROPOSALS"
 """Environment variable that tells a screen's kernel the one folder it may write proposals into."""
-STORE_VARIABLE: Final = "HUANJIE_STORE"
-"""Environment variable that tells the casework and talent kernels which ledger to read."""
-TALENT_VARIABLE: Final = "HUANJIE_TALENT"
-"""Environment variable that tells the talent kernel which talent folder to read."""
-NAMES_VARIABLE: Final = "HUANJIE_NAMES"
-"""Environment variable that tells the talent kernel which file holds the names that its role may see."""
-ACTOR_VARIABLE: Final = "HUANJIE_ACTOR"
-"""Environment variable that tells these kernels who looks: JSON of account, office, role and scope.
-
-It bounds what is shown and is no credential: whoever writes is known to the server alone.
-"""
-
 ENDING: Final = tuple(getattr(signal, n) for n in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, n))
 """Signals that end a server; Windows has no SIGHUP."""
 
@@ -268,26 +254,29 @@ def serve(
         _signals_noted() as noted,
         _listen(host, port) if listen_at is None else _listen_at(listen_at) as listener,
         _private_folder() as folder,
+        _private_folder() as apart,
         _writer(place, desk, folder) as writer,
     ):
         role = sign_on.role if sign_on is not None else None if desk is None else _role(desk)
         copy = shutil.copy(notebook, folder / notebook.name)
-        environment = {
-            RUN_VARIABLE: "" if run is None else str(run.resolve()),
-            **_talent_environment(talent, role, folder, place, desk),
-            PROPOSALS_VARIABLE: allowed,
-            STORE_VARIABLE: "" if place is None else place.reader,
-            ACTOR_VARIABLE: "" if desk is None or desk.actor is None else _actor_json(desk.actor),
-            SITE_VARIABLE: json.dumps(entries_for(site, role)),
-            **dict.fromkeys(_SECRETS),
-            "JUPYTER_PATH": os.pathsep.join(
-                filter(None, [str(_SCREENS / "jupyter"), os.environ.get("JUPYTER_PATH", "")])
+        whole = _whole(run, talent, role, place, apart)
+        with (
+            closing(Cuts(screen, whole, apart)) as cuts,
+            _environment(
+                {
+                    **_told_to_all(cuts, whole, desk, sign_on),
+                    PROPOSALS_VARIABLE: allowed,
+                    SITE_VARIABLE: json.dumps(entries_for(site, role)),
+                    **dict.fromkeys(_SECRETS),
+                    "JUPYTER_PATH": os.pathsep.join(
+                        filter(None, [str(_SCREENS / "jupyter"), os.environ.get("JUPYTER_PATH", "")])
+                    ),
+                    "JUPYTER_NO_CONFIG": "1",
+                    "IPYTHONDIR": str(folder / "ipython"),
+                    **_LEAN,
+                }
             ),
-            "JUPYTER_NO_CONFIG": "1",
-            "IPYTHONDIR": str(folder / "ipython"),
-            **_LEAN,
-        }
-        with _environment(environment):
+        ):
             # Voilà is heavy; commands that don't serve need not load it.
             from huanjie_lib.screens.voila_server import ScreenServer, server_config
 
@@ -310,77 +299,15 @@ def serve(
                 server.talent = None if talent is None else talent.folder
                 server.key = None if talent is None else talent.key
                 server.sign_on = sign_on
-                server.viewer_environment = ViewerEnvironment(
-                    run, screen, folder, None if talent is None else talent.folder
-                )
+                server.cuts = cuts
+                if writer is not None:
+                    writer.recorded = cuts.refresh
                 server.initialize([])
                 if noted:
                     server.signalled.set()
                 server.start()
             finally:
                 ScreenServer.clear_instance()
-
-
-class ViewerEnvironment:
-    """What the kernel of a viewer whom a proxy has signed on is told beyond those in the pool.
-
-    An account of some townships gets a run of its own, cut to their rows: what its kernel does not hold, no
-    message can ask for. So with the names of people. What is cut lies in the private folder, once for each
-    scope that has looked.
-    """
-
-    def __init__(self, run: Path | None, screen: str, folder: Path, talent: Path | None = None) -> None:
-        self._run, self._screen, self._folder, self._talent = run, screen, folder, talent
-        self._cut: dict[tuple[str, ...], asyncio.Task[Path]] = {}
-
-    async def __call__(self, viewer: Viewer) -> dict[str, str]:
-        """Return the variables of a viewer; none where the pool's kernels will do."""
-        actor = viewer.actor
-        if actor is None:
-            return {}
-        told = {}
-        if self._screen in {"casework", "talent"}:  # these look at the account themselves
-            told[ACTOR_VARIABLE] = _actor_json(actor)
-        names = self._folder / _NAMES_FILE
-        if not actor.scope:
-            return told
-        if self._screen == "talent" and self._talent is not None and names.exists():
-            return told | {
-                NAMES_VARIABLE: str(await self._once(actor, partial(_cut_names, self._talent, names)))
-            }
-        if self._screen in {"casework", "talent"} or self._run is None:
-            return told
-        return {RUN_VARIABLE: str(await self._once(actor, partial(_cut_run, self._run)))}
-
-    async def _once(self, actor: Actor, cut: Callable[[Path, Role, tuple[str, ...]], None]) -> Path:
-        """Return what is cut to the scope of an account, made when the first of it looks."""
-        scope = tuple(sorted(actor.scope))
-        if scope not in self._cut:
-            out = self._folder / f"cut-{len(self._cut)}-{secrets.token_hex(4)}"
-            self._cut[scope] = asyncio.create_task(self._made(out, partial(cut, out, actor.role, scope)))
-        try:
-            return await asyncio.shield(self._cut[scope])
-        except Exception:
-            del self._cut[scope]
-            raise
-
-    async def _made(self, out: Path, work: Callable[[], None]) -> Path:
-        await asyncio.get_running_loop().run_in_executor(None, work)
-        return out
-
-
-def _cut_run(run: Path, out: Path, role: Role, scope: tuple[str, ...]) -> None:
-    from huanjie_lib.store.snapshot import write_snapshot  # screens for everybody need no tables here
-
-    write_snapshot(run, out, role=role, scope=scope)
-
-
-def _cut_names(talent: Path, whole: Path, out: Path, role: Role, scope: tuple[str, ...]) -> None:
-    from huanjie_lib.screens.talent_names import cut_names  # other screens name nobody
-    from huanjie_lib.store.talent_folder import read_talent
-
-    del role  # the names are those of the server's role already
-    cut_names(read_talent(talent), whole, out, scope)
 
 
 def _limits(most: int | None, most_each: int | None) -> dict[str, int]:
@@ -479,29 +406,43 @@ def _check_subject(
         raise UsageError("评估与人才匹配不是同一次", [fault])
 
 
-def _talent_environment(
-    talent: TalentDesk | None,
-    role: Role | None,
-    folder: Path,
-    place: Place | None,
-    desk: Desk | None = None,
-) -> dict[str, str]:
-    """Return what the kernels are told of people, after writing the names that the role may see."""
-    told = {TALENT_VARIABLE: "", NAMES_VARIABLE: ""}
+def _whole(
+    run: Path | None, talent: TalentDesk | None, role: Role | None, place: Place | None, folder: Path
+) -> Whole:
+    """Return what the server reads itself, after writing the names that its role may see."""
+    store = None if place is None else place.reader
     if talent is None or role is None:
-        return told
-    told[TALENT_VARIABLE] = str(talent.folder.resolve())
+        return Whole(run, store=store)
+    names = None
     if talent.key is not None:
-        from huanjie_lib.screens.talent_names import cut_names, write_names  # other screens name nobody
+        from huanjie_lib.screens.talent_names import write_names  # other screens name nobody
         from huanjie_lib.store.talent_folder import read_talent
 
-        names, run = folder / _NAMES_FILE, read_talent(talent.folder)
+        names = folder / _NAMES_FILE
         decided = set() if place is None else _decided(place)
-        write_names(run, talent.key, names, role=role, decided=decided)
-        if desk is not None and desk.actor is not None and desk.actor.scope:
-            cut_names(run, names, names, desk.actor.scope)
-        told[NAMES_VARIABLE] = str(names)
-    return told
+        write_names(read_talent(talent.folder), talent.key, names, role=role, decided=decided)
+    return Whole(run, talent.folder, store, names)
+
+
+def _told_to_all(cuts: Cuts, whole: Whole, desk: Desk | None, sign_on: SignOn | None) -> dict[str, str]:
+    """Return what every kernel is told, those that wait in the pool too.
+
+    The account that the server was started for has its part cut now. Where accounts are signed on, each has
+    its own; on the overview those of the whole city get what their role may see of it. On an analyst's own
+    machine that is the run.
+    """
+    from huanjie_lib.store.snapshot import snapshot_role  # waits for pandas
+
+    nothing = dict.fromkeys(
+        (RUN_VARIABLE, STORE_VARIABLE, TALENT_VARIABLE, NAMES_VARIABLE, ACTOR_VARIABLE), ""
+    )
+    if desk is not None and desk.actor is not None:
+        return nothing | cuts.told(cuts.make(desk.actor), desk.actor)
+    if desk is not None or whole.run is None:
+        return nothing
+    if sign_on is None or snapshot_role(whole.run) is sign_on.role:
+        return nothing | {RUN_VARIABLE: str(whole.run.resolve())}
+    return nothing | dict(cuts.make(Actor("", "", sign_on.role)).told)
 
 
 def _decided(place: Place) -> set[str]:
@@ -584,11 +525,6 @@ def _writer(place: Place | None, desk: Desk | None, folder: Path) -> Iterator[Wr
         yield link
     finally:
         link.stop()
-
-
-def _actor_json(actor: Actor) -> str:
-    who = {"account": actor.account, "office": actor.office, "role": actor.role.value}
-    return canonical({**who, "scope": list(actor.scope)})
 
 
 def _proposals_folder(proposals: Path | None, *, run: Path | None, screen: str, host: str) -> str:

@@ -8,7 +8,6 @@ stand under the names that the role may see; a pseudonym never stands in an addr
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 from collections.abc import Callable
@@ -22,16 +21,17 @@ import traitlets
 from markupsafe import Markup
 
 from huanjie_lib.casework.events import Actor, Head
+from huanjie_lib.screens.cuts import ACTOR_VARIABLE, NAMES_VARIABLE, STORE_VARIABLE, TALENT_VARIABLE
 from huanjie_lib.screens.links import AS_OF, Linked, wrong_date
 from huanjie_lib.screens.page import Screen, StateModel, actor_of, from_environment, guarded, head, shown
 from huanjie_lib.screens.panel import STATIC, Panel, TaskPanel, render, stylesheet
-from huanjie_lib.screens.serve import ACTOR_VARIABLE, NAMES_VARIABLE, STORE_VARIABLE, TALENT_VARIABLE
 from huanjie_lib.screens.sheets import Sheet
 from huanjie_lib.screens.site import Site
 from huanjie_lib.screens.talent_names import FILES, XLSX, Names
 from huanjie_lib.screens.talent_sheets import quota_sheet, steps_sheet, structure_sheet
 from huanjie_lib.store.decisions import DECIDERS, accepted, named_in, renewed
-from huanjie_lib.store.ledger import Ledger, open_ledger
+from huanjie_lib.store.ledger import Ledger
+from huanjie_lib.store.ledger_cut import open_cut
 from huanjie_lib.store.talent_folder import TalentRun, read_talent
 from huanjie_lib.talent.cultivation import StepState
 from huanjie_lib.views import talent, talent_charts
@@ -148,16 +148,11 @@ class TalentModel(StateModel):
         self.look()
         super().__init__()
 
-    @property
-    def logged(self) -> bool:
-        """Whether there is a ledger, whose access log tells what was handed out."""
-        return self._ledger is not None
-
     def look(self) -> bool:
         """Look whether decisions have been recorded since; return whether there were."""
         if self._ledger is None:
             return False
-        head = self._ledger.head()
+        head, _ = self._ledger.mark()
         grown = self._head is None or head.decisions != self._head.decisions
         if grown:
             made = self._ledger.decisions()
@@ -261,12 +256,10 @@ class TalentModel(StateModel):
             for code, kind in found
         ]
 
-    @cached_property
+    @property
     def digest(self) -> str:
         """SHA-256 of the manifest of the run; empty for a run that was not read from a folder."""
-        if self.run.path is None:
-            return ""
-        return hashlib.sha256((self.run.path / "manifest.json").read_bytes()).hexdigest()
+        return self.run.digest
 
     # ------------------------------------------------------------ people
 
@@ -389,31 +382,6 @@ class TalentModel(StateModel):
         if not self.actor.scope:
             return frame
         return frame[frame["unit_code"].fillna("").str.startswith(self.actor.scope)]
-
-    def workbook(self) -> bytes:
-        """Return plan and tasks as an XLSX file: what the account may see, whatever the filters."""
-        from huanjie_lib.exports.talent_plan import plan_workbook  # wanted now and then
-
-        return plan_workbook(self.run, self.names.of, covers=self.actor.covers)
-
-    def roster(self) -> bytes:
-        """Return the proposed roster (建议名册) of the whole city as an XLSX file, with the decisions so far.
-
-        Raises
-        ------
-        traitlets.TraitError
-            If the account sees only a part of the city.
-        """
-        if self.actor.scope:
-            raise traitlets.TraitError("the roster is for an account that sees the whole city")
-        from huanjie_lib.exports.roster import roster_workbook  # wanted now and then
-
-        return roster_workbook(
-            self.run,
-            role=self.actor.role,
-            called=self.names.of if self.names.masked else None,
-            decisions=None if self._ledger is None else self._decided(self._ledger),
-        )
 
     @traitlets.validate("township")
     def _check_township(self, proposal: dict[str, Any]) -> str:
@@ -544,8 +512,8 @@ class TalentView:
             "close": lambda _: model.set_state({"person": ""} if model.person else {"marked": ()}),
             "look": lambda _: self.refresh(),
             "written": lambda _: self.refresh(),
-            "plan": lambda _: self._save("plan", model.workbook),
-            "roster": lambda _: self._save("roster", model.roster),
+            "plan": lambda _: self._save("plan"),
+            "roster": lambda _: self._save("roster"),
         }
         with guarded(self._person if model.person else self._work):
             try:
@@ -561,13 +529,10 @@ class TalentView:
             self._draw_work(None)
             self._draw_drawer(None)
 
-    def _save(self, file: str, make: Callable[[], bytes]) -> None:
-        """Hand a file to the browser; where there is a ledger the server makes it, and logs that it did."""
+    def _save(self, file: str) -> None:
+        """Have the page ask the server for a file: it makes it, and logs that it did."""
         name = f"{FILES[file]}-{self.model.run.as_of:%Y%m%d}.xlsx"
-        if self.model.logged:
-            self._desk.send({"file": file, "name": name, "media_type": XLSX})
-        else:
-            self._desk.save(name, XLSX, make())
+        self._desk.send({"file": file, "name": name, "media_type": XLSX})
 
     # ------------------------------------------------------------ drawing
 
@@ -701,6 +666,7 @@ class TalentView:
             costs=[] if unit is None else talent.rule_costs(model.run, unit["unit_code"]),
             certainty=talent.certainty(model.run),
             sentence=talent.structure_sentence(model.run),
+            all_of_them="所辖合计" if model.run.is_part else "全市合计",
             **WORDS,
         )
 
@@ -871,7 +837,7 @@ def _build(folder: Path | None) -> ipywidgets.DOMWidget:
         read_talent(place),
         actor=actor_of(account),
         names=Names(Path(names) if names else None),
-        ledger=open_ledger(store, read_only=True) if store else None,
+        ledger=open_cut(store) if store else None,
     )
     return TalentView(model, Site.from_environment()).widget
 

@@ -7,7 +7,7 @@ private folder, which goes when the server ends.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +18,7 @@ from huanjie_lib.access.masking import masked_names
 from huanjie_lib.store.talent_folder import TalentRun
 from huanjie_lib.vocabulary import Role
 
-__all__ = ["FILES", "XLSX", "Names", "cut_names", "write_names"]
+__all__ = ["FILES", "XLSX", "Names", "cut_names", "people_named", "write_names"]
 
 FILES: Final = {"roster": "建议名册", "plan": "培养计划"}
 """Files of people that may be saved, with their titles."""
@@ -58,20 +58,23 @@ def write_names(run: TalentRun, key: Path, out: Path, *, role: Role, decided: It
     ).to_parquet(out, index=False)
 
 
-def cut_names(run: TalentRun, whole: Path, out: Path, scope: tuple[str, ...]) -> None:
-    """Write those rows of a file from :func:`write_names` that an account of an area may see.
+def cut_names(whole: Path, out: Path, people: Collection[str]) -> None:
+    """Write those rows of a file from :func:`write_names` that are about some people.
 
     Parameters
     ----------
-    run
-        The talent run.
     whole, out
         Files to read and to write.
-    scope
-        Beginnings of the unit codes of the area.
+    people
+        Their present pseudonyms.
     """
     names = pd.read_parquet(whole)
-    names[names["current"].isin(list(run.people_of(scope)))].to_parquet(out, index=False)
+    names[names["current"].isin(list(people))].to_parquet(out, index=False)
+
+
+def people_named(path: Path) -> frozenset[str]:
+    """Return the pseudonyms in a file from :func:`write_names`, earlier ones too."""
+    return frozenset(pd.read_parquet(path, columns=["person_ref"])["person_ref"])
 
 
 class Names:

@@ -17,7 +17,7 @@ import textwrap
 import threading
 import warnings
 import webbrowser
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from socket import socket
@@ -45,11 +45,12 @@ from huanjie_lib.screens.gate import (
     StaticDoor,
     TokenOnly,
 )
-from huanjie_lib.screens.kernels import MOST_EACH, MOST_PAGES, KernelNumber, OwnKernel, ScreenKernels, Viewer
+from huanjie_lib.screens.kernels import MOST_EACH, MOST_PAGES, KernelNumber, OwnKernel, ScreenKernels
 from huanjie_lib.screens.serve import ENDING, LOOPBACK, Login
 from huanjie_lib.screens.sign_on import SignOn
 
 if TYPE_CHECKING:
+    from huanjie_lib.screens.cuts import Cuts
     from huanjie_lib.screens.writer_link import WriterLink
 
 __all__ = [
@@ -123,8 +124,9 @@ class ScreenServer(Voila):  # type: ignore[misc]
         Key file of the names in it; no kernel is told of it.
     sign_on
         How a proxy tells who looks; ``None`` where a token lets people in.
-    viewer_environment
-        Returns what a viewer's kernel is told that those in the pool are not.
+    cuts
+        What kernels are given; called with a viewer, it returns what the kernel of this one is told that
+        those in the pool are not.
     """
 
     listener: socket
@@ -133,7 +135,7 @@ class ScreenServer(Voila):  # type: ignore[misc]
     talent: Path | None = None
     key: Path | None = None
     sign_on: SignOn | None = None
-    viewer_environment: Callable[[Viewer], Awaitable[Mapping[str, str]]]
+    cuts: Cuts
     signalled: asyncio.Event
     announce: Callable[[str], None] | None = None
 
@@ -143,7 +145,7 @@ class ScreenServer(Voila):  # type: ignore[misc]
         settings["jinja2_env"] = jinja2.Environment(
             loader=jinja2.FileSystemLoader(TEMPLATE_ROOT / "voila" / "templates" / TEMPLATE), autoescape=True
         )
-        settings["viewer_environment"] = self.viewer_environment
+        settings["viewer_environment"] = self.cuts
         settings["log_function"] = _log_request
         if self.sign_on is not None:
             self.identity_provider.door = self.sign_on
@@ -217,8 +219,10 @@ class ScreenServer(Voila):  # type: ignore[misc]
         server.add_socket(self.listener)
         self.ioloop.add_callback(self._tell)
         watch = asyncio.create_task(self.kernel_manager.watch(), name="watch")
+        seen = asyncio.create_task(self.cuts.watch(), name="cuts")
         await self.signalled.wait()
         watch.cancel()
+        seen.cancel()
         server.stop()
         with cut_off_in_one_line():
             await self.kernel_manager.settle()

@@ -40,6 +40,9 @@ _STARTS_WITHIN_S: Final = 600.0
 _LONGEST_SOCKET_PATH: Final = 103
 """Bytes of a Unix socket's path on the strictest system (macOS)."""
 
+_RECORDING: Final = frozenset({"append", "decide"})
+"""Purposes of what a screen shows once it is recorded."""
+
 GONE: Final = {
     "ok": False,
     "code": "network",
@@ -92,7 +95,15 @@ class WriterLink:
         Private folder for the socket.
     command
         How the writer is started.
+
+    Attributes
+    ----------
+    recorded
+        Called with the account, in a thread, when something may have been recorded in its name, before the
+        answer is given: whoever then looks sees it.
     """
+
+    recorded: Callable[[Actor], None] | None = None
 
     def __init__(
         self,
@@ -264,10 +275,13 @@ class WriterLink:
         )
         try:
             response = await self._speaking().fetch(request, raise_error=False)
-            return Answer(response.code, dict(json.loads(response.body)))
+            answer = Answer(response.code, dict(json.loads(response.body)))
         except (HTTPClientError, OSError, StreamClosedError, ValueError) as error:
             logger.warning("登记服务没有答复：%s", error)
-            return Answer(502, dict(GONE))
+            answer = Answer(502, dict(GONE))
+        if purpose in _RECORDING and self.recorded is not None:
+            await asyncio.get_running_loop().run_in_executor(None, self.recorded, actor)
+        return answer
 
     def _speaking(self) -> SimpleAsyncHTTPClient:
         if self._client is None:

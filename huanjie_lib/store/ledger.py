@@ -190,14 +190,14 @@ class Ledger:
             yield connection
 
     @contextmanager
-    def snapshot(self) -> Iterator[Ledger]:
+    def snapshot(self) -> Iterator[Self]:
         """Give the ledger as it stands at one moment, for reading alone, whatever others write meanwhile."""
         if self._moment is not None:
             yield self
             return
         with self._store.reading() as connection:
             path = None if self._evidence is None else self._evidence.path
-            yield Ledger(self._store, evidence=path, clock=self._clock, moment=connection)
+            yield type(self)(self._store, evidence=path, clock=self._clock, moment=connection)
 
     def case(self, case_id: str) -> Case:
         """Return one case.
@@ -305,6 +305,10 @@ class Ledger:
         """Return the end of each chain: events, runs, decisions, the access log and requests."""
         with self._reading() as connection:
             return _head(connection)
+
+    def mark(self) -> tuple[Head, str]:
+        """Return what differs when anything that can be read may have changed: head, and nothing more."""
+        return self.head(), ""
 
     def runs(self) -> pd.DataFrame:
         """Return the published runs in order of publication, columns :data:`RUN_COLUMNS`."""

@@ -31,6 +31,7 @@ __all__ = [
     "decisions",
     "evidence",
     "guards",
+    "lay_out",
     "meta",
     "request_events",
     "run_causes",
@@ -236,6 +237,13 @@ def upgrade(connection: sa.Connection, revision: str = "head") -> None:
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
     command.upgrade(config, revision)
+
+
+def lay_out(connection: sa.Connection) -> None:
+    """Make the tables of the newest revision without functions and triggers, for what only holds a part."""
+    METADATA.create_all(connection)
+    connection.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
+    connection.exec_driver_sql(f"INSERT INTO alembic_version VALUES ('{REVISION}')")
 
 
 def _migrations() -> Path:

@@ -20,16 +20,29 @@ from typing import Any, Final
 import pandas as pd
 
 from huanjie_lib.access.roles import require
+from huanjie_lib.access.scope import SEES_RESTRICTED, ledgers_for
 from huanjie_lib.access.suppression import SMALLEST, CountTable, suppress
+from huanjie_lib.casework.events import Actor
+from huanjie_lib.contracts import RESTRICTED_LEDGERS
 from huanjie_lib.errors import DataError, Fault, UsageError
 from huanjie_lib.parameters import Framework
-from huanjie_lib.store.run_folder import RUN_TABLES, Run, file_digest, read_manifest, read_run, write_run
+from huanjie_lib.store.run_folder import (
+    RUN_TABLES,
+    Run,
+    file_digest,
+    read_ledgers,
+    read_manifest,
+    read_run,
+    write_run,
+)
 from huanjie_lib.vocabulary import Role
 
-__all__ = ["blurred", "part_of", "seen_by", "snapshot_role", "write_snapshot"]
+__all__ = ["blurred", "part_of", "seen_by", "snapshot_role", "write_desk", "write_snapshot"]
 
 _OF_PERSONS: Final = frozenset({"人", "人次", "名"})
 """Units of indicators that count persons."""
+_AT_THE_DESK: Final = frozenset({"index", "units", "history"})
+"""Tables that the screen of cases reads."""
 _FEW: Final = re.compile(rf"(?<![\d.第,至])([1-{SMALLEST - 1}])(?=人次|名|人(?!均))")
 _UNIT: Final = re.compile(r"(?<!\d)\d{12}(?!\d)")
 _SOURCES: Final = ("source_file", "source_sheet", "source_row")
@@ -176,6 +189,59 @@ def write_snapshot(source: Path, out: Path, *, role: Role, scope: Sequence[str] 
         intake={},
         snapshot=told,
     )
+
+
+def write_desk(source: Path, out: Path, actor: Actor) -> dict[str, Any]:
+    """Write what of a run the screen of cases shows an account, and return its manifest.
+
+    It is a run folder with the index of the units of the area, now and before, and the ledgers that the role
+    may read, cut to the area; every other table is empty. Ledgers by person are there for the roles alone
+    that see them.
+
+    Parameters
+    ----------
+    source
+        Folder written by ``huanjie run``.
+    out
+        New folder.
+    actor
+        The account.
+
+    Raises
+    ------
+    DataError
+        If the source is no run with ledgers, or has no unit in the area.
+    UsageError
+        If the role may read no run, or no ledger.
+    """
+    _require(actor.role)
+    whole = read_run(source)
+    run = part_of(whole, actor.scope)
+    none = {name: getattr(run, name).iloc[:0] for name in RUN_TABLES if name not in _AT_THE_DESK}
+    return write_run(
+        replace(run, **none),
+        out,
+        boundaries=None,
+        signals=None,
+        ledgers=_ledgers_of(source, actor),
+        inputs=[],
+        code_version=whole.manifest["code_version"],
+        intake={},
+        snapshot={
+            "role": actor.role.value,
+            "scope": list(actor.scope),
+            "run_sha256": file_digest(source / "manifest.json"),
+        },
+    )
+
+
+def _ledgers_of(source: Path, actor: Actor) -> dict[str, pd.DataFrame]:
+    """Return the ledgers as an account may see them, each where it lies; one it may not read has no rows."""
+    restricted = actor.role in SEES_RESTRICTED
+    apart = read_ledgers(source, restricted=True) if restricted else {}
+    ledgers = {name: apart[name] for name in RESTRICTED_LEDGERS if restricted} | read_ledgers(source)
+    mine = ledgers_for(ledgers, actor, restricted=restricted)
+    return {name: mine.get(name, frame.iloc[:0]) for name, frame in ledgers.items()}
 
 
 def _suppressed(frames: dict[str, Any], framework: Framework) -> dict[str, Any]:

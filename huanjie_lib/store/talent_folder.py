@@ -39,8 +39,9 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -111,8 +112,21 @@ class TalentRun:
         """Return the as-of date and the parameter version."""
         return f"TalentRun(as_of={self.as_of}, parameters={self.parameters.version!r})"
 
-    def table(self, name: str, **equal: str) -> pd.DataFrame:
-        """Return a table, or those of its rows where each named column has the given value.
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the manifest, for a part that of the whole; empty for a run not read from a folder."""
+        if self.path is None:
+            return ""
+        part: Mapping[str, Any] = self.manifest.get("part") or {}
+        return str(part.get("talent_sha256") or file_digest(self.path / "manifest.json"))
+
+    @property
+    def is_part(self) -> bool:
+        """Whether the folder holds the part of an area alone."""
+        return bool((self.manifest.get("part") or {}).get("scope"))
+
+    def table(self, name: str, **equal: str | Collection[str]) -> pd.DataFrame:
+        """Return a table, or those of its rows where each named column has the value, or one of several.
 
         A screen asks for the rows of one post or one person and so never holds the whole.
 
@@ -132,11 +146,14 @@ class TalentRun:
         if name in self.frames or self.path is None:
             frame = self.frames[name]
             for column, value in equal.items():
-                frame = frame[frame[column] == value]
+                frame = frame[frame[column].isin([value] if isinstance(value, str) else list(value))]
             return frame.reset_index(drop=True)
         if name not in TALENT_TABLES:
             raise KeyError(name)
-        filters = [(column, "==", value) for column, value in equal.items()] or None
+        filters = [
+            (column, "==", value) if isinstance(value, str) else (column, "in", list(value))
+            for column, value in equal.items()
+        ] or None
         return pd.read_parquet(self.path / f"{name}.parquet", filters=filters)
 
     def concerns(self, person_ref: str, covers: Callable[[str], bool]) -> bool:
@@ -160,6 +177,10 @@ class TalentRun:
             for name in ("shortlists", "lists", "teams")
             for code in self.table(name, person_ref=person_ref)["unit_code"]
         )
+
+    def people(self) -> frozenset[str]:
+        """Return the pseudonyms of everybody in the run."""
+        return frozenset(self.table("people")["person_ref"])
 
     def people_of(self, scope: tuple[str, ...]) -> frozenset[str]:
         """Return all whom an area concerns (see :meth:`concerns`), by the beginnings of its unit codes."""
@@ -185,6 +206,7 @@ def write_talent(
     code_version: str,
     risk_run: Mapping[str, Any] | None,
     proven: Mapping[str, Any] | None = None,
+    part: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Write a talent folder and return its manifest; files of an earlier one in it are replaced.
 
@@ -204,6 +226,8 @@ def write_talent(
         as_of and manifest_sha256 of the risk run whose losses tilt the posts, or ``None``.
     proven
         How good lists and committees are for certain, from :meth:`huanjie_lib.matching.TalentResult.proven`.
+    part
+        What :mod:`huanjie_lib.store.talent_cut` tells of a part that was cut out for an account.
     """
     out.mkdir(parents=True, exist_ok=True)
     (out / "manifest.json").unlink(missing_ok=True)
@@ -232,6 +256,7 @@ def write_talent(
         "proven": dict(proven or {}),
         "counts": {name: len(run.frames[name]) for name in ("units", "people", "posts", "lists", "teams")},
         "outputs": outputs,
+        **({} if part is None else {"part": dict(part)}),
     }
     text = json.dumps(manifest, ensure_ascii=False, indent=2, sort_keys=True)
     (out / "manifest.json").write_text(text + "\n", encoding="utf-8")

@@ -820,8 +820,8 @@ def certainty(run: TalentRun) -> str:
 def structure_sentence(run: TalentRun) -> str:
     """Return in Chinese how many committees meet all targets, and which targets and seats lack how many.
 
-    It says how much of that is lacking whoever is chosen from the candidates, where the run tells. Empty
-    where no committee was proposed.
+    They are those of the city, or of the area that a part holds. It says how much of that is lacking whoever
+    is chosen from the candidates, where the run tells. Empty where no committee was proposed.
     """
     checks = run.table("team_checks")
     if checks.empty:
@@ -832,7 +832,8 @@ def structure_sentence(run: TalentRun) -> str:
     )
     rules, seats = checks[checks["target"] != SEATS], checks[checks["target"] == SEATS]
     units, missed = checks["unit_code"].nunique(), rules.loc[~rules["met"], "unit_code"].nunique()
-    parts = [f"全市{count_text(units)}个班子，{count_text(units - missed)}个结构要求全部达到"]
+    where = "所辖" if run.is_part else "全市"
+    parts = [f"{where}{count_text(units)}个班子，{count_text(units - missed)}个结构要求全部达到"]
     for (target, label), rows in rules.groupby(["target", "label"], sort=False):
         if short := int((~rows["met"]).sum()):
             why = _unavoidable(int(rows["lacking"].sum()), least.get(target))

@@ -30,13 +30,11 @@ accounts:
 
 
 @dataclass(frozen=True)
-class Target:
+class Served:
     """A server that a proxy stands before."""
 
     url: str
     log: Path
-    run: Run
-    other: Path
     pid: int
 
     def stranger(self) -> Attacker:
@@ -76,24 +74,42 @@ class Target:
         return self.log.read_text(encoding="utf-8")
 
 
+@dataclass(frozen=True)
+class Target(Served):
+    """One of the overview."""
+
+    run: Run
+    other: Path
+
+
+@contextmanager
+def signed_on(folder: Path, accounts: str, *arguments: object) -> Iterator[Served]:
+    """Serve a screen to accounts that a proxy signs on."""
+    for name, text in (("accounts.yaml", accounts), ("secret", SECRET)):
+        (folder / name).write_text(text, encoding="utf-8")
+        (folder / name).chmod(0o600)
+    port, log = free_port(), folder / "serve.log"
+    with servers() as started:
+        url = started.start(
+            log,
+            *("--port", port, "--public", f"http://127.0.0.1:{port}"),
+            *("--accounts", folder / "accounts.yaml", "--proxy-secret", folder / "secret"),
+            *arguments,
+        )
+        yield Served(url, log, started.processes[0].pid)
+
+
 @pytest.fixture(scope="session")
 def target(small_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     """A server of the overview for accounts of townships."""
     if sys.platform == "win32":
         pytest.skip("modes of files are POSIX")
     folder = tmp_path_factory.mktemp("target")
-    for name, text in (("accounts.yaml", ACCOUNTS), ("secret", SECRET)):
-        (folder / name).write_text(text, encoding="utf-8")
-        (folder / name).chmod(0o600)
-    port = free_port()
-    log = folder / "serve.log"
     assert small_run.path is not None
-    with servers() as started:
-        url = started.start(
-            log,
-            *("--run", small_run.path, "--port", port, "--role", "township"),
-            *("--accounts", folder / "accounts.yaml", "--proxy-secret", folder / "secret"),
-            *("--public", f"http://127.0.0.1:{port}"),
-            *("--most-pages", MOST, "--most-pages-each", MOST_EACH),
-        )
-        yield Target(url, log, small_run, folder, started.processes[0].pid)
+    with signed_on(
+        folder,
+        ACCOUNTS,
+        *("--run", small_run.path, "--role", "township"),
+        *("--most-pages", MOST, "--most-pages-each", MOST_EACH),
+    ) as served:
+        yield Target(served.url, served.log, served.pid, small_run, folder)

@@ -30,7 +30,8 @@ from huanjie_lib.ledgers import LEDGER_TABLES
 from huanjie_lib.screens import open_casework
 from huanjie_lib.screens.board import OWN, PAGE
 from huanjie_lib.screens.casework import TABS, CaseworkModel, CaseworkView, Moved, held
-from huanjie_lib.screens.serve import ACTOR_VARIABLE, RUN_VARIABLE, STORE_VARIABLE, notebook_path
+from huanjie_lib.screens.cuts import ACTOR_VARIABLE, RUN_VARIABLE, STORE_VARIABLE
+from huanjie_lib.screens.serve import notebook_path
 from huanjie_lib.store import schema
 from huanjie_lib.store.ledger import Ledger, open_ledger
 from huanjie_lib.store.run_folder import Run, read_ledgers, read_run

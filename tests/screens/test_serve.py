@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import json
 import os
 import re
 import signal
@@ -12,7 +11,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,30 +20,21 @@ import pytest
 from huanjie_lib.access.keys import KeyRing, SealError
 from huanjie_lib.casework.events import Actor
 from huanjie_lib.errors import DataError, UsageError
-from huanjie_lib.screens.kernels import Viewer as Looking
 from huanjie_lib.screens.serve import (
     _SECRETS,
-    ACTOR_VARIABLE,
     DEFAULT_PORT,
-    NAMES_VARIABLE,
-    TALENT_VARIABLE,
     Desk,
     TalentDesk,
-    ViewerEnvironment,
     _environment,
-    _talent_environment,
     notebook_path,
     serve,
 )
 from huanjie_lib.screens.sign_on import SignOn
-from huanjie_lib.screens.talent_names import Names
 from huanjie_lib.store.ledger import open_ledger
 from huanjie_lib.store.run_folder import Run
 from huanjie_lib.store.snapshot import write_snapshot
-from huanjie_lib.store.talent_folder import read_talent
 from huanjie_lib.vocabulary import Role
-from tests.loops import run_apart
-from tests.talent_runs import BRIDGE, KEYS, NAMES, ZHANG, talent_folder
+from tests.talent_runs import KEYS, NAMES, talent_folder
 
 OFFICE = Actor("li", "市委组织部", Role.TALENT)
 KERNEL = "01234567-0123-0123-0123-0123456789ab"
@@ -248,40 +237,6 @@ class TestTalent:
         with pytest.raises(SealError) as caught:
             serve(None, port=0, screen="talent", desk=desk, talent=talent, announce=never)
         assert not any(name in str(caught.value) for name in NAMES.values())
-
-    def test_kernels_are_told_of_names_and_not_of_the_key(self, folder: Path, tmp_path: Path) -> None:
-        talent = TalentDesk(folder / "t", folder / "key.json")
-        private = tmp_path / "private"
-        private.mkdir()
-        told = _talent_environment(talent, OFFICE.role, private, None)
-        assert told == {TALENT_VARIABLE: str(folder / "t"), NAMES_VARIABLE: str(private / "names.parquet")}
-        assert Names(private / "names.parquet").of([ZHANG]) == {ZHANG: "张*三"}
-        assert _talent_environment(None, None, private, None) == {TALENT_VARIABLE: "", NAMES_VARIABLE: ""}
-
-    def test_kernels_of_an_area_are_told_of_names_in_it_alone(self, folder: Path, tmp_path: Path) -> None:
-        talent = TalentDesk(folder / "t", folder / "key.json")
-        private = tmp_path / "private"
-        private.mkdir()
-        some = replace(OFFICE, scope=(BRIDGE,))
-        run = read_talent(folder / "t")
-        mine = {ref for ref in NAMES if run.concerns(ref, some.covers)}
-        assert mine < set(NAMES)
-        assert mine == run.people_of(some.scope)
-
-        def named(path: str) -> set[str]:
-            called = Names(Path(path)).of(NAMES)
-            return {ref for ref, name in called.items() if name != ref}
-
-        told = _talent_environment(talent, OFFICE.role, private, None, Desk("x", some))
-        assert named(told[NAMES_VARIABLE]) == mine
-        told = _talent_environment(talent, OFFICE.role, private, None, Desk("x", OFFICE))
-        assert named(told[NAMES_VARIABLE]) == set(NAMES)
-        signed_on = ViewerEnvironment(None, "talent", private, folder / "t")
-        for _ in range(2):
-            told = run_apart(signed_on(Looking("li", some)))
-            assert json.loads(told[ACTOR_VARIABLE])["scope"] == [BRIDGE]
-            assert named(told[NAMES_VARIABLE]) == mine
-        assert NAMES_VARIABLE not in run_apart(signed_on(Looking("li", OFFICE)))
 
 
 class TestToken:

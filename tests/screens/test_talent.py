@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Iterator
 from html import unescape
@@ -10,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import ipywidgets
-import openpyxl
 import pandas as pd
 import pytest
 import traitlets
 
 from huanjie_lib.casework.events import Actor, canonical
 from huanjie_lib.screens import open_talent
-from huanjie_lib.screens.serve import ACTOR_VARIABLE, NAMES_VARIABLE, STORE_VARIABLE, TALENT_VARIABLE
+from huanjie_lib.screens.cuts import ACTOR_VARIABLE, NAMES_VARIABLE, STORE_VARIABLE, TALENT_VARIABLE
 from huanjie_lib.screens.talent import NO_STORE, NOT_DECIDING, PAGE, TABS, TalentModel, TalentView
 from huanjie_lib.screens.talent_names import Names, write_names
 from huanjie_lib.store.decisions import Decision
@@ -403,7 +401,7 @@ class TestView:
             press(view, "more")
         assert model.most == 3000
 
-    def test_where_there_is_a_log_the_server_makes_the_files(
+    def test_the_server_makes_the_files(
         self, view: TalentView, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         sent: list[dict[str, Any]] = []
@@ -414,21 +412,6 @@ class TestView:
             ("plan", "培养计划-20261031.xlsx"),
             ("roster", "建议名册-20261031.xlsx"),
         ]
-
-    def test_files_are_saved_under_names_without_people(
-        self, run: TalentRun, folder: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        saved: list[tuple[str, bytes]] = []
-        view = TalentView(TalentModel(run, actor=OFFICE, names=Names(folder / "names.parquet")))
-        monkeypatch.setattr(view._desk, "save", lambda name, _, content: saved.append((name, content)))
-        press(view, "plan")
-        press(view, "roster")
-        assert [name for name, _ in saved] == ["培养计划-20261031.xlsx", "建议名册-20261031.xlsx"]
-        for _, content in saved:
-            book = openpyxl.load_workbook(io.BytesIO(content))
-            told = "\n".join(str(c.value) for sheet in book for row in sheet.rows for c in row)
-            assert "李*" in told
-            assert not [hidden for hidden in (*NAMES, *NAMES.values(), *NUMBERS) if hidden in told]
 
     def test_figures_of_an_account_with_an_area_are_those_of_the_area(self, run: TalentRun) -> None:
         model = TalentModel(run, actor=Actor("w", "o", Role.TALENT, (CLOUD,)), names=Names(None))
@@ -444,8 +427,6 @@ class TestView:
     def test_only_who_sees_the_whole_city_gets_its_roster(self, run: TalentRun) -> None:
         model = TalentModel(run, actor=Actor("w", "o", Role.TALENT, (CLOUD,)), names=Names(None))
         assert "导出建议名册" not in words(TalentView(model)._filters.html)
-        with pytest.raises(traitlets.TraitError):
-            model.roster()
 
     def test_the_desk_takes_nothing_from_the_page(self, view: TalentView) -> None:
         view._desk.set_state({"task": {"may": True}, "html": "<b>"})

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from huanjie_lib.access.roles import may_read
+from huanjie_lib.casework.events import Actor
 from huanjie_lib.errors import DataError, UsageError
 from huanjie_lib.screens.overview import OverviewModel, OverviewView
 from huanjie_lib.store.run_folder import (
@@ -23,7 +24,7 @@ from huanjie_lib.store.run_folder import (
     read_ledgers,
     read_run,
 )
-from huanjie_lib.store.snapshot import _suppressed, snapshot_role, write_snapshot
+from huanjie_lib.store.snapshot import _suppressed, snapshot_role, write_desk, write_snapshot
 from huanjie_lib.vocabulary import Role
 
 HELD = {"manifest.json", "parameters.json", "boundaries.parquet", *(f"{name}.parquet" for name in RUN_TABLES)}
@@ -194,3 +195,70 @@ def test_a_role_that_may_not_read_a_run_gets_no_snapshot(small_run: Run, tmp_pat
         with pytest.raises(UsageError, match="没有查阅的权限"):
             write_snapshot(small_run.path, tmp_path / role.value, role=role)
         assert not (tmp_path / role.value).exists()
+
+
+@pytest.fixture(scope="module")
+def run(small_city_run: Path) -> Run:
+    """A whole run, with ledgers."""
+    return read_run(small_city_run)
+
+
+class TestDesk:
+    """What the screen of cases is given of a run."""
+
+    def desk(self, run: Run, out: Path, actor: Actor) -> Run:
+        assert run.path is not None
+        write_desk(run.path, out, actor)
+        return read_run(out)
+
+    def test_an_area_holds_its_units_and_ledgers_and_nothing_of_others(
+        self, run: Run, tmp_path: Path
+    ) -> None:
+        town = str(run.units["township_code"].mode()[0])
+        held = self.desk(run, tmp_path / "desk", Actor("a", "o", Role.TOWNSHIP, (town,)))
+        mine = run.units[run.units["township_code"] == town]
+        pd.testing.assert_frame_equal(held.units, mine.reset_index(drop=True))
+        assert set(held.index["unit_code"]) == set(held.history["unit_code"]) == set(mine["unit_code"])
+        assert run.path is not None
+        whole, ledgers = read_ledgers(run.path), read_ledgers(tmp_path / "desk")
+        assert set(ledgers) == set(whole)
+        for name in ("alerts", "audit_units", "conflict_units", "disputes", "rectifiable"):
+            rows = whole[name][whole[name]["unit_code"].isin(mine["unit_code"])]
+            assert 0 < len(rows) < len(whole[name])
+            pd.testing.assert_frame_equal(ledgers[name], rows[ledgers[name].columns].reset_index(drop=True))
+        strangers = [code for code in run.units["unit_code"] if code not in set(mine["unit_code"])]
+        told = "".join(pd.read_parquet(file).to_csv() for file in (tmp_path / "desk").rglob("*.parquet"))
+        told += (tmp_path / "desk" / "manifest.json").read_text(encoding="utf-8")
+        assert not [code for code in strangers if code in told]
+        assert not (tmp_path / "desk" / "restricted").exists()
+        assert (run.path / "restricted").exists()
+        for table in ("indicators", "readings", "gates", "remedies", "points_lost"):
+            assert getattr(held, table).empty
+
+    def test_a_role_holds_what_it_may_read(self, run: Run, tmp_path: Path) -> None:
+        assert run.path is not None
+        whole = read_ledgers(run.path, restricted=True)
+        for role, restricted, conflict in (
+            (Role.CITY, True, True),
+            (Role.COUNTY, True, True),
+            (Role.TOWNSHIP, False, True),
+            (Role.AUDIT, False, False),
+            (Role.REVIEW, False, False),
+        ):
+            out = tmp_path / role.value
+            self.desk(run, out, Actor("a", "o", role))
+            assert (out / "restricted").exists() is restricted
+            ledgers = read_ledgers(out, restricted=restricted)
+            assert bool(len(ledgers["disputes"])) is conflict
+            if restricted:
+                for name, frame in whole.items():
+                    pd.testing.assert_frame_equal(ledgers[name], frame)
+                assert not (out / "restricted" / "signals.parquet").exists()
+            else:
+                assert not ledgers["alerts"]["restricted"].any()
+
+    def test_leaders_and_the_organisation_office_have_no_desk(self, run: Run, tmp_path: Path) -> None:
+        for role in (Role.READER, Role.TALENT):
+            with pytest.raises(UsageError, match="没有查阅的权限"):
+                self.desk(run, tmp_path / "desk", Actor("a", "o", role))
+        assert not (tmp_path / "desk").exists()

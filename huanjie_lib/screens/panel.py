@@ -130,10 +130,6 @@ class TaskPanel(Panel):
         """Show what may be done."""
         self.set_trait("task", dict(task))
 
-    def save(self, name: str, media_type: str, content: bytes) -> None:
-        """Hand a file to the browser, which saves it under a name."""
-        self.send({"save": name, "media_type": media_type}, buffers=[content])
-
     def fetch(self, name: str, media_type: str, asked: Mapping[str, str]) -> None:
         """Have the browser ask the server for a file, which it saves under a name.
 

@@ -401,9 +401,7 @@ class TestView:
             press(view, "more")
         assert model.most == 3000
 
-    def test_the_server_makes_the_files(
-        self, view: TalentView, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_the_server_makes_the_files(self, view: TalentView, monkeypatch: pytest.MonkeyPatch) -> None:
         sent: list[dict[str, Any]] = []
         monkeypatch.setattr(view._desk, "send", sent.append)
         press(view, "plan")

@@ -22,16 +22,15 @@ class Board extends Desk {
         this.look(); // the kernel measures what takes a while once the page is there
     }
 
-    hear(content, buffers) {
+    hear(content) {
         if (content.fetch) this.handed(content);
-        else super.hear(content, buffers);
     }
 
     // A file that the server makes and hands out once the access log has it.
     async handed({ fetch: asked, name, media_type: type }) {
         const reply = await fileOf('casework/file', { ...asked, entry_id: uuid() });
         tellApart(reply.ok ? null : faultOf(reply));
-        if (reply.ok) save({ save: name, media_type: type }, reply.bytes);
+        if (reply.ok) save(name, type, reply.bytes);
     }
 
     leave() {

@@ -4,7 +4,6 @@
 
 import { h, redraw } from './dom.js';
 import { uuid } from './post.js';
-import { save } from './save.js';
 
 const LOOK_AGAIN = 20000; // ms between two looks for what others have done
 const KNOWN = new Set(['refused', 'clash']); // answers after which nothing has been recorded
@@ -21,7 +20,7 @@ export class Desk {
 
         this.handlers = {
             'change:task': () => this.take(),
-            'msg:custom': (content, buffers) => this.hear(content ?? {}, buffers),
+            'msg:custom': (content) => this.hear(content ?? {}),
         };
         for (const [event, handler] of Object.entries(this.handlers)) model.on(event, handler);
         this.look = () => document.visibilityState === 'visible' && this.tell('look');
@@ -33,10 +32,6 @@ export class Desk {
 
     tell(action, value = '') {
         this.model.send({ action, value });
-    }
-
-    hear(content, buffers) {
-        if (content.save) save(content, buffers[0]);
     }
 
     leave() {

@@ -1,8 +1,8 @@
-// Saves a file that the kernel has made.
+// Saves a file that the server has made.
 
 import { h } from './dom.js';
 
-export function save({ save: name, media_type: type }, bytes) {
+export function save(name, type, bytes) {
     const link = h('a', { href: URL.createObjectURL(new Blob([bytes], { type })), download: name });
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 60000);

@@ -25,9 +25,8 @@ class Decisions extends Desk {
         this.take();
     }
 
-    hear(content, buffers) {
+    hear(content) {
         if (content.file) this.fetch(content);
-        else super.hear(content, buffers);
     }
 
     // Another person or post, or the same after something has been decided.
@@ -167,7 +166,7 @@ class Decisions extends Desk {
     async fetch({ file, name, media_type: type }) {
         const reply = await fileOf('talent/file', { what: file, entry_id: uuid() });
         this.fault = reply.ok ? null : reply;
-        if (reply.ok) save({ save: name, media_type: type }, reply.bytes);
+        if (reply.ok) save(name, type, reply.bytes);
         this.draw();
     }
 

@@ -37,6 +37,7 @@ from huanjie_lib.access.register_form import REGISTER_FORM
 from huanjie_lib.sample import make_city, write_city
 from huanjie_lib.store.decisions import Decision
 from huanjie_lib.store.ledger import open_ledger
+from huanjie_lib.store.run_folder import file_digest
 from huanjie_lib.vocabulary import Role
 from tests.offices import CITY
 
@@ -317,21 +318,29 @@ def test_the_roster_of_every_role_holds_nobody(
     assert (said.code, shown, whole != said.texts()) == ((0, True, True) if allowed else (2, False, False))
 
 
-def test_a_roster_with_names_is_not_written_without_a_log(
-    planted: Planted, matched: tuple[Path, Said], tmp_path: Path
+@pytest.mark.parametrize("named", [True, False])
+def test_a_roster_is_not_written_without_a_log(
+    planted: Planted, matched: tuple[Path, Said], tmp_path: Path, named: bool
 ) -> None:
-    said = say("roster", "--talent", matched[0], "--out", tmp_path / "out", "--key", planted.key)
+    key = ("--key", planted.key) if named else ()
+    said = say("roster", "--talent", matched[0], "--out", tmp_path / "out", *key)
     assert (said.code, "--store：发现“没有给出”" in said.text) == (2, True)
     assert not (tmp_path / "out").exists()
 
 
-def test_the_roster_without_a_key_holds_nobody(
+def test_the_roster_without_a_key_holds_nobody_and_is_logged(
     planted: Planted, matched: tuple[Path, Said], tmp_path: Path
 ) -> None:
-    said = say("roster", "--talent", matched[0], "--out", tmp_path)
-    whole = [*said.texts(), *everything_in(tmp_path)]
+    open_ledger(tmp_path / "store", create=True).close()
+    out = tmp_path / "out"
+    said = say("roster", "--talent", matched[0], "--out", out, "--store", tmp_path / "store")
+    whole = [*said.texts(), *everything_in(out)]
     assert planted.found_in(whole) == []
     assert not any(name in text for _, text in whole for name in planted.masked)
+    (file,) = out.iterdir()
+    with open_ledger(tmp_path / "store", read_only=True) as ledger:
+        entry = ledger.access_log().iloc[-1]
+    assert (entry["subject"], entry["digest"]) == (file.name, file_digest(file))
 
 
 def test_a_name_in_a_reason_goes_to_those_alone_who_decide(

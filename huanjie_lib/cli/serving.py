@@ -53,7 +53,7 @@ __all__ = ["serve"]
 )
 @click.option("--scope", multiple=True, help="账号管辖的区划代码前几位，如 990101，可重复；不填为全部地区。")
 @EVIDENCE
-@click.option("--reader", default=None, help="台账在 PostgreSQL 上时，只读账号的地址，供界面读取。")
+@click.option("--reader", default=None, help="台账在 PostgreSQL 上时，只读账号的地址，供服务读取。")
 @click.option(
     "--accounts", type=FILE, default=None, help="账号表；经反向代理统一登录时用，只放行其中 --role 的账号。"
 )

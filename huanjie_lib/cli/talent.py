@@ -71,7 +71,7 @@ def match(
     "--key",
     type=FILE,
     default=None,
-    help="密钥文件，用来显示掩码后的姓名，须同时给出 --store；不填则只有代号末几位。",
+    help="密钥文件，用来显示掩码后的姓名；不填则只有代号末几位。",
 )
 @click.option(
     "--role",
@@ -82,9 +82,7 @@ def match(
 )
 @click.option("--office", default="", help="导出人的单位。")
 @click.option("--account", default=None, help="导出人的账号，印在每一页上；不填用本机的登录名。")
-@click.option(
-    "--store", default=None, help=f"案件台账：{STORES}；不填则没有已有的决定；给出时导出记入其中的查阅日志。"
-)
+@click.option("--store", default=None, help=f"案件台账：{STORES}；必填：已有的决定从中读取，导出记入其中。")
 def roster(
     talent: Path, out: Path, key: Path | None, role: str, office: str, account: str | None, store: str | None
 ) -> None:
@@ -93,15 +91,12 @@ def roster(
     from huanjie_lib.store.ledger import open_ledger
     from huanjie_lib.store.talent_folder import read_talent
 
-    if key is not None and store is None:
-        allowed = "与 --key 一起给出：姓名即使掩码，也先记入查阅日志"
-        fault = Fault("--store", "没有给出", allowed, "补充 --store；或去掉 --key，只写代号末几位")
-        raise UsageError("没有写出建议名册", [fault])
+    if store is None:
+        allowed = "案件台账：名册逐人列出，写出前先记入其中的查阅日志"
+        raise UsageError("没有写出建议名册", [Fault("--store", "没有给出", allowed, "补充 --store")])
     run, keys = read_talent(talent), keys_of(key)
-    decisions = None
-    if store is not None:
-        with open_ledger(store, read_only=True) as ledger:
-            decisions = ledger.decisions()
+    with open_ledger(store, read_only=True) as ledger:
+        decisions = ledger.decisions()
     stamp = stamp_of(account, office, role, "人才工作")
     path = write_roster(
         run,

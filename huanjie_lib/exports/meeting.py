@@ -155,6 +155,7 @@ def export_meeting(
         "omitted": omitted,
         "gaps": list(meeting.gaps),
         "exported": None if stamp is None else stamp.entry,
+        "logged": noted is not None,
     }
     stale = stale_files(out, earlier, manifest)
     if noted is not None:

@@ -109,6 +109,7 @@ def export_village_plans(
         "code_version": __version__,
         "parameter_version": plans.version,
         "exported": None if stamp is None else stamp.entry,
+        "logged": noted is not None,
         "outputs": outputs_entry(made),
     }
     rest = [name for name in earlier.get("outputs", {}) if name not in made]

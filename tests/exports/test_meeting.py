@@ -41,7 +41,7 @@ def test_the_manifest_tells_all_files_and_what_they_rest_on() -> None:
     plans = [name for name in files if name.startswith("一村一策/")]
     assert len(plans) == len(meeting.reds) > 0
     assert len(files) == len(plans) + len(MEETING_FORMATS)
-    assert told["exported"] == STAMP.entry
+    assert (told["exported"], told["logged"]) == (STAMP.entry, False)
     assert (told["as_of"], told["since"], told["area"]) == ("2026-10-31", "2026-09-30", "全市")
     assert told["parameter_version"] == run.parameters.version
     assert told["omitted"] == {}
@@ -73,6 +73,7 @@ def test_the_log_has_the_files_first_and_a_second_export_replaces_them(tmp_path:
     )
     assert [path.suffix for path in paths] == [".docx", ".pptx", ".json"]
     assert logged == {path.name: file_digest(path) for path in paths[:-1]}
+    assert manifest(paths[-1])["logged"] is True
     assert steps[-1] == ("制作会议材料", 2, 2)
     for path in paths[:-1]:  # equal arguments, equal bytes
         assert path.read_bytes() == whole_pack()[path.suffix[1:]].read_bytes()

@@ -68,7 +68,7 @@ def retention(
     from huanjie_lib.store.talent_folder import read_talent
 
     terms = load_privacy(pack)
-    returns = _Returns(data, load_parameters(), keys_of(key))
+    returns = _Returns(data, load_parameters(), keys_of(key), whole=applied)
     tables = together(held_tables(data), returns.rows(data))
     try:
         found = (
@@ -117,10 +117,14 @@ def retention(
 
 
 class _Returns:
-    """Reads rows about people that lie in returns, and strikes them out."""
+    """Reads rows about people that lie in returns, and strikes them out.
 
-    def __init__(self, data: Path, parameters: ParameterSet, keys: KeyRing | None) -> None:
-        self._data, self._parameters, self._keys = data, parameters, keys
+    Whoever strikes reads the whole folder, to see that nothing else is lost; to tell what is due, the tables
+    about people are enough.
+    """
+
+    def __init__(self, data: Path, parameters: ParameterSet, keys: KeyRing | None, *, whole: bool) -> None:
+        self._data, self._parameters, self._keys, self._whole = data, parameters, keys, whole
         self._known: Filed | None = None
 
     def rows(self, data: Path) -> Filed:
@@ -135,7 +139,8 @@ class _Returns:
         from huanjie_lib.intake import read_folder
         from huanjie_lib.store.retention import Filed
 
-        intake = read_folder(data, self._parameters, keys=self._keys)
+        personal = None if self._whole else [name for name, table in TABLES.items() if table.personal]
+        intake = read_folder(data, self._parameters, keys=self._keys, only=personal)
         tables = {}
         for name, frame in intake.tables.items():
             if TABLES[name].personal:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -86,6 +86,7 @@ class _Reader:
     progress: Progress
     keys: KeyRing | None
     sandbox: Sandbox
+    wanted: frozenset[str] = frozenset(TABLES)
     issues: list[Issue] = field(default_factory=list)
     parts: list[pl.DataFrame] = field(default_factory=list)
     batches: dict[str, list[Batch]] = field(default_factory=dict)
@@ -107,6 +108,7 @@ def read_folder(
     parameters: ParameterSet,
     *,
     keys: KeyRing | None = None,
+    only: Collection[str] | None = None,
     progress: Progress | None = None,
 ) -> Intake:
     """Read a data folder: flat tables and township returns.
@@ -121,6 +123,9 @@ def read_folder(
     keys
         Keys of the organisation office, under which people are registered; without them register forms are
         checked and not loaded.
+    only
+        Names of the tables that are wanted, all by default. Flat files of tables that neither are wanted nor
+        referred to by those, and boundaries, are left unread; returns hold several tables and are read.
     progress
         Called with a Chinese label, the step reached and the number of steps.
 
@@ -145,12 +150,25 @@ def read_folder(
     """
     with Sandbox() as sandbox:
         reader = _opened(data, parameters, sandbox, keys=keys, progress=progress)
+        if only is not None:
+            reader.wanted = _referred_to(only)
         return _read(reader)
+
+
+def _referred_to(names: Collection[str]) -> frozenset[str]:
+    """Return tables with all that their rows are checked against."""
+    found = {*names, *(name for name, table in TABLES.items() if table.purpose == "reference")}
+    while more := {reference.table for name in found for reference in TABLES[name].references} - found:
+        found |= more
+    return frozenset(found)
 
 
 def _read(reader: _Reader) -> Intake:
     sources = _read_sources(reader)
     tables, returns = _list_files(reader, sources)
+    if len(reader.wanted) < len(TABLES):
+        tables = [(path, table) for path, table in tables if table.name in reader.wanted]
+        reader.maps, sources = [], replace(sources, boundaries={})
     steps = len(tables) + len(returns) + len(TABLES) + 1
     reader.sandbox.start()
     _read_tables(reader, tables, steps)

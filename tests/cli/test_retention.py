@@ -38,6 +38,12 @@ def test_what_is_due_goes_from_tables_ledgers_and_register_forms_when_asked(
     for name, frame in before.tables.items():
         if not TABLES[name].personal:
             assert len(frame) == len(after.tables[name])
+    personal = [name for name, table in TABLES.items() if table.personal]
+    alone = read_folder(small_city, load_parameters(), keys=keys, only=personal)  # all that telling needs
+    for name in set(personal) & set(before.tables):
+        pd.testing.assert_frame_equal(alone.tables[name], before.tables[name])
+    unread = {file.path for file in before.inputs} - {file.path for file in alone.inputs}
+    assert "tables/facts.parquet" in unread
     gone = set(before.tables["people"]["person_ref"]) - set(after.tables["people"]["person_ref"])
     assert gone
     parts = [

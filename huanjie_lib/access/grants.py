@@ -18,7 +18,7 @@ from huanjie_lib.access.masking import MASKED_ROLES
 from huanjie_lib.contracts import SOURCE_COLUMNS, Purpose
 from huanjie_lib.vocabulary import Role
 
-__all__ = ["GRANTS", "ORGANISATION", "RESTRICTED", "Grant"]
+__all__ = ["GRANTS", "LINE", "ORGANISATION", "RESTRICTED", "Grant"]
 
 Roles = frozenset[Role]
 
@@ -29,6 +29,7 @@ UPPER: Final[Roles] = frozenset({Role.CITY, Role.COUNTY})
 RESTRICTED: Final[Roles] = UPPER
 """Who sees leads, talks and leavers."""
 LINE: Final[Roles] = UPPER | {Role.TOWNSHIP}
+"""Offices that file returns, and answer for them."""
 AUDITING: Final[Roles] = LINE | {Role.AUDIT}
 AUDITING_PEOPLE: Final[Roles] = UPPER | {Role.AUDIT}
 REVIEWING: Final[Roles] = UPPER | {Role.REVIEW}

@@ -7,7 +7,7 @@ from typing import Final
 
 import pandas as pd
 
-from huanjie_lib.access.grants import RESTRICTED
+from huanjie_lib.access.grants import LINE, RESTRICTED
 from huanjie_lib.access.roles import columns_for, may_read, require
 from huanjie_lib.casework.events import Actor
 from huanjie_lib.contracts import RESTRICTED_LEDGERS, Purpose
@@ -86,6 +86,8 @@ def ledgers_for(
 ) -> dict[str, pd.DataFrame]:
     """Return those ledgers of a run that an account may read, each cut to its area and columns.
 
+    What can be put right, and what was, is told of the tables alone that the role may read.
+
     Parameters
     ----------
     ledgers
@@ -114,10 +116,21 @@ def ledgers_for(
     require(actor.role, "ledgers/alerts", "casework")
     placed = {name: places.get(name, f"ledgers/{name}") for name in ledgers}
     return {
-        name: view(place, ledgers[name], actor, "casework")
+        name: _of_tables(view(place, ledgers[name], actor, "casework"), actor.role)
         for name, place in placed.items()
         if may_read(actor.role, place, "casework")
     }
+
+
+def _of_tables(frame: pd.DataFrame, role: Role) -> pd.DataFrame:
+    """Return a ledger without rows about tables that a role may not read.
+
+    Offices of the line put right what they filed themselves, whatever it is about.
+    """
+    if "table" not in frame or role in LINE or role is Role.SYSTEM:
+        return frame
+    readable = {name for name in frame["table"].unique() if may_read(role, f"tables/{name}")}
+    return frame[frame["table"].isin(readable)].reset_index(drop=True)
 
 
 def may_see(cases: pd.DataFrame, actor: Actor) -> pd.Series[bool]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from huanjie_lib.access.scope import view, within
+from huanjie_lib.access.scope import ledgers_for, view, within
 from huanjie_lib.casework.events import Actor
 from huanjie_lib.errors import UsageError
 from huanjie_lib.vocabulary import Role
@@ -59,3 +59,19 @@ def test_rows_of_wider_divisions_are_not_a_townships() -> None:
     assert within(codes, TOWN).tolist() == [False, False, True, False, False]
     assert within(codes, CITY).all()
     assert within(codes.iloc[:0], TOWN).empty
+
+
+def test_what_can_be_put_right_is_told_of_tables_that_the_role_reads() -> None:
+    tables = ["reviews", "audit_subjects", "leavers", "disputes", "reviews"]
+    rows = pd.DataFrame({"unit_code": HERE, "table": tables, "key": [f"p{n}" for n in range(5)]})
+    seen = {
+        actor.role: ledgers_for({"rectifiable": rows}, actor, restricted=False)["rectifiable"]["key"].tolist()
+        for actor in (CITY, TOWN, AUDIT, Actor("sf", "司法局", Role.REVIEW))
+    }
+    everything = [f"p{n}" for n in range(5)]
+    assert seen == {
+        Role.CITY: everything,
+        Role.TOWNSHIP: everything,
+        Role.AUDIT: ["p1"],
+        Role.REVIEW: ["p0", "p4"],
+    }

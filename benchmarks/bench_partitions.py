@@ -24,7 +24,13 @@ import pyarrow.parquet as pq
 
 from benchmarks.measuring import Case, Found, Limit, forget_peak, peak_mb, timed
 from huanjie_lib.parameters import load_parameters
-from huanjie_lib.partitions import run_partitions, run_shortlists, write_partitions
+from huanjie_lib.partitions import (
+    PartitionRun,
+    ShortlistRun,
+    run_partitions,
+    run_shortlists,
+    write_partitions,
+)
 from huanjie_lib.sample import make_city
 
 CITY, SEED = 3_215, 20261031
@@ -62,16 +68,16 @@ def _moved(table: pa.Table, city: str) -> pa.Table:
 
 def step(name: str, folder: Path) -> dict[str, Any]:
     """Score the counties of a folder, or list people for their posts; in this process."""
-    asked = {"parameters": load_parameters(), "as_of": AS_OF}
+    data, scores, lists = (folder / part for part in ("data", "scores", "lists"))
+    parameters = load_parameters()
+
+    def work() -> PartitionRun | ShortlistRun:
+        if name == "scores":
+            return run_partitions(data, scores, parameters, as_of=AS_OF)
+        return run_shortlists(data, lists, parameters, as_of=AS_OF, scores=scores, seed=SEED)
+
     forget_peak()
-    if name == "scores":
-        run, cpu, wall = timed(lambda: run_partitions(folder / "data", folder / "scores", **asked))
-    else:
-        run, cpu, wall = timed(
-            lambda: run_shortlists(
-                folder / "data", folder / "lists", **asked, scores=folder / "scores", seed=SEED
-            )
-        )
+    run, cpu, wall = timed(work)
     return {"cpu": cpu, "wall": wall, "peak": peak_mb(), "run": repr(run)}
 
 
@@ -86,19 +92,21 @@ def measured(name: str, folder: Path) -> dict[str, Any]:
 
 def counties(units: int) -> Found:
     """Score and list as many units, and hold the peak against that of one city."""
-    peaks, times = [], (0.0, 0.0)
-    for cities in (1, max(units // CITY, 1)):
+    peaks: list[float] = []
+    cpu = wall = 0.0
+    for cities in sorted({1, round(units / CITY)}):
         with tempfile.TemporaryDirectory(prefix="huanjie-partitions-") as name:
             lay_out(cities, Path(name))
             found = [measured(step, Path(name)) for step in STEPS]
         peaks.append(max(one["peak"] for one in found))
-        times = sum(one["cpu"] for one in found), sum(one["wall"] for one in found)
-    return Found(peaks[1] / peaks[0], *times, space=peaks[1], peak_mb=peaks[1])
+        cpu, wall = (sum(one[time] for one in found) for time in ("cpu", "wall"))
+    return Found(peaks[-1] / peaks[0], cpu, wall, space=peaks[-1], peak_mb=peaks[-1])
 
 
 CASES = (
-    Case("partitions.counties", "scores, signals and shortlists by county", "peak, in peaks of one city",
-         "units", (CITY, 20_000, 100_000), None, counties, {100_000: Limit(FLAT)}, space_unit="MB"),
+    Case("partitions.counties", "scores, signals and shortlists by county", "one county after the other",
+         "units", (CITY, 20_000), None, counties, {20_000: Limit(FLAT)}, unit="peaks of one city",
+         space_unit="MB"),
 )  # fmt: skip
 
 

@@ -42,6 +42,7 @@ MODULES = {
     "intake": "intake",
     "ledger": "bench_ledger",
     "events": "event_cases",
+    "partitions": "bench_partitions",
 }
 BEGIN, END = "<!-- the reference begins: python3 tools/dev.py bench --keep -->", "<!-- the reference ends -->"
 HOUR, NOT_HERE = 3600, 3

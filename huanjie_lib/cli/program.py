@@ -24,6 +24,7 @@ from huanjie_lib.cli.data import check, events, init, template
 from huanjie_lib.cli.exporting import export, ledgers
 from huanjie_lib.cli.ledger import backup, publish, restore, store
 from huanjie_lib.cli.mapping import mapping
+from huanjie_lib.cli.partition import partition
 from huanjie_lib.cli.requests import request
 from huanjie_lib.cli.retention import retention
 from huanjie_lib.cli.running import run, snapshot, weights
@@ -48,6 +49,7 @@ for _command in (
     check,
     run,
     events,
+    partition,
     match,
     roster,
     publish,

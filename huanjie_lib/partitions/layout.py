@@ -21,7 +21,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from huanjie_lib.contracts import DTYPES, TABLES, table
-from huanjie_lib.errors import DataError, Fault
+from huanjie_lib.errors import DataError, Fault, UsageError
 from huanjie_lib.risk.prepared import NEVER, prepare
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def write_partitions(
         Contract tables of units of any number of counties. Rows of codes that are not listed are left out,
         and so are rows about people who are not in ``people``.
     root
-        Folder; counties in it are written anew.
+        Folder; it may hold other counties.
     areas
         ``unit_code`` and boundary, EPSG:4490: the list of units then is GeoParquet with boxes.
 
@@ -97,8 +97,21 @@ def write_partitions(
     -------
     list of pathlib.Path
         The counties.
+
+    Raises
+    ------
+    UsageError
+        If a county is there already: nothing is written over, and no file of an earlier time left among new
+        ones.
     """
     places = _Places(tables)
+    there = [root / f"county={county}" for county in places.counties]
+    if faults := [
+        Fault(str(folder), "已有这个县区", "还没有的县区", "换一个文件夹，或先移走这个县区")
+        for folder in there
+        if folder.exists()
+    ]:
+        raise UsageError("没有按县区存放", faults)
     for county in places.counties:
         folder = root / f"county={county}" / "tables"
         folder.mkdir(parents=True, exist_ok=True)
@@ -110,7 +123,7 @@ def write_partitions(
                 _write_areas(rows, areas, folder / "units.parquet")
             else:
                 rows.to_parquet(folder / f"{name}.parquet", index=False, compression="zstd")
-    return [root / f"county={county}" for county in places.counties]
+    return there
 
 
 class _Places:

@@ -1,0 +1,40 @@
+"""The benchmark of counties lays out cities that are alike and other, and measures what they take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from benchmarks import bench_partitions as bench
+
+
+def test_cities_are_alike_under_other_codes_and_are_scored_and_listed(tmp_path: Path) -> None:
+    assert bench.lay_out(2, tmp_path, units=60) == 120
+    counties = sorted(path.name.removeprefix("county=") for path in (tmp_path / "data").iterdir())
+    assert {code[:4] for code in counties} == {"1000", "1001"}
+    found = {name: bench.step(name, tmp_path) for name in bench.STEPS}
+    assert f"counties={len(counties)}, units=120" in found["scores"]["run"]
+    assert all(one["cpu"] > 0 and one["peak"] > 50 for one in found.values())
+    own, other = (
+        pd.concat(
+            pd.read_parquet(path) for path in sorted((tmp_path / "lists").glob(f"county={city}*/shortlists*"))
+        )
+        for city in ("1000", "1001")
+    )
+    pd.testing.assert_frame_equal(own.drop(columns="unit_code"), other.drop(columns="unit_code"))
+
+
+def test_memory_is_held_against_that_of_one_city(monkeypatch: pytest.MonkeyPatch) -> None:
+    laid: list[int] = []
+    monkeypatch.setattr(bench, "lay_out", lambda cities, _: laid.append(cities))
+    monkeypatch.setattr(
+        bench, "measured", lambda *_: {"cpu": 1.0, "wall": 2.0, "peak": 300.0 + 30 * laid[-1]}
+    )
+    found = bench.counties(20_000)
+    assert laid == [1, 6]
+    assert found.figure == pytest.approx(480 / 330)
+    assert found.figure > bench.FLAT
+    assert (found.seconds, found.wall_seconds) == (2.0, 4.0)
+    assert bench.counties(bench.CITY).figure == 1.0

@@ -222,7 +222,7 @@ def run_huanjie(folder: Path) -> list[int]:
         account = aggregate_events(engine, folder, read_settings(folder), register, Path(out) / "out")
         rows, n, grouped = 0, 0, 0
         for _, part in counties(Path(out) / "out" / OUT):
-            wide = read_part(part)
+            wide = read_part(part).to_pandas()
             rows, n, grouped = (
                 rows + len(wide),
                 n + int(wide["petitions_total"].sum()),

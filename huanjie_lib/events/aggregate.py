@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,13 +14,14 @@ import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from huanjie_lib.contracts import DTYPES, EVENT_STREAMS, table
 from huanjie_lib.errors import DataError, Fault
-from huanjie_lib.events.checks import REASONS, Sorted, checked, conform, sort_out
+from huanjie_lib.events.checks import REASONS, Sorted, checked, conform, repeated, sort_out
 from huanjie_lib.events.engines import Engine
-from huanjie_lib.events.monthly import METRICS, leads_by_day, months
+from huanjie_lib.events.monthly import METRICS, NUMBER, leads_by_day, months, tally
 from huanjie_lib.events.settings import EventSettings
 
 __all__ = ["ACCOUNT_COLUMNS", "EventAccount", "Register", "aggregate_events", "facts_of", "month_ends"]
@@ -167,49 +168,44 @@ def aggregate_events(
     DataError
         If a declared stream is not there, one is there undeclared, or one has other columns.
     """
-    sorted_out: dict[str, Sorted] = {}
-    read: dict[str, ir.Table] = {}
-    codes = _small(register.codes())
+    codes, units = _small(register.codes()), _small(register.spans(settings))
+    first, last = settings.months
+    found: dict[str, _Counted] = {}
+    backlog = False
     for name, contract in EVENT_STREAMS.items():
         raw = engine.stream(events, name)
         if (raw is None) is (name in settings.coverage):
             raise _undeclared(name, there=raw is not None)
         if raw is None:
             continue
+        backlog |= "backlog_at" in raw.columns
         aware = engine.instants(raw, name)
-        rows = conform(raw, contract, where=name, utc_offset=settings.utc_offset, instants=aware)
-        sorted_out[name], read[name] = sort_out(checked(rows, contract, codes), contract), raw
+        rows = conform(
+            raw, contract, where=name, utc_offset=settings.utc_offset, instants=aware, utc=engine.utc
+        )
+        found[name] = _counted(engine, name, rows, codes, first, settings.hotline_counted or ())
     out.mkdir(parents=True, exist_ok=True)
-    first, last = settings.months
-    units = _small(register.spans(settings))
     calendar = _small(pd.DataFrame({"month": np.arange(first - 1, last + 1)}))
-    settled = {name: found.settled for name, found in sorted_out.items()}
-    counted = settings.hotline_counted or ()
-    backlog = "petition_events" in read and "backlog_at" in read["petition_events"].columns
-    wide = months(settled, units, calendar, first=first, hotline_counted=counted, backlog=backlog)
-    engine.write(wide, out / MONTHS, by="county")
-    if "lead_events" in settled:
-        engine.write(leads_by_day(settled["lead_events"], units), out / LEADS, by="county")
+    tallies = {name: counted.tally for name, counted in found.items()}
+    engine.write(months(tallies, units, calendar, first=first, backlog=backlog), out / MONTHS, by="county")
+    if "lead_events" in found:
+        engine.write(leads_by_day(found["lead_events"].tally, units), out / LEADS, by="county")
     rows, reasons = [], []
-    within = _within(out / MONTHS, tuple(settled))
-    parts = {name: _summary(name, read[name], found) for name, found in sorted_out.items()}
-    summaries = _told(engine, ibis.union(*parts.values()) if len(parts) > 1 else parts[min(parts)])
-    for name, found in sorted_out.items():
-        summary = summaries[name]
-        refused = {code: summary[code] for code in REASONS if code in summary}
-        if refused:
-            engine.write(found.refused, out / QUARANTINE / name)
+    within = _within(out / MONTHS, tuple(found))
+    for name, counted in found.items():
+        if counted.refused:
+            engine.write(counted.sorted_out.refused, out / QUARANTINE / name)
         account = {
-            "read": summary["_read"],
+            "read": counted.read,
             "counted": within[name],
-            "outside": summary["_settled"] - within[name],
-            "repeated": summary["_editions"] - summary["_events"],
-            "refused": sum(refused.values()),
+            "outside": counted.settled - within[name],
+            "repeated": counted.repeated,
+            "refused": sum(counted.refused.values()),
         }
         if account["read"] != sum(account.values()) - account["read"]:
             raise RuntimeError(f"{name}: rows read and rows accounted for differ: {account}")
         rows.append({"stream": name, **account})
-        reasons += [{"stream": name, "reason": REASONS[c], "rows": n} for c, n in refused.items()]
+        reasons += [{"stream": name, "reason": REASONS[c], "rows": n} for c, n in counted.refused.items()]
     return EventAccount(
         rows=pd.DataFrame(rows, columns=list(ACCOUNT_COLUMNS)),
         reasons=pd.DataFrame(reasons, columns=["stream", "reason", "rows"]),
@@ -219,17 +215,53 @@ def aggregate_events(
     )
 
 
+@dataclass(frozen=True)
+class _Counted:
+    """A stream, counted: its tally, and numbers of rows that were each found by a count of their own."""
+
+    tally: ir.Table
+    sorted_out: Sorted
+    read: int
+    settled: int
+    repeated: int
+    refused: Mapping[str, int]
+
+
+def _counted(
+    engine: Engine, name: str, rows: ir.Table, codes: ir.Table, first: int, hotline_counted: Sequence[str]
+) -> _Counted:
+    """Count a stream: find the ids that come again, what does not count as it is, and a tally of the rest."""
+    contract = EVENT_STREAMS[name]
+    parts = [engine.keep(part) for part in repeated(rows, engine.passes(rows))]
+    several = ibis.union(*parts) if len(parts) > 1 else parts[0]
+    found = sort_out(checked(rows, contract, codes), contract, several, engine.keep)
+    counts = engine.keep(tally(name, found.settled, first=first, hotline_counted=hotline_counted))
+    lines = [
+        _line("_read", rows.count().as_table()),
+        _line("_settled", counts[NUMBER].sum().as_table()),
+        _line("_editions", found.editions.select("rows")),
+        _line("_events", found.editions.select("events")),
+        found.refused.group_by("reason").aggregate(rows=found.refused.count().cast("int64")),
+    ]
+    told = engine.fetch(ibis.union(*lines)).set_index("reason")["rows"].fillna(0).astype("int64").to_dict()
+    return _Counted(
+        tally=counts,
+        sorted_out=found,
+        read=told["_read"],
+        settled=told["_settled"],
+        repeated=told["_editions"] - told["_events"],
+        refused={code: told[code] for code in REASONS if code in told},
+    )
+
+
+def _line(label: str, number: ir.Table) -> ir.Table:
+    """Return a label and the one number of a table."""
+    return number.select(reason=ibis.literal(label), rows=number[number.columns[0]].cast("int64"))
+
+
 def _small(frame: pd.DataFrame) -> ir.Table:
     """Return a table that comes along with the expressions."""
     return ibis.memtable(pa.Table.from_pandas(frame, preserve_index=False))
-
-
-def _told(engine: Engine, summary: ir.Table) -> dict[str, dict[str, int]]:
-    """Return the numbers of a summary by stream and label."""
-    found: dict[str, dict[str, int]] = {}
-    for row in engine.fetch(summary).to_dict("records"):
-        found.setdefault(row["stream"], {})[row["label"]] = int(row["rows"])
-    return found
 
 
 def _undeclared(name: str, *, there: bool) -> DataError:
@@ -243,24 +275,6 @@ def _undeclared(name: str, *, there: bool) -> DataError:
     else:
         found, allowed, remedy = "没有数据", "Parquet 文件", "放入数据，或在 events.yaml 中删去它的期限"
     return DataError("事件文件夹与声明不符", [Fault(f"{name}（{label}）", found, allowed, remedy)])
-
-
-def _summary(name: str, raw: ir.Table, found: Sorted) -> ir.Table:
-    """Return stream, label and rows: what was read and settled, editions, and what is refused by reason."""
-
-    def line(label: str, rows: ir.Value) -> ir.Table:
-        counted = rows.as_table() if isinstance(rows, ir.Scalar) else rows
-        return counted.select(label=ibis.literal(label), rows=counted[counted.columns[0]].cast("int64"))
-
-    refused = found.refused.group_by("reason").aggregate(rows=found.refused.count().cast("int64"))
-    lines = ibis.union(
-        line("_read", raw.count()),
-        line("_settled", found.settled.count()),
-        line("_editions", found.editions.select("rows")),
-        line("_events", found.editions.select("events")),
-        refused.select(label=refused.reason, rows=refused.rows),
-    )
-    return lines.mutate(stream=ibis.literal(name))
 
 
 # ---------------------------------------------------------------- what was written
@@ -278,16 +292,14 @@ def _within(folder: Path, streams: tuple[str, ...]) -> dict[str, int]:
     for _, path in counties(folder):
         part = read_part(path, list(streams))
         for name in streams:
-            total[name] += int(part[name].sum())
+            total[name] += pc.sum(part[name]).as_py() or 0
     return total
 
 
-def read_part(folder: Path, columns: list[str] | None = None) -> pd.DataFrame:
+def read_part(folder: Path, columns: list[str] | None = None) -> pa.Table:
     """Return the rows of one county, in no order that means anything."""
     files = sorted(folder.glob("*.parquet"))
-    parts = [pq.ParquetFile(path).read(columns=columns) for path in files]
-    rows: pd.DataFrame = pa.concat_tables(parts).to_pandas()
-    return rows
+    return pa.concat_tables([pq.ParquetFile(path).read(columns=columns) for path in files])
 
 
 def month_ends(numbers: np.ndarray[Any, np.dtype[np.int64]]) -> np.ndarray[Any, Any]:

@@ -7,7 +7,7 @@ order that nulls have a place in, and every moment cut to whole seconds before i
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,7 +17,10 @@ import ibis.expr.types as ir
 from huanjie_lib.contracts import Column, Table
 from huanjie_lib.errors import DataError, Fault
 
-__all__ = ["REASONS", "Sorted", "checked", "conform", "sort_out"]
+__all__ = ["REASONS", "Keep", "Sorted", "checked", "conform", "repeated", "sort_out"]
+
+Keep = Callable[[ir.Table], ir.Table]
+"""Computes a table once and returns it as one that is there, for whatever builds on it."""
 
 REASONS: Final[Mapping[str, str]] = {
     "event_id": "事件编号为空或写法不对；应为1至64位的字母、数字、下划线或短横",
@@ -63,12 +66,18 @@ class Sorted:
 
 
 def conform(
-    raw: ir.Table, contract: Table, *, where: str, utc_offset: int, instants: Collection[str]
+    raw: ir.Table,
+    contract: Table,
+    *,
+    where: str,
+    utc_offset: int,
+    instants: Collection[str],
+    utc: Callable[[ir.Value], ir.Value],
 ) -> ir.Table:
     """Return the columns of the contract, and no others, in its types; moments as wall clock of the place.
 
-    A moment with a time zone is an instant (``instants`` names their columns) and is moved to the wall clock;
-    one without is taken as the wall clock already.
+    A moment with a time zone is an instant (``instants`` names their columns; ``utc`` gives the clock of UTC)
+    and is moved to the wall clock; one without is taken as the wall clock already.
 
     Raises
     ------
@@ -86,8 +95,10 @@ def conform(
         if not _fits(value, column):
             faults.append(_fault(where, column, str(value.type())))
             continue
-        local = value.cast(_TYPES[column.kind][0])  # every engine's session keeps UTC
-        made[column.name] = local + ibis.interval(hours=utc_offset) if column.name in instants else local
+        if column.name in instants:
+            made[column.name] = utc(value) + ibis.interval(hours=utc_offset)
+        else:
+            made[column.name] = value.cast(_TYPES[column.kind][0])
     if faults:
         raise DataError(f"事件流“{contract.label}”不能使用", faults)
     return raw.select(**made)
@@ -143,7 +154,21 @@ def checked(events: ir.Table, contract: Table, codes: ir.Table) -> ir.Table:
     return t.select(*names, "unit", reason=ibis.cases(*rules, else_=ibis.null("string")))
 
 
-def sort_out(rows: ir.Table, contract: Table) -> Sorted:
+def repeated(events: ir.Table, passes: int = 1) -> list[ir.Table]:
+    """Return the event ids that more than one row bears, in so many parts by a hash of the id.
+
+    To find them is to hold every id there is, once; a part holds so much less at a time.
+    """
+    named = events.filter(events.event_id.notnull()).select("event_id")
+    part_of = (named.event_id.hash() % passes).abs()  # a hash may be negative
+    parts = [named] if passes == 1 else [named.filter(part_of == n) for n in range(passes)]
+    return [
+        part.group_by("event_id").aggregate(n=part.count()).filter(lambda t: t.n > 1).select("event_id")
+        for part in parts
+    ]
+
+
+def sort_out(rows: ir.Table, contract: Table, several: ir.Table, keep: Keep) -> Sorted:
     """Settle which edition of each event counts.
 
     Rows with a fault take no part. Of the others that bear one event id, those with the latest
@@ -157,13 +182,17 @@ def sort_out(rows: ir.Table, contract: Table) -> Sorted:
         Rows as :func:`checked` returns them.
     contract
         Contract of the stream.
+    several
+        ``event_id`` of :func:`repeated`. All other good rows are settled as they are read.
+    keep
+        Computes a table and holds what comes out, here those rows that have a fault or one of these ids.
     """
     names = [column.name for column in contract.columns]
     content = [name for name in names if name not in ("event_id", "recorded_at")]
-    good = rows.filter(rows.reason.isnull()).drop("reason")
-    several = good.group_by("event_id").aggregate(n=good.count()).filter(lambda t: t.n > 1).select("event_id")
-    single = _without(good, several).select(*names, "unit")
-    editions = good.inner_join(several, "event_id").select(*names, "unit")
+    beside = _beside(rows, several)
+    alone = beside.filter(beside.other.isnull() & beside.reason.isnull()).select(*names, "unit")
+    odd = keep(beside.filter(beside.other.notnull() | beside.reason.notnull()).drop("other"))
+    editions = odd.filter(odd.reason.isnull()).drop("reason")
     last = editions.group_by("event_id").aggregate(last=editions.recorded_at.max())
     latest = editions.inner_join(last, "event_id").filter(lambda t: t.recorded_at == t.last)
     held = {name: latest[name].min() for name in (*content, "unit", "recorded_at")}
@@ -172,19 +201,19 @@ def sort_out(rows: ir.Table, contract: Table) -> Sorted:
     settled = verdict.filter(~verdict.differs)
     torn = verdict.filter(verdict.differs).select("event_id")
     conflicts = editions.inner_join(torn, "event_id").select(*names).mutate(reason=ibis.literal("conflict"))
-    agreed = _without(editions, torn)
+    agreed = _beside(editions, torn)
+    agreed = agreed.filter(agreed.other.isnull())
     return Sorted(
-        settled=ibis.union(single, settled.select(*names, "unit")),
-        refused=ibis.union(rows.filter(rows.reason.notnull()).select(*names, "reason"), conflicts),
+        settled=ibis.union(alone, settled.select(*names, "unit")),
+        refused=ibis.union(odd.filter(odd.reason.notnull()).select(*names, "reason"), conflicts),
         editions=agreed.aggregate(rows=agreed.count(), events=agreed.event_id.nunique()),
     )
 
 
-def _without(rows: ir.Table, events: ir.Table) -> ir.Table:
-    """Return the rows of all other events."""
+def _beside(rows: ir.Table, events: ir.Table) -> ir.Table:
+    """Return the rows with ``other``: their event id where it is one of these, else null."""
     other = events.select(other=events.event_id)
-    beside = rows.left_join(other, rows.event_id == other.other)
-    return beside.filter(beside.other.isnull()).select(*rows.columns)
+    return rows.left_join(other, rows.event_id == other.other)
 
 
 def _differs(rows: ir.Table, name: str) -> ir.BooleanValue:

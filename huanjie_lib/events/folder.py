@@ -157,13 +157,12 @@ class _Appender:
         self.path, self.rows = path, 0
         self._writer: pq.ParquetWriter | None = None
 
-    def add(self, frame: pd.DataFrame) -> None:
-        """Append rows; a frame without any makes the file all the same."""
-        rows = pa.Table.from_pandas(frame, preserve_index=False)
+    def add(self, rows: pa.Table) -> None:
+        """Append rows; a table without any makes the file all the same."""
         if self._writer is None:
             self._writer = pq.ParquetWriter(self.path, rows.schema, compression="zstd")
         self._writer.write_table(rows)
-        self.rows += len(frame)
+        self.rows += len(rows)
 
     def close(self) -> None:
         """End the file."""
@@ -188,14 +187,14 @@ def _put(scratch: Path, data: Path, settings: EventSettings, account: EventAccou
 
     for county, part in counties(raw / MONTHS):
         tables = Path(f"county={county}") / "tables" if by_county else Path("tables")
-        wide = read_part(part).sort_values(["unit_code", "month"], ignore_index=True)
-        facts = facts_of(wide)
+        wide = read_part(part).sort_by([("unit_code", "ascending"), ("month", "ascending")])
+        facts = _arrow(facts_of(wide.to_pandas()))
         writer(tables / FACTS_FILE).add(facts)
         counted["facts"] += len(facts)
         writer((Path(f"county={county}") if by_county else Path()) / "events" / MONTHS_FILE).add(wide)
         if "lead_events" in settings.coverage:
             found = raw / LEADS / f"county={county}"
-            leads = leads_of(read_part(found)) if found.is_dir() else leads_of(_NO_LEADS)
+            leads = _arrow(leads_of(read_part(found).to_pandas() if found.is_dir() else _NO_LEADS))
             writer(tables / LEADS_FILE).add(leads)
             counted["leads"] += len(leads)
         if by_county:
@@ -213,6 +212,10 @@ def _put(scratch: Path, data: Path, settings: EventSettings, account: EventAccou
         path.replace(target)
         placed.append(target)
     return EventFiles(account, tuple(placed), counted["facts"], counted["leads"])
+
+
+def _arrow(frame: pd.DataFrame) -> pa.Table:
+    return pa.Table.from_pandas(frame, preserve_index=False)
 
 
 _NO_LEADS: Final = pd.DataFrame(

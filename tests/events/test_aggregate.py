@@ -37,7 +37,7 @@ FIGURES = (*METRICS, "hotline_orders", "petition_days")
 
 def whole(folder: Path, key: list[str]) -> pd.DataFrame:
     """Return all counties of what was written, in the order of a key."""
-    parts = [read_part(path).assign(county=county) for county, path in counties(folder)]
+    parts = [read_part(path).to_pandas().assign(county=county) for county, path in counties(folder)]
     return pd.concat(parts).sort_values(key, ignore_index=True)
 
 
@@ -89,7 +89,7 @@ def aggregated(engine: Engine, world: World, folder: Path) -> EventAccount:
 def test_random_streams_are_counted_as_by_hand(
     tmp_path_factory: pytest.TempPathFactory, seed: int, rows: int
 ) -> None:
-    with open_engine("duckdb://?threads=1") as engine:
+    with open_engine("duckdb://?threads=1&pass_rows=60") as engine:
         aggregated(engine, make_world(seed, rows), tmp_path_factory.mktemp("world"))
 
 
@@ -107,6 +107,22 @@ def test_the_account_explains_itself(tmp_path: Path) -> None:
     assert "；选民人数为空、为负或过大（" in text
     with pytest.raises(KeyError):
         account.explain("nothing")
+
+
+@pytest.mark.parametrize("narrow", [False, True])
+def test_files_of_a_stream_may_differ_in_optional_columns_and_width(tmp_path: Path, narrow: bool) -> None:
+    world = make_world(5, 60)
+    rolls, petitions = world.streams["roll_events"], world.streams["petition_events"]
+    petitions.loc[petitions.index[::2], ["backlog_at"]] = pd.NaT  # of the first file
+    events = world.write(tmp_path / "events")
+    first = events / "petition_events" / "month=0" / "part.parquet"
+    petitions.iloc[::2].drop(columns="backlog_at").to_parquet(first, index=False)
+    if narrow:
+        fewer = events / "roll_events" / "month=0" / "part.parquet"
+        rolls.iloc[::2].astype({"electors": "Int16"}).to_parquet(fewer, index=False)
+    with open_engine("duckdb://?threads=1") as engine:
+        account = aggregate_events(engine, events, world.settings, world.register, tmp_path / "out")
+    assert_as_counted(world, account, tmp_path / "out")
 
 
 @pytest.mark.parametrize(

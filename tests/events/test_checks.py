@@ -11,7 +11,7 @@ import pytest
 
 from huanjie_lib.contracts import EVENT_STREAMS
 from huanjie_lib.errors import DataError
-from huanjie_lib.events.checks import REASONS, checked, conform, sort_out
+from huanjie_lib.events.checks import REASONS, checked, conform, repeated, sort_out
 from huanjie_lib.events.engines import open_engine
 
 pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
@@ -48,9 +48,10 @@ def sorted_out(*rows: dict[str, Any]) -> tuple[list[dict[str, Any]], list[str], 
     codes = ibis.memtable(pa.table({"code": [UNIT, "old", "split"], "unit": [UNIT, UNIT, None]}))
     raw = ibis.memtable(pa.Table.from_pylist(list(rows), schema=SCHEMA))
     aware = {"happened_at", "recorded_at"}
-    rows_in = conform(raw, LEADS, where="x", utc_offset=8, instants=aware)
-    found = sort_out(checked(rows_in, LEADS, codes), LEADS)
     with open_engine("duckdb://?threads=1") as engine:
+        rows_in = conform(raw, LEADS, where="x", utc_offset=8, instants=aware, utc=engine.utc)
+        several = ibis.union(*repeated(rows_in, passes=3))
+        found = sort_out(checked(rows_in, LEADS, codes), LEADS, several, engine.keep)
         settled = engine.fetch(found.settled).to_dict("records")
         refused = sorted(engine.fetch(found.refused)["reason"].tolist())
         rows_, events = engine.fetch(found.editions).iloc[0]
@@ -84,7 +85,7 @@ def test_a_faulty_edition_takes_no_part_and_an_old_code_is_its_heir() -> None:
 def test_missing_columns_are_all_told() -> None:
     raw = ibis.memtable(pa.table({"event_id": ["a"], "unit_code": [UNIT], "kind": [3]}))
     with pytest.raises(DataError) as error:
-        conform(raw, LEADS, where="lead_events", utc_offset=8, instants=())
+        conform(raw, LEADS, where="lead_events", utc_offset=8, instants=(), utc=lambda value: value)
     assert [fault.where for fault in error.value.faults] == [
         "lead_events：happened_at",
         "lead_events：kind",

@@ -16,11 +16,16 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import ibis
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from huanjie_lib.contracts import EVENT_STREAMS
 from huanjie_lib.errors import UsageError
+from huanjie_lib.events import engines
 from huanjie_lib.events.aggregate import LEADS, MONTHS, QUARANTINE, EventAccount, aggregate_events
 from huanjie_lib.events.engines import Engine, open_engine
 from huanjie_lib.parameters import load_parameters
@@ -130,8 +135,6 @@ def test_postgresql_says_the_same(world: World, embedded: Path, postgres_url: st
 
 
 def _schema(name: str):  # type: ignore[no-untyped-def]
-    import ibis
-
     kinds = {"integer": "int64", "moment": "timestamp('UTC', 6)"}
     return ibis.schema({c.name: kinds.get(c.kind, "string") for c in EVENT_STREAMS[name].columns})
 
@@ -189,11 +192,27 @@ def _working(tracker) -> bool:  # type: ignore[no-untyped-def]
     return False
 
 
+def test_more_counties_than_files_may_be_open_are_written_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "_BATCH", 1000)
+    number = np.arange(6000)
+    rows = ibis.memtable(pa.table({"county": [f"{n:06d}" for n in number % 1500], "number": number}))
+    with open_engine("duckdb://?threads=2") as engine:
+        engine.write(rows, tmp_path / "out", by="county")
+    files = sorted((tmp_path / "out").rglob("*.parquet"))
+    assert [f.parent.name for f in files] == [f"county={n:06d}" for n in range(1500)]
+    found = pd.concat(pq.ParquetFile(f).read().to_pandas().assign(county=f.parent.name) for f in files)
+    assert (found["county"] == [f"county={n:06d}" for n in found["number"] % 1500]).all()
+    assert sorted(found["number"]) == number.tolist()
+
+
 @pytest.mark.parametrize(
     ("url", "told"),
     [
         ("mysql://a:secret@b/c", "没有这种计算引擎"),
         ("duckdb://?memory=1", "发现“memory”"),
+        ("duckdb://?pass_rows=0", "pass_rows：发现“0”"),
         ("postgresql://nobody:secret@127.0.0.1:9/none", "PostgreSQL 没有应答"),
     ],
 )

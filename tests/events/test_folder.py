@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
@@ -67,6 +68,15 @@ def test_the_streams_say_what_the_city_says(city: City, loaded: tuple[Path, str]
     assert_equal_facts(city, pd.read_parquet(data / "tables" / "facts.events.parquet"))
     leads = pd.read_parquet(data / "tables" / "leads.events.parquet")
     pd.testing.assert_frame_equal(leads, city.tables["leads"])
+
+
+def test_figures_by_month_are_whole_numbers_or_nothing(loaded: tuple[Path, str]) -> None:
+    data, _ = loaded
+    found = pq.read_schema(data / "events" / "months.parquet")
+    kinds = {field.name: str(field.type) for field in found}
+    assert kinds.pop("unit_code").endswith("string")
+    assert kinds.pop("petition_days") == "double"
+    assert set(kinds.values()) == {"int64"}
 
 
 def test_a_run_reads_them_beside_the_other_tables(city: City, loaded: tuple[Path, str]) -> None:

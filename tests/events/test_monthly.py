@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from huanjie_lib.events.engines import open_engine
-from huanjie_lib.events.monthly import months
+from huanjie_lib.events.monthly import months, tally
 from huanjie_lib.events.settings import month_number
 
 pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
@@ -41,11 +41,10 @@ def rolls(*changes: tuple[str, str, int]) -> list[float | None]:
     )
     calendar = pa.table({"month": list(range(FIRST - 1, LAST + 1))})
     wide = months(
-        {"roll_events": ibis.memtable(events)},
+        {"roll_events": tally("roll_events", ibis.memtable(events), first=FIRST)},
         ibis.memtable(units),
         ibis.memtable(calendar),
         first=FIRST,
-        hotline_counted=(),
     )
     with open_engine("duckdb://?threads=1") as engine:
         found = engine.fetch(wide).sort_values("month")["voters_registered"]

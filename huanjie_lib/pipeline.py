@@ -431,7 +431,7 @@ def _indicator_frame(
     """Return every indicator of every unit with its reason sentence and the cell it came from."""
     frames = []
     statuses = values.status
-    for order, indicator in enumerate(parameters.framework.indicators):
+    for indicator in parameters.framework.indicators:
         answer = values.observed[indicator.id]
         source = prepared.facts if answer.table == "facts" else _event_frame(prepared, answer.table)
         value = values.value[indicator.id].to_numpy()
@@ -459,15 +459,11 @@ def _indicator_frame(
                 "data_date": dates.to_numpy(),
                 "source_table": answer.table,
                 **_sources(source, row),
-                "_order": order,
             }
         )
         frames.append(frame)
-    return (
-        pd.concat(frames, ignore_index=True)
-        .sort_values(["unit_code", "_order"], ignore_index=True)
-        .drop(columns="_order")
-    )
+    by_unit = np.arange(len(frames) * len(values.value)).reshape(len(frames), -1).T.ravel()
+    return pd.concat(frames, ignore_index=True).take(by_unit).reset_index(drop=True)
 
 
 def _reason(indicator: Indicator, value: float, status: str, severity: float) -> str:
@@ -486,10 +482,12 @@ def _event_frame(prepared: Prepared, table: str) -> pd.DataFrame:
 
 def _sources(source: pd.DataFrame, row: Ints) -> dict[str, object]:
     """Return the source columns of the given rows; −1 gives missing."""
+    columns = ("source_file", "source_sheet", "source_row")
+    source = source[[column for column in columns if column in source]]
     taken = source.take(np.maximum(row, 0)) if len(source) else source.reindex(range(len(row)))
     nowhere = row < 0
     out: dict[str, object] = {}
-    for column in ("source_file", "source_sheet", "source_row"):
+    for column in columns:
         found = (
             taken[column].reset_index(drop=True) if column in taken.columns else pd.Series([None] * len(row))
         )

@@ -398,11 +398,11 @@ def _gates(gates: pd.DataFrame, parameters: ParameterSet, pack: CaseworkPack) ->
     """Yield gates that fail, or that cannot be judged for want of the unit's own data."""
     if parameters.gates is None or gates.empty:
         return
-    columns = (gates["gate"], gates["unit_code"], gates["status"], gates["reason"])
-    texts = zip(*(column.astype("str") for column in columns), strict=True)
+    columns = ("gate", "unit_code", "status", "reason")
+    words = GateStatus.lookup()
     verdicts: dict[str, dict[str, tuple[GateStatus, str]]] = {}
-    for name, code, status, reason in texts:
-        verdicts.setdefault(name, {})[code] = (GateStatus.lookup()[status], reason)
+    for name, code, status, reason in _texts(gates.astype(dict.fromkeys(columns, "str")), *columns):
+        verdicts.setdefault(name, {})[code] = (words[status], reason)
     unready = {
         code
         for gate in parameters.gates.gates
@@ -491,9 +491,8 @@ def _problems(at: Moment) -> Iterator[_Found]:
     state = problem_state(at)
     if state is None:
         return
-    rows = state.rows
-    columns = ("problem_id", "item", "severity", "owner")
-    texts = zip(*(rows.frame[name] for name in columns), strict=True)
+    rows, codes, items = state.rows, _codes(at, state.rows), AuditItem.labels()
+    texts = _texts(rows.frame, "problem_id", "item", "severity", "owner")
     for row, (problem, item, severity, owner) in enumerate(texts):
         if not state.is_open[row]:
             continue
@@ -508,10 +507,10 @@ def _problems(at: Moment) -> Iterator[_Found]:
             reason += f"，台账上的责任单位是{named}"
         if state.is_unproven[row]:
             reason += "；已报整改完成但没有整改证据，仍算未整改"
-        label = AuditItem.labels().get(str(item), "未注明事项")
+        label = items.get(str(item), "未注明事项")
         grade = "（重大）" if severity == Severity.MAJOR.value else ""
         yield _Found(
-            _unit(at, rows, row),
+            codes[row],
             f"problem:{problem}",
             f"审计问题未整改：{label}{grade}",
             reason,
@@ -528,9 +527,8 @@ def _disputes(at: Moment) -> Iterator[_Found]:
         return
     rows, is_open, _ = state
     is_group, people = rows.number("is_group"), rows.number("people_involved")
-    lacking = _dispute_lacking(at, rows)
-    texts = zip(rows.frame["dispute_id"], rows.frame["category"], strict=True)
-    for row, (dispute, category) in enumerate(texts):
+    lacking, codes, labels = _dispute_lacking(at, rows), _codes(at, rows), DisputeCategory.labels()
+    for row, (dispute, category) in enumerate(_texts(rows.frame, "dispute_id", "category")):
         if not is_open[row]:
             continue
         opened = int(rows.day("opened_on")[row])
@@ -542,9 +540,9 @@ def _disputes(at: Moment) -> Iterator[_Found]:
             parts.append(f"涉及约{people[row]:.0f}人")
         if lacking[row]:
             parts.append(f"缺{lacking[row]}")
-        label = DisputeCategory.labels().get(str(category), "类别不明的")
+        label = labels.get(str(category), "类别不明的")
         yield _Found(
-            _unit(at, rows, row),
+            codes[row],
             f"dispute:{dispute}",
             f"{label}矛盾未化解",
             "，".join(parts),
@@ -562,8 +560,15 @@ def _dispute_lacking(at: Moment, rows: Rows) -> list[str]:
     ]
 
 
-def _unit(at: Moment, rows: Rows, row: int) -> str:
-    return str(at.prepared.units["unit_code"].iloc[rows.unit[row]])
+def _codes(at: Moment, rows: Rows) -> list[str]:
+    """Return the unit code of each row."""
+    codes = [str(code) for code in at.prepared.units["unit_code"]]
+    return [codes[unit] for unit in rows.unit]
+
+
+def _texts(frame: pd.DataFrame, *columns: str) -> Iterator[tuple[Any, ...]]:
+    """Yield the values of some columns row by row; walking Arrow columns themselves is slow."""
+    yield from zip(*(frame[name].to_numpy(dtype=object) for name in columns), strict=True)
 
 
 def _date(day: int) -> dt.date:

@@ -218,9 +218,8 @@ def _taken(at: Moment, rows: Rows, mask: Bools, *columns: str) -> Iterator[tuple
     codes = _codes(at)
     places = np.flatnonzero(mask)
     texts = [rows.frame[name].iloc[places] for name in columns]
-    shown = [
-        (t.dt.strftime("%Y-%m-%d") if t.dtype.kind == "M" else t.astype("str")).fillna("") for t in texts
-    ]
+    words = [t.dt.strftime("%Y-%m-%d") if t.dtype.kind == "M" else t.astype("str") for t in texts]
+    shown = [text.fillna("").to_numpy(dtype=object) for text in words]  # an Arrow column is slow to walk
     yield from zip((codes[u] for u in rows.unit[places]), *shown, strict=True)
 
 

@@ -76,6 +76,10 @@ def current_projects(at: Moment) -> tuple[Ints, Bools] | None:
     >>> current_projects(Moment(prepared, load_parameters(), dt.date(2026, 10, 31)))
     (array([ 1, -1]), array([False,  True]))
     """
+    return at.once(_current_projects)
+
+
+def _current_projects(at: Moment) -> tuple[Ints, Bools] | None:
     projects = at.inherited("audit_projects")
     if projects is None:
         return None
@@ -147,6 +151,10 @@ def items_due(at: Moment) -> Bools:
 
 def item_state(at: Moment) -> ItemState | None:
     """Return what the audit that counts has concluded on items; ``None`` where there is no audit ledger."""
+    return at.once(_item_state)
+
+
+def _item_state(at: Moment) -> ItemState | None:
     if current_projects(at) is None:
         return None
     items = at.inherited("audit_items")
@@ -210,6 +218,10 @@ def member_state(at: Moment) -> MemberState | None:
     Leaving a member off the list does not hide the gap: the list is held against the committee's reported
     size and against those known to have left.
     """
+    return at.once(_member_state)
+
+
+def _member_state(at: Moment) -> MemberState | None:
     subjects = at.inherited("audit_subjects")
     if subjects is None or current_projects(at) is None:
         return None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import pandas as pd
@@ -12,6 +14,8 @@ from huanjie_lib.parameters import ParameterSet
 from huanjie_lib.risk.prepared import NEVER, Bools, Floats, Ints, Prepared, Rows, day_number
 
 __all__ = ["Evidence", "Moment", "Observed", "unknown"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,9 @@ class Moment:
     parameters: ParameterSet
     date: dt.date
     trace: bool = False
+    _answers: dict[Callable[..., Any], Any] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @property
     def day(self) -> int:
@@ -35,6 +42,15 @@ class Moment:
     def size(self) -> int:
         """Number of units."""
         return self.prepared.size
+
+    def once(self, answer: Callable[[Moment], T]) -> T:
+        """Work an answer out when it is first asked for: several measures and gates build on the same one.
+
+        Its arrays are kept for all who ask and cannot be written to.
+        """
+        if answer not in self._answers:
+            self._answers[answer] = _kept(answer(self))
+        return cast("T", self._answers[answer])
 
     def rows(self, table: str) -> Rows | None:
         """Return an event table, or ``None`` where it was not supplied."""
@@ -153,3 +169,17 @@ def unknown(at: Moment, table: str) -> Observed:
         day=np.full(at.size, NEVER),
         stale=np.zeros(at.size, dtype=bool),
     )
+
+
+def _kept(answer: T) -> T:
+    """Return an answer whose own arrays, its items or fields, cannot be written to."""
+    if isinstance(answer, tuple):
+        parts = list(answer)
+    elif is_dataclass(answer):
+        parts = [getattr(answer, one.name) for one in fields(answer)]
+    else:
+        parts = [answer]
+    for part in parts:
+        if isinstance(part, np.ndarray):
+            part.flags.writeable = False
+    return answer

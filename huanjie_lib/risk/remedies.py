@@ -380,17 +380,23 @@ def _cheapest(
     """
     sets = np.zeros((4, 1), dtype=np.int64)  # cost, points, measures taken, key
     for group, answer in zip(options.groups, answers, strict=True):
-        sets = _added(sets, _own_sets(group, answer, place))
-        sets = _undominated(sets[:, sets[0] <= most], short)
+        more = _own_sets(group, answer, place)
+        if more.shape[1] > 1:  # else nothing of the group helps
+            sets = _added(sets, more)
+            sets = _undominated(sets[:, sets[0] <= most], short)
     last = sets[:, -1]
     return int(last[3]), int(last[1])
 
 
 def _own_sets(group: Group, answer: Answer, place: int) -> Ints:
-    allowed = np.flatnonzero(answer.allowed[place])
-    gain = np.rint(answer.gain[place, allowed] * POINT_SCALE).astype(np.int64)
-    count = group.times[allowed].sum(axis=1)
-    return np.stack([answer.cost[place, allowed], gain, count, group.key[allowed]])
+    """Return "nothing" and the allowed sets of one group that regain points; the others it beats."""
+    gain = np.rint(answer.gain[place] * POINT_SCALE).astype(np.int64)
+    helps = answer.allowed[place] & (gain > 0)
+    helps[0] = True
+    taken = np.flatnonzero(helps)
+    return np.stack(
+        [answer.cost[place, taken], gain[taken], group.times[taken].sum(axis=1), group.key[taken]]
+    )
 
 
 def _added(sets: Ints, more: Ints) -> Ints:

@@ -329,7 +329,11 @@ class Scores:
 
     def dimensions(self, framework: Framework) -> pd.DataFrame:
         """Return points lost per dimension (units × dimensions)."""
-        columns = {d.id: self.points[[i.id for i in d.indicators]].sum(axis=1) for d in framework.dimensions}
+        lost = {i: column.to_numpy() for i, column in self.points.fillna(0.0).items()}
+        columns = {
+            d.id: sum((lost[i.id] for i in d.indicators), np.zeros(len(self.points)))
+            for d in framework.dimensions
+        }
         return pd.DataFrame(columns, index=self.points.index)
 
     def to_frame(self) -> pd.DataFrame:

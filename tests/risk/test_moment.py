@@ -92,3 +92,20 @@ def test_what_knows_nothing_names_no_row(ledgers: Build) -> None:
     assert set(answer.row.tolist()) == {-1}
     assert set(answer.day.tolist()) == {int(NEVER)}
     assert not answer.stale.any()
+
+
+def test_an_answer_is_worked_out_once_for_each_day_and_is_nobodys_to_change(ledgers: Build) -> None:
+    asked: list[dt.date] = []
+
+    def answer(at: Moment) -> tuple[np.ndarray, str]:
+        asked.append(at.date)
+        return np.zeros(at.size), at.date.isoformat()
+
+    prepared = ledgers()
+    first, second = moment(prepared, 2026, 9, 29), moment(prepared, 2026, 9, 30)
+    assert first.once(answer) is first.once(answer)
+    assert second.once(answer)[1] == "2026-09-30"
+    assert asked == [first.date, second.date]
+    with pytest.raises(ValueError, match="read-only"):
+        first.once(answer)[0][0] = 1.0
+    assert first == moment(prepared, 2026, 9, 29), "what was worked out does not tell days apart"

@@ -32,18 +32,30 @@ _MOST_TOLD = 50
 @click.option(
     "--key", type=FILE, default=None, help="写入示例密钥的新文件；用它载入示例人才库，不能用于真实数据。"
 )
-def init(out: Path, seed: int, units: int, key: Path | None) -> None:
+@click.option(
+    "--events",
+    "streams",
+    type=FOLDER,
+    default=None,
+    help="另把信访、热线、线索和选民登记变动的逐条事件写入这个文件夹，供试用 huanjie events。",
+)
+def init(out: Path, seed: int, units: int, key: Path | None, streams: Path | None) -> None:
     """Write the synthetic sample city."""
     from huanjie_lib.sample import make_city, write_city
+    from huanjie_lib.sample.events import write_events
 
-    if out.exists() and any(out.iterdir()):
-        raise UsageError(
-            "文件夹不是空的", [Fault("--out", str(out), "空文件夹或新文件夹", "换一个文件夹，或先清空它")]
-        )
-    paths = write_city(make_city(seed=seed, units=units), out, key=key)
+    for option, folder in (("--out", out), ("--events", streams)):
+        if folder is not None and folder.exists() and any(folder.iterdir()):
+            remedy = "换一个文件夹，或先清空它"
+            raise UsageError("文件夹不是空的", [Fault(option, str(folder), "空文件夹或新文件夹", remedy)])
+    city = make_city(seed=seed, units=units)
+    paths = write_city(city, out, key=key)
     click.echo(f"已生成示例城市：{units} 个村（社区），{len(paths)} 个文件，位于 {out}")
     if key is not None:
         click.echo(f"示例密钥已写入 {key}，只有本人可读；它由随机种子推出，不能用于真实数据")
+    if streams is not None:
+        write_events(city, streams)
+        click.echo(f"示例事件已写入 {streams}；汇总：huanjie events --events {streams} --data {out}")
 
 
 @click.command(

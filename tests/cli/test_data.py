@@ -3,6 +3,7 @@ from pathlib import Path
 
 import openpyxl
 import pandas as pd
+import pytest
 
 from tests.cli.calls import Capture, run, told
 
@@ -20,6 +21,28 @@ def test_init_writes_the_same_city_twice_and_spares_a_folder_in_use(tmp_path: Pa
     assert f"示例密钥已写入 {key}" in capsys.readouterr().out
     assert run("init", "--out", tmp_path / "a") == 2
     assert "文件夹不是空的" in told(capsys)
+
+
+@pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
+def test_a_sample_with_events_has_something_to_try_them_on(tmp_path: Path, capsys: Capture) -> None:
+    data, streams = tmp_path / "city", tmp_path / "streams"
+    asked = ("init", "--out", data, "--units", "60", "--events", streams)
+    assert run(*asked) == 0
+    assert f"汇总：huanjie events --events {streams} --data {data}" in capsys.readouterr().out
+    assert run("events", "--events", streams, "--data", data) == 0
+    assert "写入基础数据" in capsys.readouterr().out
+    written, reported = (
+        pd.read_parquet(data / "tables" / f"{name}.parquet")[["unit_code", "as_of", "metric", "value"]]
+        for name in ("facts.events", "facts")
+    )
+    both = reported.merge(written, on=["unit_code", "as_of", "metric"])
+    assert len(both) > 1000
+    assert both["value_x"].equals(both["value_y"].rename("value_x")), (
+        "the events add up to the sample's facts"
+    )
+    assert run("init", "--out", tmp_path / "other", "--units", "60", "--events", streams) == 2
+    assert "--events：发现" in told(capsys)
+    assert not (tmp_path / "other").exists()
 
 
 def test_check_tells_every_error_and_writes_the_quarantine(

@@ -16,10 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from huanjie_lib.casework.events import Actor, canonical
+from huanjie_lib.casework.events import Actor, Head, canonical
+from huanjie_lib.errors import LedgerError
 
 if TYPE_CHECKING:
     from huanjie_lib.screens.kernels import Viewer
+    from huanjie_lib.store.ledger import Ledger
     from huanjie_lib.store.ledger_cut import LedgerCut, Part
 
 __all__ = [
@@ -110,6 +112,8 @@ class Cuts:
         self._screen, self._whole, self._folder = screen, whole, folder
         self._made: dict[object, asyncio.Task[Cut]] = {}
         self._ready: dict[object, Cut] = {}
+        self._source = None if whole.store is None else _opened(whole.store)
+        self._head: Head | None = None
 
     # ------------------------------------------------------------ for whom
 
@@ -195,7 +199,7 @@ class Cuts:
         return Cut({**told, STORE_VARIABLE: str(ledger.file)}, ledger)
 
     def _ledger(self, out: Path, part: Part) -> LedgerCut:
-        from huanjie_lib.store.ledger_cut import LedgerCut  # a screen without a ledger needs no database
+        from huanjie_lib.store.ledger_cut import LedgerCut
 
         assert self._whole.store is not None
         return LedgerCut(self._whole.store, out / _LEDGER, part)
@@ -205,22 +209,47 @@ class Cuts:
     def refresh(self, actor: Actor) -> None:
         """Let an account see what has been recorded, before it is told that it has been."""
         cut = self._ready.get(self._key(actor))
-        if cut is not None and cut.ledger is not None:
-            cut.ledger.refresh()
+        if cut is not None:
+            self._bring(cut)
 
     async def watch(self) -> None:
         """Let every account see what others have recorded."""
         while True:
             await asyncio.sleep(_LOOKED_AFTER_S)
+            await asyncio.to_thread(self._look)
+
+    def _look(self) -> None:
+        """Bring all parts up to date if the ledger has grown, or could not be read: each then says so."""
+        if self._source is None:
+            return
+        try:
+            head = self._source.head()
+        except LedgerError:
+            head = None
+        if head is None or head != self._head:
             for cut in list(self._ready.values()):
-                if cut.ledger is not None:
-                    try:
-                        await asyncio.to_thread(cut.ledger.refresh)
-                    except Exception:
-                        logger.exception("a part of the ledger could not be brought up to date")
+                self._bring(cut)
+        self._head = head
+
+    @staticmethod
+    def _bring(cut: Cut) -> None:
+        """Bring a part of the ledger up to date; what has been recorded stays so where that fails."""
+        if cut.ledger is not None:
+            try:
+                cut.ledger.refresh()
+            except Exception:
+                logger.exception("a part of the ledger could not be brought up to date")
 
     def close(self) -> None:
         """Close the ledgers."""
         for cut in self._ready.values():
             if cut.ledger is not None:
                 cut.ledger.close()
+        if self._source is not None:
+            self._source.close()
+
+
+def _opened(store: str | Path) -> Ledger:
+    from huanjie_lib.store.ledger import open_ledger  # a screen without a ledger needs no database
+
+    return open_ledger(store, read_only=True)

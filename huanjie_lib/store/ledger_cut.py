@@ -199,7 +199,7 @@ class LedgerCut:
         self._into = SqliteStore(file)
         self._part = part
         self._standing: object = None
-        self._amiss = False
+        self._amiss = self._closed = False
         self._refreshing = threading.Lock()
         self._into.create()
         with self._source.reading() as read, self._into.writing() as written:
@@ -215,6 +215,8 @@ class LedgerCut:
     def refresh(self) -> None:
         """Bring the file up to date with the ledger; where that cannot be read, let the file say so."""
         with self._refreshing:
+            if self._closed:
+                return
             try:
                 with self._source.reading() as read:
                     grown = self._grown(read)
@@ -245,9 +247,11 @@ class LedgerCut:
         self._amiss = True
 
     def close(self) -> None:
-        """Close the connections of both."""
-        self._source.close()
-        self._into.close()
+        """Close the connections of both; nothing is brought up to date any more."""
+        with self._refreshing:
+            self._closed = True
+            self._source.close()
+            self._into.close()
 
 
 class CutLedger(Ledger):

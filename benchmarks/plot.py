@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from benchmarks.record import Row
 from huanjie_lib.views.fonts import register_matplotlib
 
-__all__ = ["draw"]
+__all__ = ["draw", "draw_streams"]
 
 COLUMNS, PANEL_INCHES = 3, (4.4, 3.2)
 COLOURS = ("#0b5fa5", "#c2410c", "#15803d", "#7e22ce", "#a16207", "#334155")
@@ -41,6 +41,36 @@ def draw(rows: Iterable[Row], path: Path) -> None:
             _panel(axis, budget, of_budget)
         for axis in axes[len(panels) :]:
             axis.set_axis_off()
+        figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None, dpi=110)
+
+
+def draw_streams(rows: Iterable[Row], path: Path, *, limit_mb: float) -> None:
+    """Write the picture of event streams: processor time and memory against events, a line a contender.
+
+    The same rows give the same bytes.
+
+    Parameters
+    ----------
+    rows
+        Rows of one row of the plan.
+    path
+        An ``.svg`` or ``.png`` file.
+    limit_mb
+        What the plan allows of memory.
+    """
+    cases = [list(of_case) for _, of_case in groupby(rows, lambda row: row.case)]
+    with mpl.rc_context({"font.family": register_matplotlib(), "font.size": 8, "svg.hashsalt": "streams"}):
+        figure = Figure(figsize=(2 * PANEL_INCHES[0], PANEL_INCHES[1]), layout="constrained")
+        time, memory = figure.subplots(1, 2)
+        for colour, of_case in zip(COLOURS, cases, strict=False):
+            sizes, label = [row.size for row in of_case], of_case[0].what
+            time.plot(sizes, [row.seconds for row in of_case], "o-", color=colour, ms=3.5, label=label)
+            memory.plot(sizes, [row.peak_mb for row in of_case], "o-", color=colour, ms=3.5, label=label)
+        memory.axhline(limit_mb, color="#334155", lw=0.8, ls=":", label="limit")
+        for axis, what in ((time, "processor seconds"), (memory, "largest resident memory, MB")):
+            axis.set(xscale="log", yscale="log", xlabel="events", ylabel=what)
+            axis.grid(which="major", lw=0.4, color="#d4d4d4")
+        memory.legend(fontsize=6.5, frameon=False)
         figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None, dpi=110)
 
 

@@ -19,8 +19,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks import bench_events
 from benchmarks.measuring import Case, Found, Unavailable
-from benchmarks.plot import draw
+from benchmarks.plot import draw, draw_streams
 from benchmarks.record import Record, Row, machine, merged, read, slips, table
 
 #: Of a process that measures: linear algebra on one core, whatever the machine has.
@@ -29,6 +30,7 @@ ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "benchmarks" / "reference.json"
 PAGE = ROOT / "benchmarks" / "results.md"
 PICTURE = ROOT / "docs" / "images" / "benchmarks.svg"
+STREAMS_PICTURE = ROOT / "docs" / "images" / "event_streams.svg"
 OUT, RECORD = ROOT / "build" / "bench", "record.json"
 #: In the order of the plan; the first word of a case's name tells its module. A new one is named here.
 MODULES = {
@@ -179,6 +181,8 @@ def keep(record: Record) -> None:
     REFERENCE.write_text(whole.to_json(), encoding="utf-8")
     PAGE.write_text(page, encoding="utf-8")
     draw(whole.rows, PICTURE)
+    streams = [row for row in whole.rows if row.case.startswith("events.")]
+    draw_streams(streams, STREAMS_PICTURE, limit_mb=bench_events.LIMIT)
 
 
 def report(record: Record, failed: dict[str, str], reference: Record | None, *, quick: bool) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from benchmarks.measuring import Case, Found, Limit
-from benchmarks.plot import draw
+from benchmarks.plot import draw, draw_streams
 from benchmarks.record import BY_SPACE, BY_TIME, Record, Row, merged, read, slips, table
 
 
@@ -128,4 +128,15 @@ def test_the_same_rows_give_the_same_picture(tmp_path: Path) -> None:
         draw(rows, tmp_path / name)
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
     draw([dataclasses.replace(row, seconds=8.0) for row in rows], tmp_path / "c.svg")
+    assert (tmp_path / "c.svg").read_bytes() != (tmp_path / "a.svg").read_bytes()
+
+
+def test_the_picture_of_streams_shows_every_contender_and_the_limit(tmp_path: Path) -> None:
+    rows = [*record(size=10).rows, *record().rows]
+    for name in ("a.svg", "b.svg"):
+        draw_streams(rows, tmp_path / name, limit_mb=4096.0)
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+    draw_streams(
+        [dataclasses.replace(row, peak_mb=800.0) for row in rows], tmp_path / "c.svg", limit_mb=4096.0
+    )
     assert (tmp_path / "c.svg").read_bytes() != (tmp_path / "a.svg").read_bytes()

@@ -606,9 +606,10 @@ def _red(draft: _Draft) -> None:
 def _red_unit(draft: _Draft, unit: RedUnit) -> None:
     index = "无数据" if unit.index is None else f"选情指数{number_text(unit.index)}"
     draft.heading(f"{unit.township_name}{unit.unit_name}（{index}）", 2)
-    standing = [f"属{unit.county_name}" if unit.county_name else "", unit.unit_kind.label]
+    kind = f"类型为{unit.unit_kind.label}"
+    standing = [f"属{unit.county_name}，{kind}" if unit.county_name else kind]
     if unit.change is not None:
-        standing.append(f"较{draft.meeting.since_text}{number_text(unit.change, signed=True)}")
+        standing.append(f"指数较{draft.meeting.since_text}{number_text(unit.change, signed=True)}分")
     if unit.newly_red:
         standing.append("新转为红色")
     elif unit.snapshots_red >= len(draft.meeting.trend) > 1:
@@ -762,7 +763,7 @@ def _loop(draft: _Draft) -> None:
         return
     figures, total = meeting.loop.figures, meeting.loop.total
     text = (
-        f"截至{date_text(figures.as_of)}，共立案{count_text(total['cases'])}件，"
+        f"截至{date_text(figures.as_of)}，不计限制知悉的案件，共立案{count_text(total['cases'])}件，"
         f"未办结{count_text(total['open'])}件，其中逾期{count_text(total['overdue'])}件、"
         f"将到期{count_text(total['soon'])}件"
     )

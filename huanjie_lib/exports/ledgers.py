@@ -27,7 +27,7 @@ from huanjie_lib.contracts import TABLES
 from huanjie_lib.exports.book import A3, A4, Book, Column, Form, new_book
 from huanjie_lib.risk.audits import NoticeStanding
 from huanjie_lib.views.stamp import Stamp
-from huanjie_lib.views.words import INTERNAL, count_text, date_text
+from huanjie_lib.views.words import count_text, date_text
 from huanjie_lib.vocabulary import CaseEvent, CaseKind, CaseState, GateStatus, Role
 
 __all__ = ["RESTRICTED_SHEETS", "SHEETS", "ledger_workbook"]
@@ -660,7 +660,7 @@ def _about(
 ) -> None:
     """Write what the sheets are, how figures are defined, and which state of which ledger they come from."""
     sheet = book.sheet(_ABOUT)
-    book.title(sheet, _ABOUT, INTERNAL)
+    book.title(sheet, _ABOUT, "各表的内容和口径")
     for number, width in enumerate(_WIDTHS):
         sheet.set_column(number, number, width)
     left_out = "包含" if restricted else "不含限制知悉的案件和审计对象、谈话、离任安置三张表"

@@ -341,7 +341,7 @@ def _chart(book: Book, first: int, snapshots: int) -> Any:
 def _about(book: Book, meeting: Meeting) -> None:
     """Write how to read the file and what it rests on: colours, framework, versions, input digests."""
     sheet = book.sheet("说明")
-    book.title(sheet, "说明", INTERNAL)
+    book.title(sheet, "说明", "各表的内容和口径")
     for number, width in enumerate(_ABOUT):
         sheet.set_column(number, number, width)
     run, manifest = meeting.run, meeting.run.manifest

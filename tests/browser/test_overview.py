@@ -341,6 +341,21 @@ def test_a_printed_screen_is_one_page_with_its_map_and_the_list_at_full_length(
     assert [name for name in screen.table("units")["township_name"].unique() if name not in told] == []
 
 
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="pdftotext (poppler) is not installed")
+def test_paper_that_stands_upright_cuts_nothing_off_at_its_right_edge(screen: Screen, tmp_path: Path) -> None:
+    page = screen.page
+    page.locator('.hj-tile[data-value="red"]').click()
+    rows = page.locator(".hj-listing li")
+    expect(rows.first).to_be_visible()
+    edges = ".hj-tile-count, .hj-tile-change, .hj-listing-index, .hj-listing-change"
+    said = ["".join(text.split()) for text in page.locator(edges).all_text_contents()]
+    assert len(said) > rows.count()
+    paper = tmp_path / "screen.pdf"
+    page.pdf(path=paper, format="A4")
+    told = "".join(pages_of(paper))
+    assert [text for text in said if text not in told] == []
+
+
 def pages_of(paper: Path) -> list[str]:
     """Return the words of each page of a PDF, without the breaks between them."""
     told = subprocess.run(["pdftotext", "-raw", str(paper), "-"], check=True, capture_output=True, text=True)

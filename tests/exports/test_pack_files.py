@@ -527,7 +527,7 @@ def test_no_heading_ends_a_page(kind: str) -> None:
         assert not (opening.match(body[-1]) and len(body[-1]) < 30), (number, body[-1])
 
 
-EMPTIEST: Final = 0.35
+EMPTIEST: Final = 0.3
 
 
 def half_empty(pages: Sequence[Sheet]) -> dict[int, float]:

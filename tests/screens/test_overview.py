@@ -225,7 +225,7 @@ class TestView:
     def test_head_says_date_and_how_much_was_reported(self, view: OverviewView, small_run: Run) -> None:
         head = words(panels(view)["head"].html)
         assert "数据截至 2026年10月31日" in head
-        assert "数据最低报 58.3%" in head
+        assert "报送率最低 58.3%" in head
         press(view, "head", "tab", "freshness")
         assert small_run.parameters.version in words(panels(view)["side"].html)
 

@@ -73,12 +73,14 @@ addEventListener('load', () => {
     setInterval(ask, ASK_EVERY);
 });
 
-// A canvas is printed as it stands on the screen, scaled to the width of the paper.
-const PAPER = 1040; // CSS pixels across on A4, lying, less its margins
+// A canvas is printed as it stands on the screen, scaled to the paper: CSS pixels that a map may take of A4.
+const ACROSS = 690; // upright, between its margins
+const DOWN = 340; // lying, with the figures above the map and the text below it
 addEventListener('beforeprint', () => {
     const map = document.querySelector('.hj-screen:not(.hj-preview) .hj-area-map');
     if (!map) return;
     const { offsetWidth: width, offsetHeight: height } = map;
-    const told = { '--hj-map-width': `${width}px`, '--hj-map-height': `${height}px`, '--hj-print': String(Math.min(1, (0.66 * PAPER) / width)) };
+    const upright = Math.min(1, ACROSS / width);
+    const told = { '--hj-map-width': `${width}px`, '--hj-map-height': `${height}px`, '--hj-print': upright, '--hj-print-lying': Math.min(upright, DOWN / height) };
     for (const [name, value] of Object.entries(told)) map.style.setProperty(name, value);
 });

@@ -7,6 +7,7 @@ plan (一村一策) of every red unit.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -18,23 +19,20 @@ from benchmarks.measuring import SIZES, Case, Found, Limit
 BUDGET = "meeting pack, 3,215 units, all formats"
 SECONDS = 30.0
 AS_OF = "2026-10-31"
-COUNTED = """
-import resource, sys
-from huanjie_lib.cli import main
-if __name__ == "__main__":
-    code = main(sys.argv[1:])
-    spans = resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN
-    print("peak", max(resource.getrusage(span).ru_maxrss for span in spans))
-    sys.exit(code)
-"""
-"""``huanjie``, telling the peak of memory of the largest of its processes in kilobytes."""
 
 
 def huanjie(*arguments: object) -> float:
-    """Run the command in a process of its own and return the peak of its memory in MB."""
-    words = [str(argument) for argument in arguments]
-    done = subprocess.run([sys.executable, "-c", COUNTED, *words], check=True, capture_output=True, text=True)
-    return float(done.stdout.rsplit(maxsplit=1)[-1]) / 1e3
+    """Run the command in a process of its own and return the peak of memory of its largest process in MB."""
+    command = [sys.executable, "-m", "huanjie_lib", *map(str, arguments)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    said = process.stderr.read()
+    # The peak of all processes that it waited for, those that make files among them.
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command, stderr=said)
+    return usage.ru_maxrss / 1e3
 
 
 def measure(units: int, *options: str) -> Found:

@@ -98,10 +98,9 @@ def words(html: str) -> str:
 
 
 def saved(view: CaseworkView, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
-    """Return the list that every file which the browser is told to save or to ask for is put into."""
+    """Return the list that every file which the browser is told to ask for is put into."""
     files: list[tuple[str, Any]] = []
-    for way in ("save", "fetch"):
-        monkeypatch.setattr(view._desk, way, lambda name, _, content: files.append((name, content)))
+    monkeypatch.setattr(view._desk, "fetch", lambda name, _, content: files.append((name, content)))
     return files
 
 

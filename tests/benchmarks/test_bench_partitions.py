@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from benchmarks import bench_partitions as bench
+from huanjie_lib.sample import make_city
 
 
-def test_cities_are_alike_under_other_codes_and_are_scored_and_listed(tmp_path: Path) -> None:
+def test_cities_are_alike_under_other_codes_and_are_scored_and_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    city = make_city(units=60, people=200, snapshots=1)
+    facts = city.tables["facts"]
+    tables = {**city.tables, "facts": facts[facts["as_of"] >= "2026-09-01"]}
+    monkeypatch.setattr(bench, "make_city", lambda **_: replace(city, tables=tables))
     assert bench.lay_out(2, tmp_path, units=60) == 120
     counties = sorted(path.name.removeprefix("county=") for path in (tmp_path / "data").iterdir())
     assert {code[:4] for code in counties} == {"1000", "1001"}

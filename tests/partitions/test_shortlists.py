@@ -51,6 +51,20 @@ def city() -> City:
     return replace(made, tables={**made.tables, "facts": recent})
 
 
+@pytest.fixture(scope="module")
+def listed(city: City) -> dict[str, pd.DataFrame]:
+    """What one memory makes of the city."""
+    return whole(city.tables)
+
+
+@pytest.fixture(scope="module")
+def folder(city: City, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The city laid out by county, and its lists by county; not to be changed."""
+    folder = tmp_path_factory.mktemp("apart")
+    apart(city.tables, folder)
+    return folder
+
+
 def whole(
     tables: Mapping[str, pd.DataFrame],
     parameters: ParameterSet = PARAMETERS,
@@ -72,6 +86,10 @@ def apart(
     """Return what the counties make of it, put together."""
     write_partitions(tables, folder / "data")
     run_shortlists(folder / "data", folder / "out", parameters, as_of=AS_OF, seed=SEED)
+    return outcome(folder)
+
+
+def outcome(folder: Path) -> dict[str, pd.DataFrame]:
     return {name: read(folder / "out", name) for name in (*KEYS, *OF_PEOPLE)}
 
 
@@ -90,11 +108,12 @@ def assert_equal(found: Mapping[str, pd.DataFrame], wanted: Mapping[str, pd.Data
         pd.testing.assert_frame_equal(a, b, check_exact=True, obj=name)
 
 
-def test_counties_apart_list_whom_the_city_whole_lists(city: City, tmp_path: Path) -> None:
-    wanted = whole(city.tables)
-    found = apart(city.tables, tmp_path)
-    assert len(partitions(tmp_path / "data")) > 1
-    assert_equal(found, wanted)
+def test_counties_apart_list_whom_the_city_whole_lists(
+    city: City, listed: Mapping[str, pd.DataFrame], folder: Path
+) -> None:
+    found = outcome(folder)
+    assert len(partitions(folder / "data")) > 1
+    assert_equal(found, listed)
     nowhere = set(city.tables["people"].loc[city.tables["people"]["unit_code"].isna(), "person_ref"])
     counties = found["shortlists"].assign(county=found["shortlists"]["unit_code"].str[:6])
     by_person = counties[counties["person_ref"].isin(nowhere)].groupby("person_ref")["county"].nunique()
@@ -138,7 +157,9 @@ def test_what_crosses_county_lines_is_as_in_the_city(city: City, tmp_path: Path)
     assert not every.loc[alone.index].equals(alone), "raters tie counties together"
 
 
-def test_a_post_that_looks_in_the_whole_city_reads_all_its_counties(city: City, tmp_path: Path) -> None:
+def test_a_post_that_looks_in_the_whole_city_reads_all_its_counties(
+    city: City, listed: Mapping[str, pd.DataFrame], tmp_path: Path
+) -> None:
     pack = talent_pack(PARAMETERS)
     profiles = tuple(
         p.model_copy(update={"reach": "city"}) if p.reach == "county" else p for p in pack.profiles
@@ -146,7 +167,7 @@ def test_a_post_that_looks_in_the_whole_city_reads_all_its_counties(city: City, 
     everywhere = pack.model_copy(update={"profiles": profiles})
     parameters = PARAMETERS.model_copy(update={"talent": everywhere})
     wanted = whole(city.tables, parameters)
-    assert not wanted["shortlists"].equals(whole(city.tables)["shortlists"])
+    assert not wanted["shortlists"].equals(listed["shortlists"])
     assert_equal(apart(city.tables, tmp_path, parameters), wanted)
 
 
@@ -174,17 +195,16 @@ def test_a_county_without_people_lacks_them_and_one_without_posts_has_none(
     assert (found["lacking"] == found["wanted"]).all()
 
 
-def test_losses_of_the_counties_tilt_what_posts_ask_for(city: City, tmp_path: Path) -> None:
-    write_partitions(city.tables, tmp_path / "data")
+def test_losses_of_the_counties_tilt_what_posts_ask_for(city: City, folder: Path, tmp_path: Path) -> None:
     asked = {"parameters": PARAMETERS, "as_of": AS_OF}
-    run_partitions(tmp_path / "data", tmp_path / "scores", **asked)
+    run_partitions(folder / "data", tmp_path / "scores", **asked)
     scored = assess(prepare(city.tables), PARAMETERS, snapshot_dates(city.tables, AS_OF))
     known = pd.DataFrame({"status": scored.values.status.stack(), "points": scored.scores.points.stack()})
     losses = losses_of(known.rename_axis(["unit_code", "indicator"]).reset_index(), PARAMETERS)
     parts = sorted((tmp_path / "scores").glob("county=*/losses.parquet"))
     written = pd.concat([pd.read_parquet(path) for path in parts], ignore_index=True)
     pd.testing.assert_frame_equal(written, losses, check_exact=True)
-    run = run_shortlists(tmp_path / "data", tmp_path / "out", **asked, scores=tmp_path / "scores", seed=SEED)
+    run = run_shortlists(folder / "data", tmp_path / "out", **asked, scores=tmp_path / "scores", seed=SEED)
     wanted = whole(city.tables, losses=losses)
     assert wanted["weights"]["tilt"].max() > 1.0
     for name in KEYS:
@@ -198,7 +218,7 @@ def test_losses_of_the_counties_tilt_what_posts_ask_for(city: City, tmp_path: Pa
     assert "个县区、" in run.summary()
     with pytest.raises(UsageError, match="日期不同"):
         run_shortlists(
-            tmp_path / "data",
+            folder / "data",
             tmp_path / "later",
             PARAMETERS,
             as_of=dt.date(2026, 11, 30),
@@ -207,26 +227,25 @@ def test_losses_of_the_counties_tilt_what_posts_ask_for(city: City, tmp_path: Pa
         )
     (parts[0].parent / "manifest.json").unlink()
     with pytest.raises(DataError, match="没有评估结果"):
-        run_shortlists(tmp_path / "data", tmp_path / "none", **asked, scores=tmp_path / "scores", seed=SEED)
+        run_shortlists(folder / "data", tmp_path / "none", **asked, scores=tmp_path / "scores", seed=SEED)
 
 
-def test_only_pseudonyms_are_laid_out_and_written(city: City, tmp_path: Path) -> None:
+def test_only_pseudonyms_are_laid_out_and_written(city: City, folder: Path) -> None:
     assert set(NEVER_LAID_OUT) <= set(city.tables)
-    apart(city.tables, tmp_path)
-    files = list(tmp_path.rglob("*.parquet"))
+    files = list(folder.rglob("*.parquet"))
     columns = {column for path in files for column in pd.read_parquet(path).columns}
     assert not {"name_sealed", "id_sealed", "sex", "is_minority"} & columns
     assert not {path.stem for path in files} & set(NEVER_LAID_OUT)
-    for folder in (tmp_path / "out").glob("county=*"):
-        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    for county in (folder / "out").glob("county=*"):
+        manifest = json.loads((county / "manifest.json").read_text(encoding="utf-8"))
         assert manifest["as_of"] == "2026-10-31"
-        assert f"{folder.name}/tables/people.parquet" in manifest["inputs"]
+        assert f"{county.name}/tables/people.parquet" in manifest["inputs"]
         for name, told in manifest["outputs"].items():
-            assert told["sha256"] == file_digest(folder / f"{name}.parquet")
+            assert told["sha256"] == file_digest(county / f"{name}.parquet")
 
 
-def test_a_county_says_who_is_on_its_lists(city: City, tmp_path: Path) -> None:
-    folders = write_partitions(city.tables, tmp_path)
+def test_a_county_says_who_is_on_its_lists(folder: Path) -> None:
+    folders = partitions(folder / "data")
     trials = trials_of_city(folders, PARAMETERS, as_of=AS_OF).people
     found = list_county(
         read_posts(folders[0], folders[:1]),

@@ -255,6 +255,7 @@ def run_shortlists(
     talent_pack(parameters)
     cities = _cities(root)
     if scores is not None:
+        scores = scores.absolute()
         _check_scores(scores, _every(cities), as_of)
     asked = _begin(out, parameters, as_of)
     counts = spread(partial(_ratings, cities=cities, asked=asked), list(cities), spark)
@@ -293,13 +294,13 @@ def _begin(out: Path, parameters: ParameterSet, as_of: dt.date) -> _Asked:
         raise UsageError("文件夹不是空的", [fault])
     out.mkdir(parents=True, exist_ok=True)
     (out / "parameters.json").write_text(parameters.canonical_json() + "\n", encoding="utf-8")
-    return _Asked(out, parameters, as_of)
+    return _Asked(out.absolute(), parameters, as_of)
 
 
 def _cities(root: Path) -> dict[str, list[str]]:
-    """Return the counties' folders by city."""
+    """Return the counties' folders by city, as workers elsewhere find them."""
     found: dict[str, list[str]] = {}
-    for folder in partitions(root):
+    for folder in partitions(root.absolute()):
         found.setdefault(_code(str(folder))[:CITY], []).append(str(folder))
     return found
 

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
@@ -36,11 +37,8 @@ _RUN: Final = (
 
 def frame_of(result: sa.Result[Any], names: Sequence[str]) -> pd.DataFrame:
     """Return a query's rows as a frame of plain objects, its columns named in order."""
-    rows = result.fetchall()
-    columns = list(zip(*rows, strict=True)) if rows else [()] * len(names)
-    return pd.DataFrame(
-        {name: pd.Series(column, dtype=object) for name, column in zip(names, columns, strict=True)}
-    )
+    values = np.array([tuple(row) for row in result], dtype=object).reshape(-1, len(names))
+    return pd.DataFrame(values, columns=list(names), dtype=object)
 
 
 def case_row(case: Case) -> dict[str, Any]:

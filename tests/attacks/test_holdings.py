@@ -31,6 +31,8 @@ pytestmark = [
 MINE, THEIRS = "本镇的隐情甲乙丙", "他镇的隐情丁戊己"
 ENCODINGS = ("utf-8", "utf-16-le", "utf-32-le")
 """How a text may lie in memory: in Arrow and files, and as Python keeps it, by its widest character."""
+WORK = ("案件和台账", "人才匹配内容")
+"""Labels of the panels that take what is pressed."""
 PLACES = ("HUANJIE_RUN", "HUANJIE_STORE", "HUANJIE_TALENT", "HUANJIE_NAMES")
 """Variables that name a place; what lies beside it is within reach too."""
 
@@ -86,19 +88,15 @@ def found_in_files(files: set[Path], texts: tuple[str, ...]) -> set[str]:
     return found
 
 
-def held(served: Served, account: str, texts: tuple[str, ...]) -> tuple[set[str], set[str], dict[str, str]]:
-    """Open a page as an account, press all there is, and return what its kernel then holds and reaches."""
-    with served.open(account) as (viewer, page):
+def held(
+    served: Served, texts: tuple[str, ...], *presses: tuple[str, str]
+) -> tuple[set[str], set[str], dict[str, str]]:
+    """Open a page, press what there is, and return what its kernel then holds and reaches."""
+    with served.open("mine") as (viewer, page):
         with viewer.channel(page.kernel) as channel:
-            panels = [number for number, state in channel.states().items() if "html" in state]
-            for panel in panels[:3]:
-                for action, value in (
-                    ("look", ""),
-                    ("unit", texts[0]),
-                    ("case", "C-their"),
-                    ("tab", "teams"),
-                ):
-                    channel.press(panel, action, value)
+            panel = next(number for number, state in channel.states().items() if state.get("label") in WORK)
+            for action, value in presses:
+                channel.press(panel, action, value)
         process = served.kernels()[page.kernel]
         files = reach(process)
         assert files
@@ -139,7 +137,7 @@ class TestCases:
         self, served: Served, towns: tuple[str, str]
     ) -> None:
         own, other = (MINE, f"{towns[0]}2"), (THEIRS, f"{towns[1]}2")
-        memory, files, told = held(served, "mine", (*own, *other))
+        memory, files, told = held(served, (*own, *other), ("look", ""), ("case", "C-mine"))
         assert memory == files == set(own)
         run, store = Path(told["HUANJIE_RUN"]), Path(told["HUANJIE_STORE"])
         assert run.parent == store.parent
@@ -168,8 +166,9 @@ class TestPeople:
             yield served
 
     def test_nobody_of_another_area_is_in_its_memory_or_within_its_reach(self, served: Served) -> None:
-        memory, files, told = held(served, "mine", (ZHAO, ZHANG, ZHOU, NAMES[ZHOU]))
-        assert memory == files == {ZHAO}
+        texts = ("赵*孙", ZHANG, ZHOU, NAMES[ZHOU])
+        memory, files, told = held(served, texts, ("tab", "teams"), ("person", ZHAO))
+        assert memory == files == {"赵*孙"}
         assert not [name for name in told if re.search("KEY|PG", name)]
 
 

@@ -73,14 +73,15 @@ addEventListener('load', () => {
     setInterval(ask, ASK_EVERY);
 });
 
-// A canvas is printed as it stands on the screen, scaled to the paper: CSS pixels that a map may take of A4.
-const ACROSS = 690; // upright, between its margins
-const DOWN = 340; // lying, with the figures above the map and the text below it
+// A canvas is printed as it stands on the screen, scaled to the paper. CSS pixels that a map may take of A4: across between
+// the margins, and down, with the figures above it and room for words below it.
+const ACROSS = 690;
+const DOWN = { '--hj-print': 430, '--hj-print-lying': 340 };
 addEventListener('beforeprint', () => {
     const map = document.querySelector('.hj-screen:not(.hj-preview) .hj-area-map');
     if (!map) return;
     const { offsetWidth: width, offsetHeight: height } = map;
-    const upright = Math.min(1, ACROSS / width);
-    const told = { '--hj-map-width': `${width}px`, '--hj-map-height': `${height}px`, '--hj-print': upright, '--hj-print-lying': Math.min(upright, DOWN / height) };
+    const told = { '--hj-map-width': `${width}px`, '--hj-map-height': `${height}px` };
+    for (const [name, down] of Object.entries(DOWN)) told[name] = Math.min(1, ACROSS / width, down / height);
     for (const [name, value] of Object.entries(told)) map.style.setProperty(name, value);
 });

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -38,14 +39,15 @@ PLACES = ("HUANJIE_RUN", "HUANJIE_STORE", "HUANJIE_TALENT", "HUANJIE_NAMES")
 
 
 def found_in_memory(process: int, texts: tuple[str, ...]) -> set[str]:
-    """Return which texts stand anywhere in what a process can read of its own memory."""
+    """Return which texts stand anywhere in what a process has written into memory."""
     found = set()
+    smaps = Path(f"/proc/{process}/smaps").read_text()
+    spans = re.split(r"^(?=[0-9a-f]+-[0-9a-f]+ )", smaps, flags=re.MULTILINE)
+    resident = [span for span in spans if not re.search(r"^Rss: +0 kB", span, re.MULTILINE)]
+    held = [re.match(r"([0-9a-f]+)-([0-9a-f]+) rw", span) for span in resident]
     with Path(f"/proc/{process}/mem").open("rb", buffering=0) as memory:
-        for line in Path(f"/proc/{process}/maps").read_text().splitlines():
-            span, modes, *rest = line.split(maxsplit=5)
-            if not modes.startswith("rw") or (len(rest) > 3 and rest[3].startswith("[v")):
-                continue
-            start, end = (int(number, 16) for number in span.split("-"))
+        for span in filter(None, held):
+            start, end = (int(number, 16) for number in span.groups())
             try:
                 content = os.pread(memory.fileno(), end - start, start)
             except OSError:  # given back since
@@ -173,6 +175,12 @@ class TestPeople:
 
 
 def test_the_search_finds_what_is_there() -> None:
-    """It would find a text in this very process, however it is kept."""
-    planted = [f"只在此处{os.getpid()}{kind}" for kind in ("x", "😀")]
-    assert found_in_memory(os.getpid(), (*planted, "不" + "在" * 3)) >= set(planted)
+    """A text that a process has made is found, however it is kept; one that is nowhere is not."""
+    planted = ("只在此处x", "只在此处😀", "plain")
+    points = [[ord(letter) for letter in text] for text in planted]
+    code = f"kept = [''.join(map(chr, text)) for text in {points}]; print(flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as one:
+        assert one.stdout is not None
+        one.stdout.readline()
+        assert found_in_memory(one.pid, (*planted, "不在此处")) == set(planted)
+        one.kill()

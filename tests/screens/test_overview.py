@@ -227,7 +227,15 @@ class TestView:
         assert "数据截至 2026年10月31日" in head
         assert "报送率最低 58.3%" in head
         press(view, "head", "tab", "freshness")
-        assert small_run.parameters.version in words(panels(view)["side"].html)
+        side = words(panels(view)["side"].html)
+        assert small_run.parameters.version in side
+        assert f"{len(small_run.manifest['inputs'])} 个，校验值见" in side
+
+    def test_a_snapshot_says_that_names_of_files_are_not_in_it(self, small_run: Run) -> None:
+        published = replace(small_run, manifest=dict(small_run.manifest) | {"inputs": []})
+        view = OverviewView(OverviewModel(published))
+        press(view, "head", "tab", "freshness")
+        assert "输入文件 不在这份快照里" in words(panels(view)["side"].html)
 
     def test_an_earlier_snapshot_gives_its_own_colours_and_counts(
         self, view: OverviewView, small_run: Run

@@ -66,11 +66,16 @@ def draw_streams(rows: Iterable[Row], path: Path, *, limit_mb: float) -> None:
             sizes, label = [row.size for row in of_case], of_case[0].what
             time.plot(sizes, [row.seconds for row in of_case], "o-", color=colour, ms=3.5, label=label)
             memory.plot(sizes, [row.peak_mb for row in of_case], "o-", color=colour, ms=3.5, label=label)
-        memory.axhline(limit_mb, color="#334155", lw=0.8, ls=":", label="limit")
+        memory.axhline(limit_mb, color="#334155", lw=0.8, ls=":")
+        memory.annotate("limit", (1, limit_mb), xycoords=("axes fraction", "data"), ha="right", va="bottom")
         for axis, what in ((time, "processor seconds"), (memory, "largest resident memory, MB")):
             axis.set(xscale="log", yscale="log", xlabel="events", ylabel=what)
             axis.grid(which="major", lw=0.4, color="#d4d4d4")
-        memory.legend(fontsize=6.5, frameon=False)
+        for axis in (memory.yaxis, time.yaxis):
+            axis.set_major_formatter("{x:,.0f}")
+        memory.yaxis.set_minor_formatter("{x:,.0f}")
+        memory.margins(y=0.1)
+        time.legend(fontsize=6.5, frameon=False)
         figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None, dpi=110)
 
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from types import FrameType
 from typing import Final
 
@@ -29,6 +30,7 @@ __all__ = ["read_login", "serve_together"]
 _HOST: Final = "127.0.0.1"
 _HIGHEST_PORT: Final = 65535
 _ENDS_WITHIN_S: Final = 60.0
+_WAIT_S: Final = 0.5  # a wait without end would keep signals from being handled
 
 
 def read_login(line: str) -> Login:
@@ -59,7 +61,7 @@ def serve_together(
     port
         Port of the first; the others get the next ones that are free.
     announce
-        Called with a line for each screen once it is up: what it is called and its address. The first has
+        Called with a line for each screen once all are up: what it is called and its address. The first has
         the token; the others are entered by links, or by the cookie that it has left.
     open_browser
         Whether to open the default browser.
@@ -101,7 +103,8 @@ def serve_together(
                 assert server.stdin is not None
                 server.stdin.write(json.dumps(asdict(login)) + "\n")
                 server.stdin.close()
-            _tell(dict(zip(screens, servers, strict=True)), announce)
+            for place, (name, address) in enumerate(zip(screens, _addresses(servers) or (), strict=False)):
+                announce(f"{SCREENS[name]} {address if not place else address.partition('?')[0]}")
             code = _first_to_end(servers)
         finally:
             end()
@@ -113,15 +116,27 @@ def serve_together(
     return code
 
 
-def _tell(servers: Mapping[str, subprocess.Popen[str]], announce: Callable[[str], None]) -> None:
-    """Tell the address of each screen when it is up; nothing more once one has ended instead."""
-    for place, (name, server) in enumerate(servers.items()):
+def _addresses(servers: Sequence[subprocess.Popen[str]]) -> list[str] | None:
+    """Return the address that each server tells, once all are up, or ``None`` once one has ended instead."""
+    heard: SimpleQueue[tuple[int, str]] = SimpleQueue()
+
+    def listen(place: int, server: subprocess.Popen[str]) -> None:
         assert server.stdout is not None
-        address = server.stdout.readline().strip()
+        heard.put((place, server.stdout.readline().strip()))
+        _drain(server)  # lest the pipe fill
+
+    for place, server in enumerate(servers):
+        threading.Thread(target=listen, args=(place, server), daemon=True).start()
+    found: dict[int, str] = {}
+    while len(found) < len(servers):
+        try:
+            place, address = heard.get(timeout=_WAIT_S)
+        except Empty:
+            continue
         if not address:
-            return
-        threading.Thread(target=_drain, args=(server,), daemon=True).start()  # lest the pipe fill
-        announce(f"{SCREENS[name]} {address if not place else address.partition('?')[0]}")
+            return None
+        found[place] = address
+    return [found[place] for place in sorted(found)]
 
 
 def _drain(server: subprocess.Popen[str]) -> None:
@@ -142,7 +157,7 @@ def _first_to_end(servers: Sequence[subprocess.Popen[str]]) -> int:
 
     for server in servers:
         threading.Thread(target=watch, args=(server,), daemon=True).start()
-    while not one_has.wait(0.5):  # a wait without end would keep signals from being handled
+    while not one_has.wait(_WAIT_S):
         pass
     return max(0, ended[0])
 

@@ -139,7 +139,8 @@ def machine(made: str, commit: str, *, quick: bool) -> dict[str, Any]:
 def merged(old: Record | None, new: Record, cases: Sequence[Case]) -> Record:
     """Return the new rows and those old ones that they do not replace, in the order of the cases.
 
-    Rows of cases and sizes that are no more are dropped, and runs that no row names.
+    Rows of cases and sizes that are no more are dropped, and runs that no row names. Why a case was left out
+    at a size is told until it has been measured at all of them.
     """
     found = {(row.case, row.size): row for row in (*(old.rows if old else ()), *new.rows)}
     rows = tuple(
@@ -147,12 +148,12 @@ def merged(old: Record | None, new: Record, cases: Sequence[Case]) -> Record:
     )
     runs = {**(old.runs if old else {}), **new.runs}
     used = {row.run for row in rows}
-    measured = {row.case for row in rows}
+    whole = {case.name for case in cases if all((case.name, size) in found for size in case.sizes)}
     left_out = {**(old.left_out if old else {}), **new.left_out}
     return Record(
         rows,
         {name: runs[name] for name in runs if name in used},
-        {name: reason for name, reason in left_out.items() if name not in measured},
+        {name: reason for name, reason in left_out.items() if name not in whole},
     )
 
 

@@ -101,6 +101,9 @@ def test_new_rows_replace_old_ones_and_cases_that_are_no_more_go() -> None:
     assert [(row.size, row.run) for row in both.rows] == [(10, "r0"), (100, "r1")]
     assert set(both.runs) == {"r0", "r1"}
     assert both.left_out == {"x.y": "no browser"}
+    some = merged(None, Record(rows[1:], {"r0": {}}, {CASE.name: "10: no memory"}), [CASE])
+    assert some.left_out == {CASE.name: "10: no memory"}
+    assert merged(some, record(size=10), [CASE]).left_out == {}
     all_new = merged(both, record(size=10, run="r1"), [CASE])
     assert set(all_new.runs) == {"r1"}
     gone = merged(both, record(run="r1"), [dataclasses.replace(CASE, sizes=(100,))])

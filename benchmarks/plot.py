@@ -9,6 +9,7 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from benchmarks.record import Row
 from huanjie_lib.views.fonts import register_matplotlib
@@ -73,7 +74,8 @@ def draw_streams(rows: Iterable[Row], path: Path, *, limit_mb: float) -> None:
             axis.grid(which="major", lw=0.4, color="#d4d4d4")
         for axis in (memory.yaxis, time.yaxis):
             axis.set_major_formatter("{x:,.0f}")
-        memory.yaxis.set_minor_formatter("{x:,.0f}")
+        memory.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        memory.yaxis.set_minor_formatter(NullFormatter())
         memory.margins(y=0.1)
         time.legend(fontsize=6.5, frameon=False)
         figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None, dpi=110)

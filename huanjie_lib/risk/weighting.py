@@ -18,7 +18,8 @@ import numpy as np
 import pandas as pd
 
 from huanjie_lib.errors import Fault, ParameterError
-from huanjie_lib.parameters import WEIGHT_TOLERANCE, Framework, ParameterSet
+from huanjie_lib.parameters import Framework, ParameterSet
+from huanjie_lib.parameters.fields import sum_fault
 from huanjie_lib.risk.classification import classify
 from huanjie_lib.risk.data_weights import (
     DataWeights,
@@ -269,10 +270,9 @@ def _weights_given(
 
 
 def _sum_faults(where: str, given: Mapping[str, float]) -> list[Fault]:
-    total = sum(given.values())
-    if abs(total - 1.0) <= WEIGHT_TOLERANCE or not np.isfinite(total):
-        return []  # a weight that is not finite has been told by itself
-    return [Fault(where, f"{total:.6g}", "合计为 1", "调整各项权重，使其合计为 1")]
+    weights = list(given.values())
+    # a weight that is not finite has been told by itself
+    return sum_fault(where, weights) if np.isfinite(sum(weights)) else []
 
 
 def propose_equal(framework: Framework) -> WeightProposal:

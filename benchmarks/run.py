@@ -83,7 +83,7 @@ def apart(case: Case, size: int) -> Found:
         env={**os.environ, **THREADS},
         capture_output=True,
         text=True,
-        timeout=HOUR,
+        timeout=case.hours * HOUR,
         check=False,
     )
     if done.returncode == 3:

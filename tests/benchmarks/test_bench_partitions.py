@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -34,15 +37,41 @@ def test_cities_are_alike_under_other_codes_and_are_scored_and_listed(
     pd.testing.assert_frame_equal(own.drop(columns="unit_code"), other.drop(columns="unit_code"))
 
 
-def test_memory_is_held_against_that_of_one_city(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_is_held_against_that_of_one_city_and_what_was_laid_out_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     laid: list[int] = []
-    monkeypatch.setattr(bench, "lay_out", lambda cities, _: laid.append(cities))
-    monkeypatch.setattr(
-        bench, "measured", lambda *_: {"cpu": 1.0, "wall": 2.0, "peak": 300.0 + 30 * laid[-1]}
-    )
-    found = bench.counties(20_000)
-    assert laid == [1, 6]
+    taken: list[str] = []
+
+    def lay_out(cities: int, folder: Path) -> int:
+        folder.mkdir()
+        laid.append(cities)
+        return cities * bench.CITY
+
+    def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        step, folder = command[-2:]
+        taken.append(step)
+        told = {"cpu": 1.0, "wall": 2.0, "peak": 300.0 + 30 * int(folder.rpartition("-")[2])}
+        return subprocess.CompletedProcess(command, 0, f"a line\n{json.dumps(told)}\n")
+
+    monkeypatch.setattr(bench, "lay_out", lay_out)
+    monkeypatch.setattr(bench.subprocess, "run", run)
+    monkeypatch.setenv(bench.KEPT, str(tmp_path))
+    found = bench.counties("scores", 20_000)
     assert found.figure == pytest.approx(480 / 330)
     assert found.figure > bench.FLAT
-    assert (found.seconds, found.wall_seconds) == (2.0, 4.0)
-    assert bench.counties(bench.CITY).figure == 1.0
+    assert (found.seconds, found.wall_seconds, found.space) == (1.0, 2.0, 480.0)
+    bench.counties("lists", 20_000)
+    assert laid == [1, 6]
+    assert taken == ["scores", "scores", "lists", "lists"]
+    monkeypatch.delenv(bench.KEPT)
+    assert bench.counties("lists", bench.CITY).figure == 1.0
+    assert laid == [1, 6, 1, 1]
+    assert taken[4:] == ["scores", "lists"] * 2
+
+
+def test_cities_that_are_counted_otherwise_than_the_first_are_told() -> None:
+    counts = pd.DataFrame({"area": ["1000", "100001", "1001", "100101"], "units": [9, 9, 9, 9], "red": 1})
+    bench.assert_alike(counts)
+    with pytest.raises(AssertionError, match="cities differ in red"):
+        bench.assert_alike(counts.assign(red=[1, 1, 1, 2]))

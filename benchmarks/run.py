@@ -134,12 +134,23 @@ def run(places: Places, out: Path, *, quick: bool) -> tuple[Record, dict[str, st
     return record, failed
 
 
-def sizes(case: Case, *, quick: bool, judged: bool, there: Record | None = None) -> tuple[int, ...]:
-    """Return at which sizes a case is measured: where the record that is there has no row of it."""
+def sizes(
+    case: Case,
+    *,
+    quick: bool,
+    judged: bool,
+    there: Record | None = None,
+    wanted: Sequence[int] | None = None,
+) -> tuple[int, ...]:
+    """Return at which sizes a case is measured: of those wanted, where the record that is there has no row."""
     if quick:
         return () if case.quick is None else (case.quick,)
     held = {row.size for row in there.rows if row.case == case.name} if there else set()
-    return tuple(size for size in case.sizes if (size in case.limits or not judged) and size not in held)
+    return tuple(
+        size
+        for size in case.sizes
+        if (size in case.limits or not judged) and size not in held and (wanted is None or size in wanted)
+    )
 
 
 def commit() -> str:
@@ -208,6 +219,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--judged", action="store_true", help="only the sizes at which the plan sets a limit")
     parser.add_argument("--missing", action="store_true", help="only what the reference lacks")
     parser.add_argument("--only", nargs="+", metavar="NAME", help=f"of {', '.join(MODULES)}, or single cases")
+    parser.add_argument("--sizes", nargs="+", type=int, metavar="N", help="only these sizes")
     parser.add_argument("--out", type=Path, default=OUT, help="folder for record.json, record.md, growth.svg")
     parser.add_argument("--against", type=Path, help="a record that ratios and memory are held against")
     parser.add_argument("--measured", type=Path, help="take this record instead of measuring")
@@ -228,7 +240,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except ValueError as error:
             parser.error(str(error))
         there = read(REFERENCE) if given.missing and REFERENCE.exists() else None
-        places = [(c, sizes(c, quick=given.quick, judged=given.judged, there=there)) for c in cases]
+        which = {"quick": given.quick, "judged": given.judged, "there": there, "wanted": given.sizes}
+        places = [(case, sizes(case, **which)) for case in cases]
         given.out.mkdir(parents=True, exist_ok=True)
         record, failed = run(places, given.out, quick=given.quick)
         (given.out / RECORD).write_text(record.to_json(), encoding="utf-8")

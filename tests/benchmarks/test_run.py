@@ -106,6 +106,7 @@ def test_only_the_judged_or_the_missing_sizes_are_measured_when_asked() -> None:
     assert run.sizes(by_name["risk.points"], quick=False, judged=True) == ()
     assert run.sizes(by_name["risk.score"], quick=False, judged=False) == SIZES
     assert run.sizes(by_name["ledger.kills"], quick=True, judged=False) == ()
+    assert run.sizes(by_name["risk.score"], quick=False, judged=False, wanted=[20_000, 7]) == (20_000,)
     row = Row.of_found(by_name["risk.score"], 20_000, Found(1.0, 1.0, 1.0), "r")
     there = Record((row,), {"r": {}}, {})
     assert run.sizes(by_name["risk.score"], quick=False, judged=False, there=there) == (

@@ -165,6 +165,11 @@ def talent_run() -> TalentRun:
     return TalentRun(AS_OF, load_parameters(), frames, {})
 
 
+def replaced(run: TalentRun, **frames: pd.DataFrame) -> TalentRun:
+    """Return a run with other tables and an empty manifest."""
+    return TalentRun(run.as_of, run.parameters, {**run.frames, **frames}, {})
+
+
 def talent_folder(out: Path) -> TalentRun:
     """Write the run, its names sealed under :data:`KEYS`, and return it as read back."""
     identities = pd.DataFrame(

@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, urlencode
 import anywidget
 import traitlets
 
-from huanjie_lib.screens.page import StateModel
+from huanjie_lib.screens.page import StateModel, alert
 from huanjie_lib.screens.panel import Panel, render
 from huanjie_lib.views.words import date_text
 
@@ -54,10 +54,14 @@ class Address(anywidget.AnyWidget):
         """Call ``handler(fragment)`` when the page was opened by a link, or its viewer goes back or on."""
 
         def take(_: Address, content: object, __: object) -> None:
-            link = content.get("link") if isinstance(content, dict) else None
-            if isinstance(link, str) and len(link) <= LONGEST_LINK:
+            told = content if isinstance(content, dict) else {}
+            link, number = told.get("link"), told.get("number")
+            if not (isinstance(link, str) and isinstance(number, int)):
+                return
+            try:
                 handler(link)
-                self.send({"taken": self.fragment})
+            finally:  # the page follows the screen again only once its link is answered
+                self.send({"taken": self.fragment, "number": number})
 
         self.on_msg(take)
 
@@ -93,9 +97,8 @@ class Linked:
         self._follow = follow
         self.address = Address()
         self.notice = Panel("notice")
-        self.address.on_link(self.follow)
+        self.address.on_link(self._go)
         self.notice.on_action(self._close)
-        self._told = False
         model.observe(self._show, [trait for trait, _ in keys.values()])
 
     @property
@@ -109,6 +112,9 @@ class Linked:
 
     def follow(self, link: str) -> None:
         """Go where a link leads, as far as it leads anywhere; say what is wrong with the rest."""
+        if len(link) > LONGEST_LINK:
+            self._tell([f"链接太长（{len(link):,}个字符），不能识别，本界面没有变动。"])
+            return
         given = dict(parse_qsl(link, keep_blank_values=True))
         amiss = [f"链接中的“{key[:_SHOWN]}”不能识别。" for key in given if key not in {*self._keys, AS_OF}]
         if AS_OF in given and AS_OF not in self._keys:
@@ -130,14 +136,19 @@ class Linked:
             self._follow(state)
         self._tell([line for line in amiss if line])
 
+    def _go(self, link: str) -> None:
+        try:
+            self.follow(link)
+        except Exception as error:  # noqa: BLE001 - nobody else would tell the viewer
+            self.notice.html = str(render("notice.html.j2", lines=[], told=alert(error)))
+
     def _show(self, _: object) -> None:
         self.address.show(self.fragment)
 
     def _tell(self, lines: Sequence[str]) -> None:
-        self._told = bool(lines)
         if lines:
             logger.warning("a link of the page leads nowhere, in part or as a whole")
-        self.notice.html = str(render("notice.html.j2", lines=lines)) if lines else ""
+        self.notice.html = str(render("notice.html.j2", lines=lines, told="")) if lines else ""
 
     def _close(self, action: str, _: str) -> None:
         if action == "close-notice":

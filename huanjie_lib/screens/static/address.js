@@ -4,13 +4,15 @@ const HERE = () => location.hash.slice(1);
 
 function render({ model, el }) {
     el.hidden = true;
+    let number = 0; // of the last link told
     let asked = null; // the link whose answer is awaited
 
     const ask = () => {
         const link = HERE();
-        if (link === model.get('fragment')) return;
+        if (asked === null && link === model.get('fragment')) return;
         asked = link;
-        model.send({ link });
+        number += 1;
+        model.send({ link, number });
     };
     // What the viewer does here is a step that the back button takes back; the answer to a link is none.
     const show = () => {
@@ -18,11 +20,15 @@ function render({ model, el }) {
         const fragment = model.get('fragment');
         if (fragment !== HERE()) history.pushState(null, '', fragment ? `#${fragment}` : location.pathname);
     };
+    // An answer counts for the last link alone, and for the address only while that still says the link: the browser
+    // changes the address first and tells of it later, so that the viewer may be further on than what was asked.
     const taken = (content) => {
-        if (typeof content?.taken !== 'string') return;
+        if (typeof content?.taken !== 'string' || content.number !== number) return;
+        const link = asked;
         asked = null;
         const fragment = content.taken;
-        if (fragment !== HERE()) history.replaceState(null, '', fragment ? `#${fragment}` : location.pathname);
+        if (HERE() !== link || fragment === link) return;
+        history.replaceState(null, '', fragment ? `#${fragment}` : location.pathname);
     };
     // Escape goes one step up, as the button that says so does.
     const up = ({ key, target, defaultPrevented }) => {

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from huanjie_lib.casework.events import Actor, Head, canonical
+from huanjie_lib.casework.events import Actor, canonical
 from huanjie_lib.errors import LedgerError
 
 if TYPE_CHECKING:
@@ -113,7 +113,6 @@ class Cuts:
         self._made: dict[object, asyncio.Task[Cut]] = {}
         self._ready: dict[object, Cut] = {}
         self._source = None if whole.store is None else _opened(whole.store)
-        self._head: Head | None = None
 
     # ------------------------------------------------------------ for whom
 
@@ -213,23 +212,25 @@ class Cuts:
             self._bring(cut)
 
     async def watch(self) -> None:
-        """Let every account see what others have recorded."""
+        """Let every account see what others have recorded; one look that fails is not the last."""
         while True:
             await asyncio.sleep(_LOOKED_AFTER_S)
-            await asyncio.to_thread(self._look)
+            try:
+                await asyncio.to_thread(self._look)
+            except Exception:
+                logger.exception("it could not be seen whether the ledger has grown")
 
     def _look(self) -> None:
-        """Bring all parts up to date if the ledger has grown, or could not be read: each then says so."""
+        """Bring the parts up to date that are behind the ledger; where it cannot be read, each says so."""
         if self._source is None:
             return
         try:
             head = self._source.head()
         except LedgerError:
             head = None
-        if head is None or head != self._head:
-            for cut in list(self._ready.values()):
+        for cut in list(self._ready.values()):
+            if cut.ledger is not None and cut.ledger.behind(head):
                 self._bring(cut)
-        self._head = head
 
     @staticmethod
     def _bring(cut: Cut) -> None:

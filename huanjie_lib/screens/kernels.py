@@ -255,17 +255,23 @@ class ScreenKernels(AsyncMappingKernelManager):
         """Clear away kernels that have died, and put others into the pool for those that waited there."""
         while True:
             await asyncio.sleep(_WATCHED_EVERY_S)
-            for pool in getattr(self, "_pools", {}).values():
-                pool[:] = [item for item in pool if not (item.done() and _failed(item))]
-            for kernel_id in self.list_kernel_ids():
-                try:
-                    if not await self.lives(kernel_id):
-                        logger.error("错误编号 %s：内核进程已中断，已清理", error_number(kernel_id))
-                        await self.shutdown_kernel(kernel_id, now=True)
-                except Exception:
-                    logger.exception("kernel %s could not be cleared away", kernel_id)
-            if (fill := getattr(self, "fill_if_needed", None)) is not None:
-                fill(notebook_name=self.notebook_path)
+            try:
+                await self._look_after()
+            except Exception:
+                logger.exception("kernels could not be looked after")
+
+    async def _look_after(self) -> None:
+        for pool in getattr(self, "_pools", {}).values():
+            pool[:] = [item for item in pool if not (item.done() and _failed(item))]
+        for kernel_id in self.list_kernel_ids():
+            try:
+                if not await self.lives(kernel_id):
+                    logger.error("错误编号 %s：内核进程已中断，已清理", error_number(kernel_id))
+                    await self.shutdown_kernel(kernel_id, now=True)
+            except Exception:
+                logger.exception("kernel %s could not be cleared away", kernel_id)
+        if (fill := getattr(self, "fill_if_needed", None)) is not None:
+            fill(notebook_name=self.notebook_path)
 
     async def lives(self, kernel_id: str) -> bool:
         """Tell whether a kernel's process is there, or still coming up."""

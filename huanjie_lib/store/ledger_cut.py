@@ -205,12 +205,17 @@ class LedgerCut:
         with self._source.reading() as read, self._into.writing() as written:
             schema.check_revision(read)
             schema.lay_out(written)
-            self._bring(read, written)
+            standing = self._bring(read, written)
+        self._standing = standing
 
     @property
     def file(self) -> Path:
         """The file."""
         return self._into.file
+
+    def behind(self, head: Head | None) -> bool:
+        """Tell whether a ledger with this head may hold what the file lacks; ``None``: not known."""
+        return head is None or self._amiss or self._part.grown(head) != self._standing
 
     def refresh(self) -> None:
         """Bring the file up to date with the ledger; where that cannot be read, let the file say so."""
@@ -219,23 +224,24 @@ class LedgerCut:
                 return
             try:
                 with self._source.reading() as read:
-                    grown = self._grown(read)
-                    if grown != self._standing or self._amiss:
+                    if self.behind(self._head(read)):
                         with self._into.writing() as written:
-                            self._bring(read, written)
+                            standing = self._bring(read, written)
+                        self._standing, self._amiss = standing, False
             except LedgerError as error:
                 self._tell(error)
 
-    def _grown(self, read: sa.Connection) -> object:
-        return self._part.grown(Ledger(self._source, evidence=None, moment=read).head())
+    def _head(self, read: sa.Connection) -> Head:
+        return Ledger(self._source, evidence=None, moment=read).head()
 
-    def _bring(self, read: sa.Connection, written: sa.Connection) -> None:
-        standing = self._grown(read)
+    def _bring(self, read: sa.Connection, written: sa.Connection) -> object:
+        """Copy what is new, and return what has been copied up to; it counts once it is committed."""
+        standing = self._part.grown(self._head(read))
         if self._part.copy(read, written):
             edition = int(_told(written).get(_EDITION, "0")) + 1
             _set(written, _EDITION, str(edition))
         _set(written, _AMISS, "")
-        self._standing, self._amiss = standing, False
+        return standing
 
     def _tell(self, error: LedgerError) -> None:
         if self._amiss:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from huanjie_lib.casework.events import Actor
-from huanjie_lib.errors import DataError, UsageError
+from huanjie_lib.errors import DataError, LedgerError, UsageError
 from huanjie_lib.screens.cuts import (
     ACTOR_VARIABLE,
     NAMES_VARIABLE,
@@ -139,6 +139,48 @@ class TestCasework:
 
         run_apart(for_a_while())
         assert seen() == [2, 2]
+
+    def test_an_outage_between_two_looks_is_over_for_all_at_the_next_though_nothing_was_recorded(
+        self, cuts: Cuts, tmp_path: Path
+    ) -> None:
+        cut = cuts.make(CITY)
+        assert cut.ledger is not None
+        assert cuts._source is not None
+        with open_cut(cut.told[STORE_VARIABLE]) as seen:
+            cuts._look()
+            before = seen.mark()
+            cuts._source.close()
+            cut.ledger._source.close()
+            (tmp_path / "store").rename(tmp_path / "away")
+            cuts.refresh(CITY)  # as after an action that could not be recorded
+            with pytest.raises(LedgerError, match="案件台账"):
+                seen.mark()
+            (tmp_path / "away").rename(tmp_path / "store")
+            cuts._look()
+            assert seen.mark() == before
+
+    def test_a_look_that_fails_is_told_and_not_the_last(
+        self, cuts: Cuts, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        monkeypatch.setattr("huanjie_lib.screens.cuts._LOOKED_AFTER_S", 0.001)
+        looks: list[int] = []
+
+        def look() -> None:
+            looks.append(len(looks))
+            if len(looks) == 1:
+                raise RuntimeError("of a kind that nobody foresaw")
+
+        monkeypatch.setattr(cuts, "_look", look)
+
+        async def until_the_second() -> None:
+            watching = asyncio.create_task(cuts.watch())
+            async with asyncio.timeout(30):
+                while len(looks) < 2:
+                    await asyncio.sleep(0.001)
+            watching.cancel()
+
+        run_apart(until_the_second())
+        assert "nobody foresaw" in caplog.text
 
     def test_an_area_without_a_unit_and_a_role_without_cases_are_refused_again_and_again(
         self, cuts: Cuts

@@ -192,3 +192,28 @@ def test_an_error_in_the_log_begins_with_the_number_of_its_kernel() -> None:
 
 def test_there_is_one_kernel_whatever_the_machine_has() -> None:
     assert list(OwnKernel().find_kernel_specs()) == ["python3"]
+
+
+def test_a_turn_of_the_watch_that_fails_is_told_and_not_the_last(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "_WATCHED_EVERY_S", 0.001)
+    kernels, turns = Counted(), 0
+
+    async def turn() -> None:
+        nonlocal turns
+        turns += 1
+        if turns == 1:
+            raise RuntimeError("of a kind that nobody foresaw")
+
+    monkeypatch.setattr(kernels, "_look_after", turn)
+
+    async def until_the_second() -> None:
+        watching = asyncio.create_task(kernels.watch())
+        async with asyncio.timeout(30):
+            while turns < 2:
+                await asyncio.sleep(0.001)
+        watching.cancel()
+
+    run_apart(until_the_second())
+    assert "nobody foresaw" in caplog.text

@@ -19,6 +19,7 @@ from huanjie_lib import __version__, findings
 from huanjie_lib.contracts import TABLES
 from huanjie_lib.errors import DataError, Fault, LedgerError, StaleVersionError, UsageError
 from huanjie_lib.ledgers import Casework, Ledgers
+from huanjie_lib.outputs import require_new_folder
 from huanjie_lib.parameters import Framework, ParameterSet, load_parameters
 from huanjie_lib.pipeline import RiskResult, run_risk
 from huanjie_lib.risk.judgments import GroupJudgments
@@ -1032,9 +1033,7 @@ def rotate_keys(
 
     folder, place = Path(data).resolve(), Path(out).resolve()
     _check_out(folder, place, "--out")
-    if place.exists() and any(place.iterdir()):
-        fault = Fault("--out", str(out), "还不存在的或空的文件夹", "换一个文件夹")
-        raise UsageError("没有更换密钥：文件夹不是空的", [fault])
+    require_new_folder(place, refused="没有更换密钥")
     for inside in (folder, place):
         if inside in new_key.resolve().parents:
             fault = Fault("--new-key", str(new_key), "数据文件夹以外的新文件", "密钥与数据分开存放")

@@ -25,7 +25,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("casework",),  # pure too: events, states, alerts and ledgers
     ("findings", "ledgers", "listing"),
     ("pipeline", "matching"),
-    ("access",),
+    ("access", "outputs"),
     ("intake", "store", "sample"),  # effects
     ("cluster",),
     ("events", "partitions"),  # more than one memory holds

@@ -12,6 +12,7 @@ from huanjie_lib.cli.options import EVIDENCE, FILE, FOLDER, KEY, PACK, REGION, S
 from huanjie_lib.cli.telling import Progress
 from huanjie_lib.cli.who import keys_of
 from huanjie_lib.errors import Fault, LedgerError, UsageError
+from huanjie_lib.outputs import require_new_folder
 
 if TYPE_CHECKING:
     from huanjie_lib.intake import Intake
@@ -44,10 +45,9 @@ def init(out: Path, seed: int, units: int, key: Path | None, streams: Path | Non
     from huanjie_lib.sample import make_city, write_city
     from huanjie_lib.sample.events import write_events
 
-    for option, folder in (("--out", out), ("--events", streams)):
-        if folder is not None and folder.exists() and any(folder.iterdir()):
-            remedy = "换一个文件夹，或先清空它"
-            raise UsageError("文件夹不是空的", [Fault(option, str(folder), "空文件夹或新文件夹", remedy)])
+    for folder in (out, streams):
+        if folder is not None:
+            require_new_folder(folder, refused="没有生成示例城市")
     city = make_city(seed=seed, units=units)
     paths = write_city(city, out, key=key)
     click.echo(f"已生成示例城市：{units} 个村（社区），{len(paths)} 个文件，位于 {out}")

@@ -11,6 +11,7 @@ import click
 from huanjie_lib.cli.options import DATA, FILE, FOLDER, PACK, STORE, Date, acting
 from huanjie_lib.cli.who import BEIJING, actor_of, keys_of, unmasked
 from huanjie_lib.errors import Fault, UsageError
+from huanjie_lib.outputs import require_new_files
 from huanjie_lib.vocabulary import AccessAction, RequestKind, RequestResult, RequestStep, date_text
 
 if TYPE_CHECKING:
@@ -256,8 +257,7 @@ def request_copy(
     from huanjie_lib.store.talent_folder import read_talent
     from huanjie_lib.views.stamp import Stamp
 
-    if out.exists():
-        raise UsageError("没有写出副本", [Fault("--out", str(out), "还没有的文件", "换一个文件名")])
+    require_new_files([out], refused="没有写出副本")
     actor, day = actor_of(account, office, role), dt.datetime.now(BEIJING).date()
     require(actor.role, "talent/people", "talent")
     stamp = Stamp(account, office, actor.role, "答复个人申请", day, "个人信息，交本人")

@@ -21,6 +21,7 @@ from huanjie_lib.contracts import RETURN_GROUPS, RETURN_SHEETS, Column, table
 from huanjie_lib.errors import Fault, UsageError
 from huanjie_lib.exports.book import A3, A4, LINE, Book, lines, new_book
 from huanjie_lib.exports.forms import LONGEST_LIST, entry_format, entry_rule, heading
+from huanjie_lib.outputs import require_new_files
 from huanjie_lib.parameters import Metric
 from huanjie_lib.views.words import date_text
 from huanjie_lib.vocabulary import UnitKind
@@ -144,10 +145,7 @@ def write_return_templates(
     folders = {c: f"{named[c]}_{c}" if named[c] in twice else named[c] for c in codes}
     month = f"({as_of.year}年{as_of.month}月)"
     paths = {c: out / folders[c] / f"{named[c]}换届数据报送表{month}.xlsx" for c in codes}
-    taken = [p for p in paths.values() if p.exists()]
-    if taken:
-        faults = [Fault("--out", str(p), "还没有的文件", "换一个文件夹，或先移走它") for p in taken[:20]]
-        raise UsageError("不覆盖已有的报送表", faults)
+    require_new_files(paths.values(), refused="没有写出报送表")
     for code, path in paths.items():
         content = return_template(named[code], units[units["township_code"] == code], metrics, as_of=as_of)
         path.parent.mkdir(parents=True, exist_ok=True)

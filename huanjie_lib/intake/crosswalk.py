@@ -28,6 +28,7 @@ from huanjie_lib.intake.files import check_kind, has_geometry, read_table
 from huanjie_lib.intake.headings import table_names
 from huanjie_lib.intake.report import Issue, IssueLevel, write_csv
 from huanjie_lib.intake.sandbox import Job, read_apart
+from huanjie_lib.outputs import require_new_files
 from huanjie_lib.vocabulary import CrosswalkKind
 
 if TYPE_CHECKING:
@@ -575,10 +576,7 @@ def write_proposal(proposal: CrosswalkProposal, out: Path) -> None:
         If a file is there already.
     """
     notes = out.with_suffix(".md")
-    taken = [path for path in (out, notes) if path.exists()]
-    if taken:
-        faults = [Fault("--out", str(p), "还没有的文件", "换一个文件名，或先移走它") for p in taken]
-        raise UsageError("不覆盖已有的区划代码对照", faults)
+    require_new_files([out, notes], refused="没有写出区划代码对照")
     labels = {c.name: c.label for c in table("crosswalk").columns}
     rows = proposal.rows.assign(
         kind=proposal.rows["kind"].map(CrosswalkKind.labels()),

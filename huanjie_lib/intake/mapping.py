@@ -32,6 +32,7 @@ from huanjie_lib.intake.guard import CONTAINS_NUMBER, IS_NUMBER, personal_headin
 from huanjie_lib.intake.headings import IGNORED, Heading, Names, bracketed, normalise, table_names
 from huanjie_lib.intake.report import Issue, IssueLevel
 from huanjie_lib.intake.values import is_void, parse
+from huanjie_lib.outputs import require_new_files
 from huanjie_lib.parameters import UniqueKeyLoader, pydantic_fault
 
 __all__ = [
@@ -653,10 +654,7 @@ def write_proposals(
         fault = Fault("--out", found, "文件夹，或只选一个单位", "--out 改为文件夹，或加 --office")
         raise UsageError("栏目对照每个单位一个文件", [fault])
     paths = {name: out if single else out / f"{name}.yaml" for name in offices}
-    taken = [p for p in paths.values() if p.exists()]
-    if taken:
-        faults = [Fault("--out", str(p), "还没有的文件", "换一个文件名，或先移走它") for p in taken]
-        raise UsageError("不覆盖已有的栏目对照", faults)
+    require_new_files(paths.values(), refused="没有写出栏目对照")
     for name, path in paths.items():
         content = {
             "office": name,

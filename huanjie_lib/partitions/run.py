@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from huanjie_lib import __version__
 from huanjie_lib.errors import DataError, Fault, UsageError
 from huanjie_lib.listing import talent_pack
+from huanjie_lib.outputs import require_new_folder
 from huanjie_lib.parameters import ParameterSet
 from huanjie_lib.partitions.layout import partitions, read_partition, read_together, table_files
 from huanjie_lib.partitions.scoring import (
@@ -289,9 +290,7 @@ class _Asked:
 
 
 def _begin(out: Path, parameters: ParameterSet, as_of: dt.date) -> _Asked:
-    if out.exists() and any(out.iterdir()):
-        fault = Fault("输出文件夹", str(out), "空文件夹或新文件夹", "换一个文件夹")
-        raise UsageError("文件夹不是空的", [fault])
+    require_new_folder(out, refused="没有计算")
     out.mkdir(parents=True, exist_ok=True)
     (out / "parameters.json").write_text(parameters.canonical_json() + "\n", encoding="utf-8")
     return _Asked(out.absolute(), parameters, as_of)

@@ -11,6 +11,7 @@ import pandas as pd
 from huanjie_lib.access.keys import KeyRing
 from huanjie_lib.contracts import table
 from huanjie_lib.errors import Fault, UsageError
+from huanjie_lib.outputs import require_new_folder
 from huanjie_lib.parameters import load_parameters
 from huanjie_lib.sample.city import City
 from huanjie_lib.sample.judgments import CONTRADICTORY, EXPERTS, make_judgments
@@ -61,10 +62,7 @@ def write_city(
     UsageError
         If ``out`` is not empty, there is no such county, or ``key`` is there already or within ``out``.
     """
-    if out.exists() and any(out.iterdir()):
-        raise UsageError(
-            "文件夹不是空的", [Fault("输出文件夹", str(out), "空文件夹或新文件夹", "换一个文件夹")]
-        )
+    require_new_folder(out, refused="没有生成示例城市")
     counties = sorted(set(city.tables["townships"]["county_code"]))
     if returns_county is not None and returns_county not in counties:
         raise UsageError(

@@ -33,6 +33,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from huanjie_lib.casework.events import ChainFault, Head
 from huanjie_lib.errors import Fault, LedgerError, UsageError
+from huanjie_lib.outputs import require_new_files, require_new_folder
 from huanjie_lib.store import schema
 from huanjie_lib.store.copying import (
     CHAINS,
@@ -176,9 +177,7 @@ def write_backup(
     ...     restore(made.path, Path(place) / "new").head == made.head
     True
     """
-    if out.exists():
-        fault = Fault(str(out), "已有的文件", "还没有的文件", "换一个文件名，如带上日期")
-        raise UsageError(_NOT_MADE, [fault])
+    require_new_files([out], refused=_NOT_MADE)
     store = connect(url, read_only=True)
     files = evidence or evidence_beside(store)
     begun = clock()
@@ -493,7 +492,7 @@ def restore(file: Path, url: str | Path, *, evidence: Path | None = None, head: 
             fault = Fault("--evidence", str(evidence), "与台账放在一起", "去掉 --evidence")
             raise UsageError(_NOT_RESTORED, [fault])
         home = store.file.parent
-        _check_new(home)
+        require_new_folder(home, refused=_NOT_RESTORED)
         made_private(home.parent)
         with _beside(home) as work:
             made = check_backup(file, work / "new", head=head, lasting=True)
@@ -511,7 +510,7 @@ def _restore_server(file: Path, store: Store, evidence: Path | None, head: Head 
         raise UsageError(_NOT_RESTORED, [fault])
     places = {_EVIDENCE: evidence.absolute(), _HEADS: evidence.absolute().parent / _HEADS}
     for place in places.values():
-        _check_new(place)
+        require_new_folder(place, refused=_NOT_RESTORED)
     made_private(evidence.absolute().parent)
     with _beside(evidence.absolute()) as work, ExitStack() as undo:
         made = check_backup(file, work / "new", head=head, lasting=True)
@@ -531,13 +530,6 @@ def _restore_server(file: Path, store: Store, evidence: Path | None, head: Head 
         undo.pop_all()
         source.close()
     return made
-
-
-def _check_new(folder: Path) -> None:
-    """Refuse to restore over anything."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        fault = Fault(str(folder), "已有内容", "还不存在的或空的文件夹", "换一个位置；原有的台账不会被覆盖")
-        raise UsageError(_NOT_RESTORED, [fault])
 
 
 @contextmanager

@@ -15,7 +15,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
@@ -24,7 +24,8 @@ from huanjie_lib.access.scope import SEES_RESTRICTED, ledgers_for
 from huanjie_lib.access.suppression import SMALLEST, CountTable, suppress
 from huanjie_lib.casework.events import Actor
 from huanjie_lib.contracts import RESTRICTED_LEDGERS
-from huanjie_lib.errors import DataError, Fault, UsageError
+from huanjie_lib.errors import DataError, Fault
+from huanjie_lib.outputs import require_new_folder
 from huanjie_lib.parameters import Framework
 from huanjie_lib.store.run_folder import (
     RUN_TABLES,
@@ -36,6 +37,9 @@ from huanjie_lib.store.run_folder import (
     write_run,
 )
 from huanjie_lib.vocabulary import Role
+
+if TYPE_CHECKING:
+    import geopandas as gpd
 
 __all__ = ["blurred", "part_of", "seen_by", "snapshot_role", "write_desk", "write_snapshot"]
 
@@ -154,15 +158,12 @@ def write_snapshot(source: Path, out: Path, *, role: Role, scope: Sequence[str] 
     UsageError
         If ``out`` holds something already, or the role may not read a run.
     """
-    manifest = read_manifest(source)
-    before = manifest.get("snapshot")
+    before = read_manifest(source).get("snapshot")
     if before is not None and before["role"] != role.value:
         found = f"给“{Role.lookup()[before['role']].label}”的快照"
         fault = Fault(str(source), found, "由 huanjie run 写出的评估文件夹", "改为完整的评估文件夹")
         raise DataError("不能从快照再制作别的快照", [fault])
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        fault = Fault(str(out), "已有内容", "新的或空的文件夹", "换一个文件夹")
-        raise UsageError("快照没有写出", [fault])
+    require_new_folder(out, refused="没有写出快照")
     _require(role)
     run = part_of(read_run(source), scope)
     if before is None:  # a part of what is suppressed already stays as it is
@@ -173,21 +174,14 @@ def write_snapshot(source: Path, out: Path, *, role: Role, scope: Sequence[str] 
     if (source / "boundaries.parquet").exists():
         boundaries = run.boundaries().dropna(subset="geometry")
         boundaries = boundaries[boundaries["unit_code"].isin(run.units["unit_code"])]
-    told = {
-        "role": role.value,
-        "scope": list(scope),
-        "run_sha256": file_digest(source / "manifest.json") if before is None else before["run_sha256"],
-    }
-    return write_run(
+    return _write_part(
         run,
         out,
+        source,
+        role=role,
+        scope=scope,
         boundaries=boundaries,
         sources=None if role is Role.READER or sources.empty else sources,
-        signals=None,
-        inputs=[],
-        code_version=manifest["code_version"],
-        intake={},
-        snapshot=told,
     )
 
 
@@ -215,22 +209,46 @@ def write_desk(source: Path, out: Path, actor: Actor) -> dict[str, Any]:
         If the role may read no run, or no ledger.
     """
     _require(actor.role)
-    whole = read_run(source)
-    run = part_of(whole, actor.scope)
+    run = part_of(read_run(source), actor.scope)
     none = {name: getattr(run, name).iloc[:0] for name in RUN_TABLES if name not in _AT_THE_DESK}
-    return write_run(
+    return _write_part(
         replace(run, **none),
         out,
-        boundaries=None,
-        signals=None,
+        source,
+        role=actor.role,
+        scope=actor.scope,
         ledgers=_ledgers_of(source, actor),
+    )
+
+
+def _write_part(
+    part: Run,
+    out: Path,
+    source: Path,
+    *,
+    role: Role,
+    scope: Sequence[str],
+    boundaries: gpd.GeoDataFrame | None = None,
+    sources: pd.DataFrame | None = None,
+    ledgers: Mapping[str, pd.DataFrame] | None = None,
+) -> dict[str, Any]:
+    """Write a part of a run, and return its manifest: whose it is, and the run that it comes from."""
+    whole = read_manifest(source)
+    before = whole.get("snapshot")
+    return write_run(
+        part,
+        out,
+        boundaries=boundaries,
+        sources=sources,
+        signals=None,
+        ledgers=ledgers,
         inputs=[],
-        code_version=whole.manifest["code_version"],
+        code_version=whole["code_version"],
         intake={},
         snapshot={
-            "role": actor.role.value,
-            "scope": list(actor.scope),
-            "run_sha256": file_digest(source / "manifest.json"),
+            "role": role.value,
+            "scope": list(scope),
+            "run_sha256": file_digest(source / "manifest.json") if before is None else before["run_sha256"],
         },
     )
 

@@ -41,7 +41,7 @@ def test_a_sample_with_events_has_something_to_try_them_on(tmp_path: Path, capsy
         "the events add up to the sample's facts"
     )
     assert run("init", "--out", tmp_path / "other", "--units", "60", "--events", streams) == 2
-    assert "--events：发现" in told(capsys)
+    assert f"{streams}：发现“已有内容”" in told(capsys)
     assert not (tmp_path / "other").exists()
 
 

@@ -122,6 +122,7 @@ class LiveMap(anywidget.AnyWidget):
         height: int = 640,
     ) -> None:
         self._unit_count = geometry.unit_count
+        self._in_view: list[int] = []
         self._require_length("名称", len(names))
         self._names = [name or NAMELESS for name in names]
         hover_text = self._hover_text(hovers)
@@ -189,7 +190,14 @@ class LiveMap(anywidget.AnyWidget):
         """
         for position in positions:
             self._require_unit(position, lowest=0)
-        self.send({"show": [int(position) for position in positions]})
+        self._in_view = [int(position) for position in positions]
+        self.send({"show": self._in_view})
+
+    @traitlets.observe("painted")
+    def _show_again(self, _: object) -> None:
+        """Say once more what to bring into view: a map that had not started then has not heard it."""
+        if self._in_view:
+            self.send({"show": self._in_view})
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """Take from the browser what it may tell, in range; drop everything else."""

@@ -19,7 +19,7 @@ SCREENS = Path(screens.__file__).parent
 SOURCES = SCREENS / "js"
 STATIC = SCREENS / "static"
 BUILT = [
-    *("live_map.js", "live_map.css", "board.js", "talent.js", "standalone.js", "standalone.css"),
+    *("live_map.js", "live_map.css", "panel.js", "board.js", "talent.js", "standalone.js", "standalone.css"),
     "THIRD_PARTY_LICENSES.txt",
 ]
 NAMESPACES = {"http://www.w3.org/2000/svg"}
@@ -90,7 +90,7 @@ def rings_of(shape: shapely.Geometry) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize(
-    "name", ["live_map.js", "live_map.css", "board.js", "standalone.js", "standalone.css"]
+    "name", ["live_map.js", "live_map.css", "panel.js", "board.js", "standalone.js", "standalone.css"]
 )
 def test_the_bundle_names_no_address_that_could_be_requested(name: str) -> None:
     text = (STATIC / name).read_text(encoding="utf-8")
@@ -102,7 +102,9 @@ def test_the_bundle_names_no_address_that_could_be_requested(name: str) -> None:
         assert "url(" not in text
 
 
-@pytest.mark.parametrize(("name", "asks"), [("live_map.js", 0), ("board.js", 1), ("standalone.js", 0)])
+@pytest.mark.parametrize(
+    ("name", "asks"), [("live_map.js", 0), ("panel.js", 0), ("board.js", 1), ("standalone.js", 0)]
+)
 def test_a_bundle_has_no_way_to_ask_but_the_forms_own(name: str, asks: int) -> None:
     text = (STATIC / name).read_text(encoding="utf-8")
     assert text.count("fetch(") == asks
@@ -117,14 +119,16 @@ def test_a_bundle_has_no_way_to_ask_but_the_forms_own(name: str, asks: int) -> N
         assert call not in text
 
 
-def test_the_only_markup_set_as_html_is_leaflets_own() -> None:
-    """Two browser checks and the scale bar's number: no data of ours reaches innerHTML."""
-    sources = "".join(path.read_text(encoding="utf-8") for path in (SOURCES / "src").glob("*.js"))
+def test_the_only_markup_set_as_html_is_leaflets_own_and_what_the_kernel_rendered() -> None:
+    """Two browser checks and the scale bar's number, and a panel's templates, which escape everything."""
+    paths = (SOURCES / "src").glob("*.js")
+    sources = "".join(path.read_text(encoding="utf-8") for path in paths if path.name != "panel.js")
     for sink in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("):
         assert sink not in sources
     for name in ("live_map.js", "standalone.js"):
         assert (STATIC / name).read_text(encoding="utf-8").count("innerHTML") == 3
     assert "innerHTML" not in (STATIC / "board.js").read_text(encoding="utf-8")
+    assert (STATIC / "panel.js").read_text(encoding="utf-8").count("innerHTML") == 1
 
 
 def test_the_lock_file_pins_every_package_and_names_no_registry() -> None:

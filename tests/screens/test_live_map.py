@@ -206,6 +206,21 @@ def test_showing_units_tells_the_browser_which(
     assert sent == [{"show": [3, COUNT - 1]}, {"show": []}]
 
 
+def test_what_was_to_be_shown_before_the_map_had_started_is_told_again(
+    geometry: EncodedGeometry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = build(geometry)
+    sent: list[object] = []
+    live.show([3, 7])  # as a link says while the page is still loading
+    monkeypatch.setattr(live, "send", sent.append)
+    live.set_state({"painted": COUNT})
+    assert sent == [{"show": [3, 7]}]
+    whole = build(geometry)
+    monkeypatch.setattr(whole, "send", sent.append)
+    whole.set_state({"painted": COUNT})  # it shows the whole city by itself
+    assert len(sent) == 1
+
+
 def test_the_browser_may_tell_selection_and_paint_figures(geometry: EncodedGeometry) -> None:
     live = build(geometry)
     seen: list[int] = []

@@ -1,5 +1,5 @@
-// Bundles src/ into ../static: the live map, board and talent list of the screens, the program of the page that
-// works from a memory stick, their styles and THIRD_PARTY_LICENSES.txt.
+// Bundles src/ into ../static: the live map, panels, board and talent list of the screens, the program of the page
+// that works from a memory stick, their styles and THIRD_PARTY_LICENSES.txt.
 // The output depends on the sources and the lock file only, so a rebuild gives the committed bytes.
 
 import { build } from 'esbuild';
@@ -25,6 +25,7 @@ const { metafile } = await build({
     absWorkingDir: here,
     entryPoints: {
         live_map: 'src/live_map.js',
+        panel: 'src/panel.js',
         board: 'src/board.js',
         talent: 'src/talent.js',
         standalone: 'src/standalone.js',

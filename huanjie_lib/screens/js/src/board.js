@@ -91,13 +91,21 @@ class Board extends Desk {
         return `${this.task.case}/${this.form.event}`;
     }
 
+    get place() {
+        return this.task.case;
+    }
+
+    get version() {
+        return this.task.version;
+    }
+
     get form() {
         return this.open().find(({ event }) => event === this.chosen);
     }
 
-    // Whether anything has been typed for this case that has not been taken.
+    // Whether anything has been typed for this case that is neither taken nor on its way.
     typed() {
-        return [...this.drafts].some(([key, { touched }]) => touched && key.startsWith(`${this.task.case}/`));
+        return [...this.drafts].some(([key, { touched, busy }]) => touched && !busy && key.startsWith(`${this.place}/`));
     }
 
     draw() {
@@ -128,6 +136,7 @@ class Board extends Desk {
         const draft = this.kept('together', () => new Together(this.task));
         const send = async () => {
             const reply = await draft.send(this.task, () => this.draw());
+            await this.press.over();
             this.draw();
             if (reply.ok) this.tell('written');
         };
@@ -162,6 +171,7 @@ class Board extends Desk {
         this.draw();
         for (const file of taken) {
             const reply = await upload(file);
+            await this.press.over();
             draft.uploading--;
             if (!reply.ok) draft.refused.push([`“${file.name}”没有传上：${reply.title}`, ...reply.lines].join(''));
             else if (draft.evidence.every(({ digest }) => digest !== reply.evidence.digest)) {

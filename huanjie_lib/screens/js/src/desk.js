@@ -4,6 +4,7 @@
 
 import { h, redraw } from './dom.js';
 import { uuid } from './post.js';
+import { Press } from './press.js';
 
 const LOOK_AGAIN = 20000; // ms between two looks for what others have done
 const KNOWN = new Set(['refused', 'clash']); // answers after which nothing has been recorded
@@ -18,8 +19,10 @@ export class Desk {
         this.note = null; // what has changed under a draft
         this.awaited = false; // whether the next task follows from what was sent here
 
+        this.press = new Press(this.box);
+        const take = () => this.take();
         this.handlers = {
-            'change:task': () => this.take(),
+            'change:task': () => this.press.when(take),
             'msg:custom': (content) => this.hear(content ?? {}),
         };
         for (const [event, handler] of Object.entries(this.handlers)) model.on(event, handler);
@@ -65,6 +68,7 @@ export class Desk {
         draft.fault = null;
         this.draw();
         const reply = await post(draft.sent);
+        await this.press.over();
         draft.busy = false;
         if (!reply.ok) {
             if (KNOWN.has(reply.code)) draft.sent = null;
@@ -74,22 +78,24 @@ export class Desk {
     }
 
     // Takes a draft to the ledger: it goes when it has been recorded, and stays as it was where others came first.
+    // The answer may come when something else is open, or after the kernel has told of what it is about.
     async submit(key, wanted, { id, post, done, stale, about = '' }) {
         const draft = this.drafts.get(key);
+        const { place, version } = this;
         this.done = '';
         this.note = null;
         const reply = await this.send(draft, wanted, id, post);
         const late = reply.code === 'stale';
-        if (reply.ok) {
-            this.drafts.delete(key);
-            this.done = done;
-        } else if (late) {
-            draft.sent = draft.fault = null;
-            this.note = stale;
+        const here = this.place === place;
+        if (reply.ok) this.drafts.delete(key);
+        else if (late) draft.sent = draft.fault = null;
+        if (here && (reply.ok || late)) {
+            this.done = reply.ok ? done : '';
+            this.note = late ? stale : null;
+            this.awaited = this.version === version;
         }
-        this.awaited = reply.ok || late;
         this.draw();
-        if (this.awaited) this.tell('written', about);
+        if (reply.ok || late) this.tell('written', about);
         return reply;
     }
 
@@ -98,6 +104,7 @@ export class Desk {
         document.removeEventListener('visibilitychange', this.look);
         document.removeEventListener('keydown', this.escape);
         for (const [event, handler] of Object.entries(this.handlers)) this.model.off(event, handler);
+        this.press.remove();
         this.box.remove();
     }
 }

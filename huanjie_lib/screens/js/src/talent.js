@@ -38,15 +38,23 @@ class Decisions extends Desk {
             this.note = null;
             this.fault = null;
             if (before.person !== this.task.person) this.hide();
-        } else if (this.task.expected > before.expected && !this.awaited && this.draft.touched) {
+        } else if (this.version > before.expected && !this.awaited && this.draft.touched && !this.draft.busy) {
             this.note = STALE;
         }
         this.awaited = false;
         this.draw();
     }
 
+    get place() {
+        return keyOf(this.task);
+    }
+
+    get version() {
+        return this.task.expected;
+    }
+
     get draft() {
-        return this.kept(keyOf(this.task), () => ({ choice: '', instead: '', reason: '', touched: false, sent: null }));
+        return this.kept(this.place, () => ({ choice: '', instead: '', reason: '', touched: false, sent: null }));
     }
 
     // What is still missing, as sentences.
@@ -149,10 +157,11 @@ class Decisions extends Desk {
         if (this.asked !== look) return; // another person is open, or nobody
         if (reply.ok) {
             look.name = reply.name;
-            this.hiding = setTimeout(() => {
+            const away = () => {
                 this.hide();
                 this.draw();
-            }, SHOWN);
+            };
+            this.hiding = setTimeout(() => this.press.when(away), SHOWN);
         }
         this.draw();
     }
@@ -165,6 +174,7 @@ class Decisions extends Desk {
     // A file that the server makes and hands out once the access log has it.
     async fetch({ file, name, media_type: type }) {
         const reply = await fileOf('talent/file', { what: file, entry_id: uuid() });
+        await this.press.over();
         this.fault = reply.ok ? null : reply;
         if (reply.ok) save(name, type, reply.bytes);
         this.draw();
@@ -233,7 +243,7 @@ class Decisions extends Desk {
             held: this.held().length,
         };
         const done = `${this.label(wanted.choice)}已登记。`;
-        const reply = await this.submit(keyOf(task), wanted, { id: 'decision_id', post: decide, done, stale: STALE });
+        const reply = await this.submit(this.place, wanted, { id: 'decision_id', post: decide, done, stale: STALE });
         if (reply.code === 'refused') this.tell('look'); // what others have decided meanwhile may be why
     }
 

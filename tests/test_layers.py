@@ -208,7 +208,7 @@ def planted(tmp_path: Path, file: str, code: str) -> list[str]:
     ("file", "code"),
     [
         ("vocabulary.py", "from huanjie_lib.errors import Fault"),
-        ("contracts.py", "import huanjie_lib.parameters"),
+        ("contracts/model.py", "import huanjie_lib.parameters"),
         ("parameters/framework.py", "from huanjie_lib import risk"),
         ("risk/scoring.py", "from huanjie_lib.talent import fit"),
         ("talent/fit.py", "from ..risk.scoring import index"),

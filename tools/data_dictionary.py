@@ -29,7 +29,7 @@ from huanjie_lib.vocabulary import PortraitAspect, UnitKind
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "data_dictionary.md"
 HEAD = """# Data dictionary
 
-Generated from `huanjie_lib/contracts.py` and the default packs by `python tools/data_dictionary.py`; do not
+Generated from `huanjie_lib/contracts` and the default packs by `python tools/data_dictionary.py`; do not
 edit by hand. Every table also carries the source columns at the end of this page.
 """
 

@@ -1,0 +1,158 @@
+"""Tables of units: townships, villages and communities, changes of their codes, and their figures."""
+
+from __future__ import annotations
+
+from huanjie_lib.contracts.columns import (
+    AS_OF,
+    COUNTY_CODE_PATTERN,
+    TO_UNIT,
+    TOWNSHIP_CODE_PATTERN,
+    UNIT_CODE_PATTERN,
+    date,
+    text,
+    unit_code,
+    word,
+)
+from huanjie_lib.contracts.model import Column, Order, Reference, Table
+from huanjie_lib.vocabulary import CrosswalkKind, UnitKind, UrbanRural, VoterMode
+
+__all__ = ["UNITS"]
+
+UNITS: tuple[Table, ...] = (
+    Table(
+        "townships",
+        "镇街",
+        "One row per township or sub-district.",
+        "reference",
+        (
+            Column(
+                "township_code",
+                "string",
+                "镇街代码",
+                note="First nine digits of the unit codes in it.",
+                required=True,
+                pattern=TOWNSHIP_CODE_PATTERN,
+                pattern_label="9 位数字",
+            ),
+            text("township_name", "镇街名称", "Name of the township.", required=True),
+            Column(
+                "county_code",
+                "string",
+                "县区代码",
+                note="First six digits.",
+                required=True,
+                pattern=COUNTY_CODE_PATTERN,
+                pattern_label="6 位数字",
+            ),
+            text("county_name", "县区名称", "Name of the county or district.", required=True),
+        ),
+        ("township_code",),
+    ),
+    Table(
+        "units",
+        "村(社区)",
+        "One row per village or community, with its polygon where there is one (EPSG:4490).",
+        "reference",
+        (
+            unit_code(),
+            Column(
+                "unit_name",
+                "string",
+                "村(社区)名称",
+                note="Official name.",
+                required=True,
+                aliases=("村社区名称", "单位名称", "村(社区)", "名称"),
+            ),
+            word("unit_kind", UnitKind, "类别", "Village or community; decides checklist and voter mode."),
+            Column(
+                "township_code",
+                "string",
+                "镇街代码",
+                note="Township the unit belongs to.",
+                required=True,
+                pattern=TOWNSHIP_CODE_PATTERN,
+                pattern_label="9 位数字",
+            ),
+            word("urban_rural", UrbanRural, "城乡分类", "Urban-rural classification code.", required=False),
+            word("voter_mode", VoterMode, "选举方式", "How electors vote.", required=False),
+            date("valid_from", "启用日期", "First day on which the code is in force."),
+            date("valid_to", "停用日期", "Last day on which the code is in force; empty while in force."),
+            Column(
+                "longitude",
+                "number",
+                "经度",
+                "度",
+                "Point fallback where there is no polygon.",
+                minimum=-180,
+                maximum=180,
+            ),
+            Column(
+                "latitude",
+                "number",
+                "纬度",
+                "度",
+                "Point fallback where there is no polygon.",
+                minimum=-90,
+                maximum=90,
+            ),
+            Column("geometry", "geometry", "边界", note="Polygon or multipolygon, EPSG:4490."),
+        ),
+        ("unit_code",),
+        orders=(Order("valid_from", "valid_to"),),
+        references=(Reference("township_code", "townships", "township_code"),),
+    ),
+    Table(
+        "crosswalk",
+        "区划代码对照",
+        "One row per change of code; used only once a person has confirmed it.",
+        "reference",
+        (
+            Column(
+                "old_code",
+                "string",
+                "旧代码",
+                note="Code before the change.",
+                required=True,
+                pattern=UNIT_CODE_PATTERN,
+                pattern_label="12 位数字的统计用区划代码",
+            ),
+            Column(
+                "new_code",
+                "string",
+                "新代码",
+                note="Code after the change.",
+                required=True,
+                pattern=UNIT_CODE_PATTERN,
+                pattern_label="12 位数字的统计用区划代码",
+            ),
+            word("kind", CrosswalkKind, "变更类型", "Merge, split or renumbering."),
+            date("effective_on", "生效日期", "First day of the new code.", required=True),
+            text("confirmed_by", "确认人", "Office account that confirmed the row."),
+            date("confirmed_on", "确认日期", "Date of confirmation."),
+        ),
+        ("old_code", "new_code", "effective_on"),
+        orders=(Order("effective_on", "confirmed_on"),),
+    ),
+    Table(
+        "facts",
+        "基础数据",
+        "One row per unit, date and metric; the metrics and their bounds are declared in the framework pack.",
+        "risk",
+        (
+            unit_code(),
+            AS_OF,
+            Column(
+                "metric",
+                "string",
+                "指标项",
+                note="Metric name in the framework pack.",
+                required=True,
+                pattern=r"^[a-z][a-z0-9_]*$",
+                pattern_label="参数包中登记的指标项",
+            ),
+            Column("value", "number", "数值", note="Value in the unit of the metric.", required=True),
+        ),
+        ("unit_code", "as_of", "metric"),
+        references=(TO_UNIT,),
+    ),
+)

@@ -1,7 +1,6 @@
-"""Where a command may write: into a new or empty folder, or a file that is not there yet.
+"""Where a command may write: in a new or empty folder, a file not there yet, and never within the data.
 
-Nothing that stands is written over. Whoever writes asks here first, before anything is computed, so that all
-refusals say the same.
+Whoever writes asks here first, before anything is computed, so that all refusals say the same.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from typing import Final
 
 from huanjie_lib.errors import Fault, UsageError
 
-__all__ = ["require_new_files", "require_new_folder"]
+__all__ = ["require_new_files", "require_new_folder", "require_outside"]
 
 _LISTED: Final = 20
 """Files named in a refusal; a city has hundreds of returns."""
@@ -79,3 +78,27 @@ def require_new_files(paths: Iterable[Path], *, refused: str) -> None:
         remedy = "换一个位置，或先移走它"
         faults = [Fault(str(path), "已有的文件", "还没有的文件", remedy) for path in taken[:_LISTED]]
         raise UsageError(f"{refused}：不覆盖已有的文件", faults)
+
+
+def require_outside(data: Path, out: Path, *, what: str) -> None:
+    """Refuse to write a folder within the data folder that it is made from, or over a file.
+
+    Parameters
+    ----------
+    data
+        The data folder.
+    out
+        The folder to be written; it may stand already.
+    what
+        What the folder is called, such as ``评估文件夹``.
+
+    Raises
+    ------
+    UsageError
+        If ``out`` is the data folder, lies in it, or is a file.
+    """
+    if out.resolve().is_relative_to(data.resolve()):
+        fault = Fault(what, str(out), "数据文件夹以外的文件夹", "换一个文件夹")
+        raise UsageError("结果不能写在数据文件夹里", [fault])
+    if out.is_file():
+        raise UsageError("结果不能写成文件", [Fault(what, str(out), "一个文件夹", "换一个文件夹")])

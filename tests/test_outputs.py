@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from huanjie_lib.errors import Fault, UsageError
-from huanjie_lib.outputs import require_new_files, require_new_folder
+from huanjie_lib.outputs import require_new_files, require_new_folder, require_outside
 
 
 def test_a_new_folder_and_an_empty_one_are_let_through(tmp_path: Path) -> None:
@@ -44,3 +44,16 @@ def test_files_that_stand_are_refused_and_the_first_named(tmp_path: Path) -> Non
     with pytest.raises(UsageError, match="没有写出：不覆盖已有的文件") as refused:
         require_new_files(paths, refused="没有写出")
     assert [fault.where for fault in refused.value.faults] == [str(path) for path in paths[5:25]]
+
+
+def test_results_lie_outside_the_data_they_are_made_from(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (tmp_path / "file").touch()
+    require_outside(data, tmp_path / "data2", what="评估文件夹")
+    require_outside(data, tmp_path, what="评估文件夹")
+    for inside in (data, data / "runs" / "new", data / ".." / "data"):
+        with pytest.raises(UsageError, match="不能写在数据文件夹里"):
+            require_outside(data, inside, what="评估文件夹")
+    with pytest.raises(UsageError, match="结果不能写成文件"):
+        require_outside(data, tmp_path / "file", what="评估文件夹")

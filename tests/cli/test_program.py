@@ -113,7 +113,7 @@ def test_a_place_that_cannot_be_written_is_no_defect(
     def refused(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied", "index.parquet")
 
-    monkeypatch.setattr("huanjie_lib.workbench.write_run", refused)
+    monkeypatch.setattr("huanjie_lib.workbench.assessment.write_run", refused)
     assert run_city(small_city, tmp_path / "out") == 2
     text = told(capsys)
     assert "index.parquet" in text

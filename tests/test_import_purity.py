@@ -29,5 +29,15 @@ def test_import_loads_nothing_heavy(module: str) -> None:
     assert loaded & HEAVY == set()
 
 
+def test_a_server_compiles_no_grammars_that_no_schema_needs() -> None:
+    loaded = loaded_by(
+        "from huanjie_lib.screens.serve import _leave_out_grammars\n"
+        "_leave_out_grammars()\n"
+        "import huanjie_lib.screens.voila_server"
+    )
+    assert {"jsonschema", "voila"} <= loaded
+    assert "lark" not in loaded
+
+
 def test_check_sees_a_heavy_import() -> None:
     assert "matplotlib" in loaded_by("import matplotlib") & HEAVY

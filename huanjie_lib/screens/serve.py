@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from types import ModuleType
+from typing import TYPE_CHECKING, Final, cast
 
 from huanjie_lib.casework.events import Actor
 from huanjie_lib.errors import Fault, UsageError
@@ -277,6 +278,7 @@ def serve(
                 }
             ),
         ):
+            _leave_out_grammars()
             # Voilà is heavy; commands that don't serve need not load it.
             from huanjie_lib.screens.voila_server import ScreenServer, server_config
 
@@ -308,6 +310,15 @@ def serve(
                 server.start()
             finally:
                 ScreenServer.clear_instance()
+
+
+def _leave_out_grammars() -> None:
+    """Let jsonschema do without ``rfc3987_syntax``, as where it is not installed.
+
+    Its import compiles 39 grammars, for more than a second of processor time at the start of every server,
+    and serves a format ("iri") that no schema of Jupyter has.
+    """
+    sys.modules.setdefault("rfc3987_syntax", cast(ModuleType, None))  # import statements then find nothing
 
 
 def _limits(most: int | None, most_each: int | None) -> dict[str, int]:

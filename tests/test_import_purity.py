@@ -14,8 +14,8 @@ HEAVY = {"folium", "geopandas", "ipywidgets", "matplotlib", "sklearn"}
 
 
 def loaded_by(statement: str) -> set[str]:
-    """Return the top-level modules that a fresh interpreter has loaded after ``statement``."""
-    code = f"{statement}\nimport sys\nprint(*sorted({{name.partition('.')[0] for name in sys.modules}}))"
+    """Return the modules that a fresh interpreter has loaded after ``statement``."""
+    code = f"{statement}\nimport sys\nprint(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     return set(done.stdout.split())
 
@@ -27,6 +27,13 @@ def test_import_loads_nothing_heavy(module: str) -> None:
     loaded = loaded_by(f"import {module}")
     assert "huanjie_lib" in loaded
     assert loaded & HEAVY == set()
+
+
+@pytest.mark.parametrize("screen", ["overview", "casework", "talent", "what_if"])
+def test_a_kernel_loads_no_methods_that_it_does_not_use(screen: str) -> None:
+    loaded = loaded_by(f"import huanjie_lib.screens.{screen}")
+    assert "ipywidgets" in loaded
+    assert loaded & {"scipy.stats", "scipy.optimize", "sklearn", "geopandas", "matplotlib"} == set()
 
 
 def test_a_server_compiles_no_grammars_that_no_schema_needs() -> None:

@@ -31,10 +31,8 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
+import scipy  # its parts load when they are used: a kernel shows what others have suppressed
 from numpy.typing import NDArray
-from scipy.optimize import Bounds, LinearConstraint, linprog, milp
-from scipy.sparse import csr_matrix, hstack
-from scipy.sparse.csgraph import connected_components
 
 __all__ = ["HIDDEN", "SMALLEST", "CountTable", "Suppressed", "suppress"]
 
@@ -138,14 +136,14 @@ class CountTable:
         return cls(keys, counts, sums, names)
 
     @cached_property
-    def equations(self) -> csr_matrix:
+    def equations(self) -> scipy.sparse.csr_matrix:
         """A of A·a = 0: a row a sum, −1 for the whole and 1 for each part."""
         rows, columns, values = [], [], []
         for row, (whole, parts) in enumerate(self.sums):
             rows += [row] * (len(parts) + 1)
             columns += [whole, *parts]
             values += [-1.0] + [1.0] * len(parts)
-        return csr_matrix((values, (rows, columns)), shape=(len(self.sums), len(self.counts)))
+        return scipy.sparse.csr_matrix((values, (rows, columns)), shape=(len(self.sums), len(self.counts)))
 
 
 def _levels(values: Key, dimensions: Sequence[Sequence[str]]) -> list[tuple[Key, dict[int, Key]]]:
@@ -346,7 +344,7 @@ def _cheapest(table: CountTable, costs: NDArray[np.float64], place: int, goal: f
     upper[size + place] = 0.0
     change = _solved(
         np.concatenate([costs, costs]),
-        hstack([table.equations, -table.equations], format="csr"),
+        scipy.sparse.hstack([table.equations, -table.equations], format="csr"),
         np.column_stack([lower, upper]),
     )
     assert change is not None, "costs are not negative"
@@ -360,22 +358,22 @@ def _room(counts: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 def _solved(
-    costs: NDArray[np.float64], equations: csr_matrix, bounds: NDArray[np.float64]
+    costs: NDArray[np.float64], equations: scipy.sparse.csr_matrix, bounds: NDArray[np.float64]
 ) -> NDArray[np.float64] | None:
     """Return the whole solution of least cost with A·y = 0 within bounds; ``None`` where it has no end.
 
     The linear programme is enough where its solution is whole, as it is for most tables.
     """
     zero = np.zeros(equations.shape[0])
-    found = linprog(costs, A_eq=equations, b_eq=zero, bounds=bounds, method="highs")
+    found = scipy.optimize.linprog(costs, A_eq=equations, b_eq=zero, bounds=bounds, method="highs")
     if found.status == 3:
         return None
     if found.status == 0 and np.abs(found.x - np.round(found.x)).max(initial=0.0) > _TOLERANCE:
-        found = milp(
+        found = scipy.optimize.milp(
             costs,
             integrality=np.ones(len(costs)),
-            bounds=Bounds(bounds[:, 0], bounds[:, 1]),
-            constraints=LinearConstraint(equations, zero, zero),
+            bounds=scipy.optimize.Bounds(bounds[:, 0], bounds[:, 1]),
+            constraints=scipy.optimize.LinearConstraint(equations, zero, zero),
         )
     if found.status != 0:
         raise AssertionError(f"no change of a table is a solution always: {found.message}")
@@ -397,7 +395,7 @@ def _linked(table: CountTable, hidden: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Return a number for each count, the same for hidden ones that are linked by sums."""
     within = table.equations[:, np.flatnonzero(hidden)]
     links = abs(within)
-    _, labels = connected_components(links.T @ links, directed=False)
+    _, labels = scipy.sparse.csgraph.connected_components(links.T @ links, directed=False)
     numbers = np.full(len(hidden), -1, dtype=np.int64)
     numbers[hidden] = labels
     return numbers

@@ -58,7 +58,7 @@ from huanjie_lib.vocabulary import (
     date_text,
 )
 
-__all__ = ["COLUMNS", "Alerts", "case_id", "cause_key", "find_alerts", "opening_actions"]
+__all__ = ["COLUMNS", "Alerts", "case_id", "find_alerts", "opening_actions"]
 
 COLUMNS: Final = (
     "cause",
@@ -155,17 +155,6 @@ class Alerts:
             return f"{start}没有需要办理的预警。"
         told = [f"{title}（{reason}）" for title, reason in zip(mine["title"], mine["reason"], strict=True)]
         return f"{start}有{len(mine)}项预警：{'；'.join(told)}。"
-
-
-def cause_key(cause: str) -> str:
-    """Return what a cause is about, whatever its unit, as the rows that can be put right name it.
-
-    Examples
-    --------
-    >>> cause_key("gate:screening@990101001201"), cause_key("problem:P-17")
-    ('gate:screening', 'problem:P-17')
-    """
-    return cause.partition("@")[0]
 
 
 def case_id(cause: str, occurrence: int) -> str:

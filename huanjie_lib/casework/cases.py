@@ -46,6 +46,7 @@ __all__ = [
     "advance",
     "allowed_events",
     "cases_frame",
+    "cause_key",
     "dispatchers",
     "replay",
 ]
@@ -136,6 +137,17 @@ class Case:
 
 CASE_COLUMNS: Final = tuple(Case.__dataclass_fields__)
 """Columns of a frame of cases, in the order of :class:`Case`."""
+
+
+def cause_key(cause: str) -> str:
+    """Return what a cause is about, whatever its unit, as the rows that can be put right name it.
+
+    Examples
+    --------
+    >>> cause_key("gate:screening@990101001201"), cause_key("problem:P-17")
+    ('gate:screening', 'problem:P-17')
+    """
+    return cause.partition("@")[0]
 
 
 def advance(case: Case | None, action: Action) -> Case:

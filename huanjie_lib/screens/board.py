@@ -17,9 +17,8 @@ from typing import Any, Final
 import pandas as pd
 
 from huanjie_lib.access.scope import may_see
-from huanjie_lib.casework.alerts import cause_key
 from huanjie_lib.casework.amendments import value_text
-from huanjie_lib.casework.cases import Case, allowed_events, dispatchers
+from huanjie_lib.casework.cases import Case, allowed_events, cause_key, dispatchers
 from huanjie_lib.casework.events import Actor
 from huanjie_lib.casework.figures import deadlines
 from huanjie_lib.casework.workdays import Workdays
@@ -107,13 +106,14 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """Cases of one state: the first of them, how many there are and how many of them are overdue."""
+    """Cases of one state: the first of them, how many there are and are overdue; whether filters chose them."""
 
     state: CaseState
     cases: tuple[dict[str, Any], ...]
     total: int
     overdue: int
     folded: bool = False
+    narrowed: bool = False
 
     @property
     def more(self) -> int:
@@ -122,8 +122,8 @@ class Column:
 
     @property
     def nothing(self) -> str:
-        """What an empty column says."""
-        return _NOTHING[self.state]
+        """What an empty column says; under filters only that none fits them."""
+        return "没有符合筛选条件的案件" if self.narrowed else _NOTHING[self.state]
 
 
 class CaseBook:
@@ -219,7 +219,8 @@ class CaseBook:
             folded = state is CaseState.CANCELLED and not unfolded
             shown = _in_order(mine, ended=ended).head(0 if folded else listed.get(state.value, PAGE))
             overdue = int((mine["standing"] == "overdue").sum())
-            columns.append(Column(state, tuple(self.cards(shown)), len(mine), overdue, folded))
+            cards = tuple(self.cards(shown))
+            columns.append(Column(state, cards, len(mine), overdue, folded, choice != Choice()))
         return columns
 
     def cards(self, cases: pd.DataFrame) -> Iterable[dict[str, Any]]:

@@ -22,7 +22,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import stats
+import scipy  # its parts load when they are used: a screen shows what others have computed
 
 from huanjie_lib import contracts
 
@@ -201,7 +201,7 @@ def _ratios(
             row["ratio"] = 1.0 if k == best else h * total[best] / (n * hits[best])
             row["flagged"] = 5 * h * total[best] < 4 * hits[best] * n
             if k != best:
-                found = stats.contingency.relative_risk(h, n, hits[best], total[best])
+                found = scipy.stats.contingency.relative_risk(h, n, hits[best], total[best])
                 row["low"], row["high"] = map(float, found.confidence_interval(confidence))
         rows.append(row)
     return rows
@@ -268,7 +268,7 @@ def fair_minimums(k: int, share: float, alpha: float) -> Ints:
     """
     if k < 1 or not 0.0 < share < 1.0 or not 0.0 < alpha < 1.0:
         raise ValueError(f"k must be at least 1, share and alpha between 0 and 1: {k}, {share}, {alpha}")
-    return np.asarray(stats.binom.ppf(alpha, np.arange(1, k + 1), share), dtype=np.int64)
+    return np.asarray(scipy.stats.binom.ppf(alpha, np.arange(1, k + 1), share), dtype=np.int64)
 
 
 def fail_probability(minimums: npt.ArrayLike, share: float) -> float:
@@ -311,7 +311,7 @@ def adjusted_minimums(k: int, share: float, alpha: float) -> Ints:
     whole = fair_minimums(k, share, alpha)
     places = np.arange(1, k + 1)
     counts = np.arange(int(whole.max()) + 1)
-    steps = np.unique(stats.binom.cdf(counts[:, None], places, share))
+    steps = np.unique(scipy.stats.binom.cdf(counts[:, None], places, share))
     steps = np.concatenate([[0.0], steps[steps < alpha], [alpha]])
     levels = (steps[:-1] + steps[1:]) / 2.0
 
@@ -360,7 +360,7 @@ def ndkl(ranking: Sequence[str], target: Mapping[str, float]) -> float:
     places = np.arange(1, len(ranking) + 1)
     shares = _counts(ranking, target) / places[:, None]
     wanted = np.array(list(target.values()))
-    divergence = stats.entropy(shares.T, np.broadcast_to(wanted[:, None], shares.T.shape))
+    divergence = scipy.stats.entropy(shares.T, np.broadcast_to(wanted[:, None], shares.T.shape))
     discount = 1.0 / np.log2(places + 1.0)
     return float(divergence @ discount / discount.sum())
 
@@ -481,7 +481,7 @@ def audit_lists(
                 failing += int((held[same, :size] < minimums).any(axis=1).sum())
                 chances[same] = fail_probability(minimums, float(share))
             expected = float(chances.mean())
-            surprise = stats.binom.sf(failing - 1, len(length), expected)
+            surprise = scipy.stats.binom.sf(failing - 1, len(length), expected)
             rows.append(
                 {
                     "attribute": attribute,

@@ -30,7 +30,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.spatial import KDTree
+import scipy  # its parts load when they are used: a screen shows what others have computed
 
 __all__ = ["DECIMALS", "TopK", "scores", "top_k"]
 
@@ -267,7 +267,7 @@ class _Search:
         rows = _few_alike(self.people, rows, self.k + self.spare)
         single = self.people[rows].astype(np.float32)
         lifted = _lifted(single)
-        for leaf in _leaves(KDTree(self.weights[unlike], leafsize=self.posts_at_once).tree):
+        for leaf in _leaves(scipy.spatial.KDTree(self.weights[unlike], leafsize=self.posts_at_once).tree):
             self._fill(np.sort(unlike[leaf]), rows, lifted, single)
         self.rows[posts] = self.rows[unlike[same.ravel()]]
         self.score[posts] = self.score[unlike[same.ravel()]]
@@ -403,8 +403,8 @@ def _largest(bound: Singles, wanted: int) -> Rows:
     return np.flatnonzero(bound >= np.partition(sample, place)[place])[: 4 * wanted]
 
 
-def _leaves(node: KDTree.node) -> Iterator[Rows]:
-    if isinstance(node, KDTree.leafnode):
+def _leaves(node: scipy.spatial.KDTree.node) -> Iterator[Rows]:
+    if isinstance(node, scipy.spatial.KDTree.leafnode):
         yield node.idx
     else:
         yield from _leaves(node.less)

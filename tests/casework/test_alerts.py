@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from huanjie_lib.casework.alerts import COLUMNS, Alerts, case_id, cause_key, find_alerts, opening_actions
+from huanjie_lib.casework.alerts import COLUMNS, Alerts, case_id, find_alerts, opening_actions
 from huanjie_lib.casework.cases import Case, advance, cases_frame
 from huanjie_lib.casework.events import Action, Actor
 from huanjie_lib.casework.workdays import Workdays
@@ -644,11 +644,3 @@ def test_no_cause_has_two_open_cases_and_none_is_forgotten(data: st.DataObject) 
                 state = ends[data.draw(st.sampled_from(sorted(ends)))]
                 closed_on = day + dt.timedelta(days=3) if state is CaseState.CLOSED else None
                 cases[number] = replace(case, state=state, closed_on=closed_on)
-
-
-def test_a_cause_is_told_by_what_it_is_about() -> None:
-    assert [cause_key(c) for c in (CAUSE, f"gate:screening@{VILLAGE}", "dispute:D-1")] == [
-        "plan",
-        "gate:screening",
-        "dispute:D-1",
-    ]

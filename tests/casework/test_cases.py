@@ -13,6 +13,7 @@ from huanjie_lib.casework.cases import (
     advance,
     allowed_events,
     cases_frame,
+    cause_key,
     replay,
 )
 from huanjie_lib.casework.events import Action, Actor
@@ -273,3 +274,11 @@ def test_open_states() -> None:
         *("alert", "dispatched", "rectifying", "reviewing")
     ]
     assert [case.is_open for case in (ALERT, REVIEWING, CLOSED, CANCELLED)] == [True, True, False, False]
+
+
+def test_a_cause_is_told_by_what_it_is_about() -> None:
+    assert [cause_key(c) for c in ("plan@990101101201", "gate:screening@990101101201", "dispute:D-1")] == [
+        "plan",
+        "gate:screening",
+        "dispute:D-1",
+    ]

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import secrets
 import shutil
-import signal
-import socket
-import stat
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,6 +25,15 @@ from huanjie_lib.screens.cuts import (
     TALENT_VARIABLE,
     Cuts,
     Whole,
+)
+from huanjie_lib.screens.listening import (
+    DEFAULT_PORT,
+    ENDING,
+    LOOPBACK,
+    Login,
+    listen_on_path,
+    listen_on_port,
+    signals_noted,
 )
 from huanjie_lib.screens.site import SITE_VARIABLE, Entry, entries_for
 from huanjie_lib.store.run_folder import file_digest, read_manifest
@@ -50,14 +55,8 @@ __all__ = [
     "serve",
 ]
 
-DEFAULT_PORT: Final = 8866
 PROPOSALS_VARIABLE: Final = "HUANJIE_PROPOSALS"
 """Environment variable that tells a screen's kernel the one folder it may write proposals into."""
-ENDING: Final = tuple(getattr(signal, n) for n in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, n))
-"""Signals that end a server; Windows has no SIGHUP."""
-
-LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
-"""Hosts that only this machine reaches."""
 _LEAN: Final = {
     "ARROW_DEFAULT_MEMORY_POOL": "system",
     "MALLOC_ARENA_MAX": "2",
@@ -66,9 +65,6 @@ _LEAN: Final = {
 """Memory a kernel has done with goes back to the system: it saves a viewer some 60 MB."""
 _SECRETS: Final = ("PGPASSWORD", "PGPASSFILE", "PGSERVICE", "PGSERVICEFILE")
 """What may open a ledger on a server is the writer's; kernels get none of it."""
-_HIGHEST_PORT: Final = 65535
-_LONGEST_SOCKET_PATH: Final = 103
-"""Bytes of a Unix socket's path on the strictest system (macOS)."""
 _CODE_DIGITS: Final = 12
 _SCREENS: Final = Path(__file__).parent
 _NAMES_FILE: Final = "names.parquet"
@@ -123,23 +119,6 @@ class Desk:
     actor: Actor | None
     evidence: Path | None = None
     reader: str | None = None
-
-
-@dataclass(frozen=True)
-class Login:
-    """What the servers of one analyst on one machine have in common: token, cookie and the key that signs it.
-
-    The cookie of one lets its viewer into the others, so that no link needs a token.
-    """
-
-    token: str
-    cookie_name: str
-    cookie_secret: str
-
-    @classmethod
-    def new(cls) -> Login:
-        """Return one with new secrets."""
-        return cls(secrets.token_urlsafe(24), f"huanjie-{secrets.token_hex(8)}", secrets.token_hex(32))
 
 
 @dataclass(frozen=True)
@@ -252,8 +231,8 @@ def serve(
         )
     place = _desk_place(desk, screen)
     with (
-        _signals_noted() as noted,
-        _listen(host, port) if listen_at is None else _listen_at(listen_at) as listener,
+        signals_noted() as noted,
+        listen_on_port(host, port) if listen_at is None else listen_on_path(listen_at) as listener,
         _private_folder() as folder,
         _private_folder() as apart,
         _writer(place, desk, folder) as writer,
@@ -555,72 +534,6 @@ def _proposals_folder(proposals: Path | None, *, run: Path | None, screen: str, 
         raise UsageError("不能写方案", faults)
     proposals.mkdir(parents=True, exist_ok=True)
     return str(proposals.resolve())
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """Bind the port, or say why it cannot be had."""
-    if not 0 <= port <= _HIGHEST_PORT:
-        raise UsageError(
-            "端口号不对",
-            [Fault("--port", str(port), f"1 到 {_HIGHEST_PORT} 之间的整数", "改用 --port 8866")],
-        )
-    try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listener = socket.create_server((host, port), family=family, backlog=128)
-    except PermissionError as error:
-        raise UsageError(
-            "端口不能使用",
-            [Fault("--port", str(port), "1024 以上、系统允许监听的端口", "改用 --port 8866")],
-        ) from error
-    except OSError as error:
-        if error.errno in {errno.EADDRINUSE, getattr(errno, "WSAEADDRINUSE", errno.EADDRINUSE)}:
-            other = port + 1 if port < _HIGHEST_PORT else DEFAULT_PORT
-            raise UsageError(
-                f"端口 {port} 已被占用",
-                [Fault("--port", str(port), "空闲端口", f"改用 --port {other}，或关闭占用该端口的程序")],
-            ) from error
-        raise UsageError(
-            "监听地址不能使用",
-            [Fault("--host", host, "本机的地址，如 127.0.0.1", "去掉 --host，或改为本机网卡的地址")],
-        ) from error
-    listener.setblocking(False)
-    return listener
-
-
-def _listen_at(path: Path) -> socket.socket:
-    """Listen on a Unix socket that only this account and the group of its folder reach."""
-    remedy = "新建一个只有本服务账号和反向代理能进入的文件夹，如 /run/huanjie（权限 2750）"
-    if sys.platform == "win32":
-        raise UsageError("不能监听", [Fault("--socket", "Windows", "Linux 或 macOS", "改用 --proxy-secret")])
-    faults = []
-    if not path.parent.is_dir():
-        faults.append(Fault(f"--socket {path}", "文件夹不存在", "已有的文件夹", remedy))
-    elif (mode := stat.S_IMODE(path.parent.stat().st_mode)) & 0o027:
-        allowed = "其他人不能进入，同组不能写入"
-        faults.append(Fault(f"--socket {path}", f"文件夹权限 {mode:o}", allowed, remedy))
-    elif len(bytes(path)) > _LONGEST_SOCKET_PATH:
-        allowed = f"不超过 {_LONGEST_SOCKET_PATH} 字节的路径"
-        faults.append(Fault(f"--socket {path}", f"{len(bytes(path))} 字节", allowed, "换一个短的路径"))
-    elif path.exists() and not path.is_socket():
-        faults.append(Fault(f"--socket {path}", "已有同名文件", "新的路径", "换一个路径"))
-    if faults:
-        raise UsageError("不能监听", faults)
-    from tornado.netutil import bind_unix_socket  # not there on Windows
-
-    return bind_unix_socket(str(path), mode=0o660)
-
-
-@contextmanager
-def _signals_noted() -> Iterator[list[int]]:
-    """Note signals that would end the process; after an error they do so again, else the server has them."""
-    noted: list[int] = []
-    before = {one: signal.signal(one, lambda number, _: noted.append(number)) for one in ENDING}
-    try:
-        yield noted
-    except BaseException:
-        for one, handler in before.items():
-            signal.signal(one, handler or signal.SIG_DFL)
-        raise
 
 
 @contextmanager

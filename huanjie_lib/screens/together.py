@@ -22,7 +22,7 @@ from types import FrameType
 from typing import Final
 
 from huanjie_lib.errors import Fault, UsageError
-from huanjie_lib.screens.serve import ENDING, Login
+from huanjie_lib.screens.listening import ENDING, Login
 from huanjie_lib.screens.site import SCREENS, site_text
 
 __all__ = ["read_login", "serve_together"]

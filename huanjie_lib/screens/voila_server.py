@@ -46,7 +46,7 @@ from huanjie_lib.screens.gate import (
     TokenOnly,
 )
 from huanjie_lib.screens.kernels import MOST_EACH, MOST_PAGES, KernelNumber, OwnKernel, ScreenKernels
-from huanjie_lib.screens.serve import ENDING, LOOPBACK, Login
+from huanjie_lib.screens.listening import ENDING, LOOPBACK, Login
 from huanjie_lib.screens.sign_on import SignOn
 
 if TYPE_CHECKING:

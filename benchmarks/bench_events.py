@@ -27,7 +27,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +37,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from benchmarks.measuring import peak_mb
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 MONTHS, UNITS_A_COUNTY, EVENTS_A_CELL = 24, 200, 7.3
 COUNTIES = 2850  # about as many as the nation has; beyond 1e8 events each unit has more of them
@@ -247,7 +250,6 @@ def run_pandas(folder: Path) -> list[int]:
 
 def run_spark(folder: Path) -> list[int]:
     from pyspark.sql import SparkSession
-    from pyspark.sql import functions as f
 
     session = (
         SparkSession.builder.master(f"local[{CORES}]")
@@ -256,6 +258,15 @@ def run_spark(folder: Path) -> list[int]:
         .config("spark.sql.session.timeZone", "Asia/Shanghai")
         .getOrCreate()
     )
+    found = spark_answer(session, folder)
+    session.stop()
+    return found
+
+
+def spark_answer(session: SparkSession, folder: Path) -> list[int]:
+    """Return the answer of Spark's own expressions, in a session whose clock is that of Beijing."""
+    from pyspark.sql import functions as f
+
     t = session.read.option("recursiveFileLookup", "true").parquet(
         *(str(path) for path in sorted(folder.glob("petition_events/county=*")))
     )
@@ -272,17 +283,16 @@ def run_spark(folder: Path) -> list[int]:
     )
     mixed = f.expr("(cast(substring(unit_code, 7) as bigint) % 997) * (month % 97) * n")
     row = found.agg(f.count("*"), f.sum("n"), f.sum("grouped"), f.sum("seconds"), f.sum(mixed)).collect()[0]
-    session.stop()
     return [int(v) for v in row]
 
 
-def run_huanjie(folder: Path) -> list[int]:
+def run_huanjie(folder: Path, engine: str = ENGINE) -> list[int]:
     """Run the command and check what it wrote, a county at a time; it has no seconds and no mixed number."""
     from huanjie_lib.cli import cli
 
     data = folder / "data"
     cli.main(
-        ["events", "--events", str(folder), "--data", str(data), "--engine", ENGINE], standalone_mode=False
+        ["events", "--events", str(folder), "--data", str(data), "--engine", engine], standalone_mode=False
     )
     account = pd.read_csv(data / "events" / "account.csv").iloc[0]
     assert account["repeated"] == account["read"] - account["counted"] > 0

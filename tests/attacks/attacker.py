@@ -6,20 +6,23 @@ import asyncio
 import http.client
 import json
 import re
-import time
+import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import websocket_connect
 
+from tests.kernel_messages import PROTOCOL, read
+
+T = TypeVar("T")
+
 __all__ = ["BUFFER", "Answer", "Attacker", "Channel", "Page", "message"]
 
-PROTOCOL = "v1.kernel.websocket.jupyter.org"
 BUFFER = "(bytes)"
 """What stands in a state for what has come as bytes."""
 _ANSWERS_WITHIN_S = 60.0
@@ -34,9 +37,11 @@ class Answer:
     text: str
 
 
-def message(kind: str, content: Any, *, channel: str = "shell", header: bytes | None = None) -> bytes:
+def message(
+    kind: str, content: Any, *, channel: str = "shell", header: bytes | None = None, number: str = "n"
+) -> bytes:
     """Return a message of Jupyter's websocket protocol, version 1."""
-    told = {"msg_id": uuid.uuid4().hex, "msg_type": kind, "session": "s", "username": "", "version": "5.3"}
+    told = {"msg_id": number, "msg_type": kind, "session": "s", "username": "", "version": "5.3"}
     parts = [
         channel.encode(),
         header or json.dumps(told).encode(),
@@ -55,12 +60,23 @@ class Channel:
     """An open channel of a kernel."""
 
     def __init__(self, url: str, headers: dict[str, str], *, protocol: str | None = PROTOCOL) -> None:
-        self._runner = asyncio.Runner()
+        # in a thread, since a browser test may have left a loop running in this one; pings are answered there
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
         try:
-            self._socket = self._runner.run(self._opened(url, headers, protocol))
+            self._socket = self._run(self._opened(url, headers, protocol))
         except BaseException:
-            self._runner.close()
+            self._end()
             raise
+
+    def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+
+    def _end(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
 
     @staticmethod
     async def _opened(url: str, headers: dict[str, str], protocol: str | None) -> Any:
@@ -69,59 +85,58 @@ class Channel:
 
     def send(self, content: bytes | str) -> None:
         """Send a message as it is."""
-        self._runner.run(self._sent(content))
+        self._run(self._sent(content))
 
     async def _sent(self, content: bytes | str) -> None:
         await self._socket.write_message(content, binary=isinstance(content, bytes))
 
-    def say(self, kind: str, content: Any, **options: Any) -> None:
-        """Send a message of a kind."""
-        self.send(message(kind, content, **options))
+    def say(self, kind: str, content: Any, **options: Any) -> str:
+        """Send a message of a kind, and return its number."""
+        number = uuid.uuid4().hex
+        self.send(message(kind, content, number=number, **options))
+        return number
 
-    def hear(self, *, within: float = 0.8) -> list[tuple[str, Any]]:
-        """Return kind and content of every message that comes until none has come for a while."""
+    def ask(self, kind: str, content: Any) -> list[tuple[str, Any]]:
+        """Send what is let through, and return kind and content of all that comes until it is dealt with.
+
+        A kernel deals with one message after the other: what others brought about before it is there too.
+        """
+        number = self.say(kind, content)
+        owed = {"idle", *([kind.replace("request", "reply")] if kind.endswith("_request") else [])}
         heard = []
-        while (raw := self._runner.run(self._next(within))) is not None:
-            number = int.from_bytes(raw[:8], "little")
-            offsets = [int.from_bytes(raw[8 * i : 8 * i + 8], "little") for i in range(1, number + 1)]
-            header, content = (json.loads(raw[offsets[i] : offsets[i + 1]]) for i in (1, 4))
-            heard.append((header["msg_type"], content))
+        while owed:
+            told = read(self._run(self._next()))
+            heard.append((told.kind, told.content))
+            if told.answers == number:
+                owed -= {"idle" if told.dealt_with else told.kind}
         return heard
 
-    async def _next(self, within: float) -> bytes | None:
-        try:
-            raw = await asyncio.wait_for(self._socket.read_message(), within)
-        except TimeoutError:
-            return None
+    async def _next(self) -> bytes:
+        raw = await asyncio.wait_for(self._socket.read_message(), _ANSWERS_WITHIN_S)
+        assert isinstance(raw, bytes), "the server has hung up"
         return raw
 
     def states(self) -> dict[str, dict[str, Any]]:
         """Ask for the state of all widgets, displayed or not, and return it by number."""
         comm = uuid.uuid4().hex
         self.say("comm_open", {"comm_id": comm, "target_name": "jupyter.widget.control", "data": {}})
-        self.say("comm_msg", {"comm_id": comm, "data": {"method": "request_states"}})
-        until = time.monotonic() + _ANSWERS_WITHIN_S
-        while time.monotonic() < until:
-            for kind, content in self.hear(within=1.0):
-                if kind == "comm_msg" and content["data"].get("method") == "update_states":
-                    states: dict[str, dict[str, Any]] = {
-                        number: told["state"] for number, told in content["data"]["states"].items()
-                    }
-                    for number, *_, name in content["data"].get("buffer_paths", []):
-                        states[number][name] = BUFFER
-                    return states
-        raise AssertionError("the kernel told no states")
+        heard = self.ask("comm_msg", {"comm_id": comm, "data": {"method": "request_states"}})
+        told = [content["data"] for kind, content in heard if kind == "comm_msg"]
+        (found,) = (data for data in told if data.get("method") == "update_states")
+        states: dict[str, dict[str, Any]] = {n: each["state"] for n, each in found["states"].items()}
+        for number, *_, name in found.get("buffer_paths", []):
+            states[number][name] = BUFFER
+        return states
 
     def press(self, widget: str, action: str, value: str) -> list[tuple[str, Any]]:
         """Press a button of a panel, there or not, and return what follows."""
         content = {"action": action, "value": value}
-        self.say("comm_msg", {"comm_id": widget, "data": {"method": "custom", "content": content}})
-        return self.hear()
+        return self.ask("comm_msg", {"comm_id": widget, "data": {"method": "custom", "content": content}})
 
     def close(self) -> None:
         """Hang up."""
-        self._runner.run(self._closed())
-        self._runner.close()
+        self._run(self._closed())
+        self._end()
 
     async def _closed(self) -> None:
         self._socket.close()

@@ -44,13 +44,14 @@ def test_a_disabled_button_that_is_pressed_all_the_same_writes_nothing(
     for number, state in states.items():  # fields that this page does not even show
         if state.get("description") in {"提出人", "调整理由"}:
             told = {"method": "update", "state": {"value": "攻击者"}}
-            channel.say("comm_msg", {"comm_id": number, "data": told})
+            channel.ask("comm_msg", {"comm_id": number, "data": told})
+    heard: list[Any] = []
     for data in (
         {"method": "update", "state": {"disabled": False}},
         {"method": "custom", "content": {"event": "click"}},
     ):
-        channel.say("comm_msg", {"comm_id": button, "data": data})
-    said = json.dumps([channel.hear(), channel.states()], ensure_ascii=False)
+        heard += channel.ask("comm_msg", {"comm_id": button, "data": data})
+    said = json.dumps([heard, channel.states()], ensure_ascii=False)
     assert "本界面没有写入权限" in said
     assert "方案已写出" not in said
     assert small_run.path is not None

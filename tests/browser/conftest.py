@@ -7,6 +7,7 @@ another host, and ``voila_server`` starts servers for a notebook.
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -23,6 +24,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, WebSocket, expect, sync_playwright
 
 from huanjie_lib import screens
+from tests.browser.waiting import Talk
 
 LOCAL_HOST = "127.0.0.1"
 TEMPLATES = Path(screens.__file__).parent / "jupyter"
@@ -47,6 +49,7 @@ CHROMIUM_ARGUMENTS = [
     "--no-first-run",
     "--disable-quic",
 ]
+_OURS = (20_000, 30_000)
 START_SECONDS = 120.0
 STOP_SECONDS = 60.0
 PATIENCE_MS = 60_000
@@ -60,6 +63,7 @@ class WatchedPage:
     """A page with what it asked for and what it complained of."""
 
     page: Page
+    talk: Talk
     requests: list[str] = field(default_factory=list)
     console_errors: list[str] = field(default_factory=list)
     page_errors: list[str] = field(default_factory=list)
@@ -110,7 +114,8 @@ def watching(browser: Browser) -> Iterator[WatchedPage]:
     """Open a fresh page and record it; fail at the end if it asked anything of another host."""
     context = browser.new_context(viewport={"width": 1366, "height": 768}, locale="zh-CN")
     context.set_default_timeout(PATIENCE_MS)
-    watched = WatchedPage(context.new_page())
+    page = context.new_page()
+    watched = WatchedPage(page, Talk(page))
 
     def on_request(request: Request) -> None:
         watched.requests.append(request.url)
@@ -206,10 +211,21 @@ def size(payload: str | bytes) -> int:
 
 
 def free_port() -> int:
-    """Return a port nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind((LOCAL_HOST, 0))
-        return int(probe.getsockname()[1])
+    """Return a port nobody listens on just now.
+
+    It is none of those that the system gives to whoever asks for any (on Linux 32768 and above): one of these
+    could be taken in the seconds before a server listens.
+    """
+    ports = list(range(*_OURS))
+    random.SystemRandom().shuffle(ports)
+    for port in ports:
+        with socket.socket() as probe:
+            try:
+                probe.bind((LOCAL_HOST, port))
+            except OSError:
+                continue
+        return port
+    pytest.fail("no port is free")
 
 
 def wait_until_listening(server: VoilaServer, port: int) -> None:

@@ -16,7 +16,8 @@ import pytest
 
 __all__ = ["Servers", "huanjie", "servers"]
 
-_UP_WITHIN_S = 90
+_UP_WITHIN_S = 180
+_ENDS_WITHIN_S = 120
 
 
 def huanjie(*arguments: str | Path) -> str:
@@ -64,10 +65,10 @@ class Servers:
                 process.send_signal(signal.SIGINT)
         for process in self._started:
             try:
-                process.wait(30)
+                process.wait(_ENDS_WITHIN_S)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
-                process.wait(30)
+                process.wait(_ENDS_WITHIN_S)
                 pytest.fail("a server did not end")
 
 

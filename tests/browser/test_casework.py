@@ -29,6 +29,7 @@ from huanjie_lib.vocabulary import CaseEvent, CaseKind, CaseState, Role
 from tests.browser.axe import grave_findings
 from tests.browser.conftest import free_port
 from tests.browser.serving import huanjie, servers
+from tests.browser.waiting import LOOKED_AT_NO_MORE, Talk
 from tests.postgres import PostgresServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -36,7 +37,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 AS_OF = "2026-10-31"
 CITY = ("chen", "市换届办", "city")
 INDICATOR = "audit_problems_open"
-LOOK_MS = 40_000
 SEEN_AGAIN = "document.dispatchEvent(new Event('visibilitychange'))"
 """Has the page look at the ledger now, as when its tab comes to the front."""
 SEEN_OFTEN = f"window.looking = setInterval(() => {SEEN_AGAIN}, 500)"
@@ -131,6 +131,7 @@ class Board:
     """An open screen."""
 
     page: Page
+    talk: Talk
 
     @property
     def drawer(self) -> Locator:
@@ -140,7 +141,8 @@ class Board:
         """Find the case by its unit's name and open it."""
         self.page.get_by_label("按村（社区）名称查找").fill(city.unit_name)
         others = self.page.locator(".hj-card", has_not_text=city.unit_name)
-        expect(others).to_have_count(0, timeout=30_000)
+        expect(others).to_have_count(0)
+        self.talk.end()
         self.page.locator(f'[data-key="case-{city.case_id}"]').first.click()
         expect(self.drawer.locator(".hj-case-head")).to_contain_text(city.case_id)
 
@@ -157,7 +159,7 @@ class Board:
     def confirm(self, form: Locator, label: str) -> None:
         """Press the button and wait until the page says that it is recorded."""
         form.get_by_role("button", name=f"确认{label}").click()
-        expect(self.drawer.get_by_role("status")).to_have_text(f"{label}已登记。", timeout=30_000)
+        expect(self.drawer.get_by_role("status")).to_have_text(f"{label}已登记。")
 
     def state(self) -> Locator:
         return self.drawer.locator(".hj-state")
@@ -174,7 +176,7 @@ def opened(watch: Watch, url: str, *, told: str = "nothing") -> Iterator[Board]:
         expect(watched.page.locator(".hj-casework:not(.hj-preview) .hj-column").first).to_be_visible(
             timeout=120_000
         )
-        yield Board(watched.page)
+        yield Board(watched.page, watched.talk)
         assert watched.page_errors == []
         assert [error for error in watched.console_errors if told not in error] == []
 
@@ -218,7 +220,7 @@ def test_a_problem_put_right_moves_the_index_and_the_screen_says_why(
         expect(own.drawer).to_contain_text("销号：不能复核本单位的整改，由其他单位复核。")
 
         # The city's page has not been touched: it looks again by itself.
-        expect(board.state()).to_have_text(CaseState.REVIEWING.label, timeout=LOOK_MS)
+        expect(board.state()).to_have_text(CaseState.REVIEWING.label)
         with board.page.expect_download() as download:
             board.drawer.get_by_role("link", name="整改照片.jpg").click()
         assert download.value.path().read_bytes() == photo.read_bytes()
@@ -284,6 +286,7 @@ def test_a_lost_race_is_told_and_takes_nothing_that_was_typed(
         board.open(waiting)
         form = board.choose("派单")
         form.get_by_label("要求").fill("十日内办结")
+        board.page.evaluate(LOOKED_AT_NO_MORE)
         other.open(waiting)
         other.confirm(other.choose("派单"), "派单")
         board.page.locator(".hj-drawer form button[type=submit]").click()
@@ -310,7 +313,7 @@ def test_a_request_that_is_lost_is_repeated_as_the_same_action(
         board.page.route("**/casework/append", lose)
         form.get_by_role("button", name="确认撤销").click()
         retry = form.get_by_role("button", name="重试")
-        expect(retry).to_be_enabled(timeout=30_000)
+        expect(retry).to_be_enabled()
         expect(form.get_by_role("alert")).to_contain_text("网络不通")
         expect(form.get_by_label("撤销理由")).to_have_value("重复立案")
         board.page.unroute("**/casework/append")
@@ -367,6 +370,7 @@ def test_many_are_dispatched_at_once_and_a_repeat_doubles_nothing(
         page.get_by_role("button", name="批量派单").click()
         expect(board.drawer.locator(".hj-together li")).to_have_count(len(mine))
         left, taken = sorted(mine)[:2]
+        page.evaluate(LOOKED_AT_NO_MORE)
         page.locator(f"#hj-together-{left}").uncheck()
         with open_ledger(city.store, evidence=city.evidence) as other:
             other.append(dispatch(other.case(taken)))
@@ -381,7 +385,7 @@ def test_many_are_dispatched_at_once_and_a_repeat_doubles_nothing(
         form.get_by_label("要求").fill("十日内办结")
         page.route("**/casework/dispatch", lose)
         form.get_by_role("button", name="确认派单").click()
-        expect(form.get_by_role("button", name="重试")).to_be_enabled(timeout=30_000)
+        expect(form.get_by_role("button", name="重试")).to_be_enabled()
         page.unroute("**/casework/dispatch")
         form.get_by_role("button", name="重试").click()
         expect(board.drawer.get_by_role("status")).to_have_text(f"已派单 {len(mine) - 2} 件。")
@@ -442,7 +446,7 @@ def test_nothing_is_cut_at_the_sizes_of_projectors(
         }
         for name, step in steps.items():
             step()
-            page.wait_for_timeout(900)
+            board.talk.end()
             page.screenshot(path=pictures / f"{name}.png")
             assert page.evaluate(CUT) == [], name
             assert page.evaluate(EXTENT) == [width, height], name
@@ -462,6 +466,7 @@ def test_the_board_is_worked_by_the_keyboard_alone(
         page = board.page
         card = page.locator(".hj-card").first
         key = card.get_attribute("data-key")
+        board.talk.end()
         card.focus()
         page.keyboard.press("Enter")
         expect(board.drawer.locator(".hj-case-head")).to_be_visible()

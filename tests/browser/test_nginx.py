@@ -30,7 +30,7 @@ from playwright.sync_api import Browser, WebSocket, expect
 from huanjie_lib.store.run_folder import Run
 from huanjie_lib.store.snapshot import write_snapshot
 from huanjie_lib.vocabulary import Role
-from tests.browser.conftest import free_port
+from tests.browser.conftest import PATIENCE_MS, free_port
 from tests.browser.serving import servers
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -170,11 +170,11 @@ def proxy(small_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             yield Proxy(port, folder)
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(120)
 
 
 def wait_for(pid: Path, process: subprocess.Popen[bytes], folder: Path) -> None:
-    until = time.monotonic() + 30
+    until = time.monotonic() + 120
     while not pid.exists():
         said = (folder / "stderr").read_text() + "".join(f.read_text() for f in folder.glob("error.log"))
         assert process.poll() is None, said
@@ -188,6 +188,7 @@ def test_a_leader_logs_in_and_the_page_works(
     context = browser.new_context(
         ignore_https_errors=True, http_credentials={"username": "mayor", "password": PASSWORD}
     )
+    context.set_default_timeout(PATIENCE_MS)
     sockets: list[WebSocket] = []
     refused: list[str] = []
     try:
@@ -274,7 +275,9 @@ def test_big_bodies_go_to_evidence_alone(proxy: Proxy) -> None:
 
 def test_too_many_requests_are_told_to_wait(proxy: Proxy) -> None:
     """Last in the file: who comes too often has to wait a while; wrong passwords count too."""
-    answers = [proxy.ask("/", login=None) for _ in range(30)]
+    answers = [proxy.ask("/", login=None)]
+    while answers[-1][0] == 401 and len(answers) < 300:  # a slow machine does not come so often
+        answers.append(proxy.ask("/", login=None))
     assert {status for status, _, _ in answers} == {401, 429}
     assert "操作太频繁" in answers[-1][2]
     log = (proxy.folder / "serve.log").read_text(encoding="utf-8")

@@ -17,7 +17,7 @@ from huanjie_lib.store.run_folder import Run
 from huanjie_lib.views.folium_map import folium_map, levels_map, standalone_html
 from huanjie_lib.views.tables import hover_lines
 from huanjie_lib.vocabulary import Level
-from tests.browser.waiting import at_rest, wait_until
+from tests.browser.waiting import at_rest, drawn, wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -33,7 +33,7 @@ def open_file(watched: object, text: str, folder: Path) -> Page:
     page.on("dialog", lambda dialog: pytest.fail(f"the page ran code of a name: {dialog.message}"))
     page.goto(path.as_uri())
     page.wait_for_function("window.map_levels && document.fonts.status === 'loaded'")
-    page.wait_for_timeout(100)
+    drawn(page)
     requests = [address for address in watched.requests if not address.startswith("data:")]  # type: ignore[attr-defined]
     assert requests == [path.as_uri()]
     watched.requests.clear()  # type: ignore[attr-defined] - the file itself was the one request

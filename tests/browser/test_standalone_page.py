@@ -22,6 +22,7 @@ from huanjie_lib.views.meeting import meeting_of
 from huanjie_lib.views.tables import level_bytes, unit_table
 from huanjie_lib.views.words import number_text
 from huanjie_lib.vocabulary import Level
+from tests.browser.conftest import PATIENCE_MS
 from tests.browser.waiting import settled, wait_until
 
 pytestmark = pytest.mark.browser
@@ -46,6 +47,7 @@ def file(small_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def opened(browser: Browser, file: Path) -> Iterator[Page]:
     """Return the page, opened from a file without a network; any request or complaint fails the test."""
     context = browser.new_context(viewport={"width": 1366, "height": 768}, locale="zh-CN", offline=True)
+    context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
     asked: list[str] = []
     amiss: list[str] = []
@@ -251,7 +253,7 @@ def test_hover_and_click_tell_of_the_unit(opened: Page, small_run: Run) -> None:
 
 
 def test_a_units_panel_says_what_the_run_says(opened: Page, small_run: Run) -> None:
-    opened.get_by_role("tab", name="村社清单").click()
+    opened.get_by_role("tab", name="村（社区）").click()
     opened.get_by_role("button", name=HOSTILE, exact=True).click()
     panel = opened.locator("#hj-unit")
     expect(panel.locator("h2")).to_have_text(HOSTILE)
@@ -282,7 +284,7 @@ def test_a_units_panel_says_what_the_run_says(opened: Page, small_run: Run) -> N
 
 def test_lists_filter_and_sort(opened: Page, small_run: Run) -> None:
     table = unit_table(small_run)
-    opened.get_by_role("tab", name="村社清单").click()
+    opened.get_by_role("tab", name="村（社区）").click()
     rows = opened.locator("#hj-units tbody tr")
     codes = lambda: [row.get_attribute("data-unit") for row in rows.all()]  # noqa: E731
     assert rows.count() == 12
@@ -311,7 +313,7 @@ def test_lists_filter_and_sort(opened: Page, small_run: Run) -> None:
 
 def test_tabs_go_by_keys_and_paper_shows_the_mark(opened: Page) -> None:
     opened.get_by_role("tab", name="总体情况").focus()
-    for key, name in (("ArrowRight", "村社清单"), ("End", "说明"), ("ArrowRight", "总体情况")):
+    for key, name in (("ArrowRight", "村（社区）"), ("End", "说明"), ("ArrowRight", "总体情况")):
         opened.keyboard.press(key)
         expect(opened.get_by_role("tab", name=name)).to_be_focused()
         expect(opened.get_by_role("tab", name=name)).to_have_attribute("aria-selected", "true")

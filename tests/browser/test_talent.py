@@ -28,6 +28,7 @@ from huanjie_lib.vocabulary import PostKind
 from tests.browser.axe import grave_findings
 from tests.browser.conftest import free_port
 from tests.browser.serving import huanjie, servers
+from tests.browser.waiting import LOOKED_AT_NO_MORE, Talk
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -92,6 +93,7 @@ class Room:
     """An open screen, and everything that came and went."""
 
     page: Page
+    talk: Talk
     office: Office
     frames: list[str] = field(default_factory=list)
     addresses: list[str] = field(default_factory=list)
@@ -128,7 +130,7 @@ class Room:
 def opened(watch: Watch, office: Office, *, told: str = "nothing") -> Iterator[Room]:
     """Open the screen; when it is left nothing may have gone wrong, and nobody may have been named."""
     with watch() as watched:
-        room = Room(watched.page, office)
+        room = Room(watched.page, watched.talk, office)
 
         def listen(socket: WebSocket) -> None:
             for event in ("framereceived", "framesent"):
@@ -250,6 +252,7 @@ def test_a_decision_is_recorded_once_with_its_reason(watch: Watch, office: Offic
         expect(room.drawer.locator(".hj-blockers")).to_contain_text("请写明理由。")
         room.drawer.get_by_label("理由").fill("本人另有任用")
 
+        room.page.evaluate(LOOKED_AT_NO_MORE)
         other.drawer.get_by_role("button", name="采纳", exact=True).click()
         other.drawer.get_by_role("button", name="登记决定").click()
         expect(other.drawer.get_by_role("status")).to_have_text("采纳已登记。")
@@ -368,7 +371,7 @@ def test_nothing_is_cut_at_the_sizes_of_projectors(
         }
         for name, go in steps.items():
             go()
-            page.wait_for_timeout(400)
+            room.talk.end()
             page.evaluate(LARGE_CITY)
             page.screenshot(path=tmp_path / f"{name}.png")
             assert page.evaluate(CUT) == [], name

@@ -29,7 +29,7 @@ from huanjie_lib.risk.rescoring import ColourChanges, colour_changes, dimension_
 from huanjie_lib.store.run_folder import read_run
 from huanjie_lib.vocabulary import Level
 from tests.browser.axe import grave_findings
-from tests.browser.waiting import settled, wait_until
+from tests.browser.waiting import Talk, settled, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -49,6 +49,7 @@ class WhatIf:
     """An open screen: its page, the run behind it, where it may write, and its traffic."""
 
     page: Page
+    talk: Talk
     run: Path
     proposals: Path | None
     frames: list[tuple[str, bytes]] = field(default_factory=list)
@@ -78,7 +79,7 @@ class WhatIf:
 
     def rest(self) -> None:
         """Wait until the list is as new as the sliders."""
-        expect(self.page.locator(".hj-what-if:not(.hj-moving)")).to_be_visible(timeout=30_000)
+        expect(self.page.locator(".hj-what-if:not(.hj-moving)")).to_be_visible()
 
     def expected(self) -> ColourChanges:
         """Return who changes colour under the weights and cut-offs shown on the page."""
@@ -95,7 +96,7 @@ class WhatIf:
 
 def opened(watched: Any, url: str, run: Path, proposals: Path | None = None, units: int = UNITS) -> WhatIf:
     """Open a served screen and wait until its map is painted."""
-    screen = WhatIf(watched.page, run, proposals)
+    screen = WhatIf(watched.page, watched.talk, run, proposals)
 
     def keep(direction: str) -> Callable[[str | bytes], None]:
         return lambda data: screen.frames.append(
@@ -192,6 +193,7 @@ def test_a_slider_moved_by_keys_recolours_counts_and_explains(screen: WhatIf) ->
     expect(page.locator(f'.hj-picked[data-unit="{code}"]')).to_contain_text(changes.explain(code))
     page.get_by_role("button", name=re.compile("^转好")).click()
     better = frame[frame["changed"] & (frame["change"] > 0)]
+    screen.talk.end()
     expect(page.locator(".hj-changes .hj-listing > li")).to_have_count(12)
     page.get_by_role("button", name="再列一些").click()
     expect(page.locator(".hj-changes .hj-listing > li")).to_have_count(min(62, len(better)))
@@ -221,6 +223,7 @@ def test_pixels_show_the_new_colour(screen: WhatIf) -> None:
     for row in rows:
         code = str(row.get_attribute("data-value"))
         row.click()
+        screen.talk.end()
         settled(page)
         spot = shapes[code].representative_point()
         proposed, adopted = (colours[frame.loc[code, level]] for level in ("proposed_level", "level"))
@@ -320,7 +323,8 @@ def test_nothing_is_cut_at_the_sizes_of_projectors(
     }
     for name, step in steps.items():
         step()
-        page.wait_for_timeout(700)
+        screen.talk.end()
+        settled(page)
         page.screenshot(path=pictures / f"{name}.png")
         assert page.evaluate(CUT) == [], name
         assert page.evaluate(OUTSIDE) == [], name
@@ -357,6 +361,22 @@ INPUT_TO_PIXELS = """async ([name, values]) => {
     }
     prototype.fill = fill;
     return times;
+}"""
+
+
+DRAG = """async () => {
+    // Drags a slider a position a frame; returns how often the machine halted as long as a hand that rests.
+    const dial = document.querySelector('[data-dial="finance_audit"]');
+    let [halts, last] = [0, performance.now()];
+    for (let value = 200; value < 800; value += 10) {
+        dial.value = value;
+        dial.dispatchEvent(new Event('input', { bubbles: true }));
+        await new Promise((done) => requestAnimationFrame(done));
+        const now = performance.now();
+        if (now - last > 200) halts++;
+        last = now;
+    }
+    return halts;
 }"""
 
 
@@ -441,24 +461,17 @@ def test_a_move_is_quick_and_costs_little_more_than_a_byte_a_unit(
                 f"{max(moves)} bytes a move both ways, of them {units} colours; {max(rests)} more at rest\n"
             )
         assert units < max(moves) <= most_bytes
-        assert max(times) <= most_ms * (1 if os.environ.get("HUANJIE_IDLE") else BUSY)
+        if os.environ.get("HUANJIE_IDLE"):
+            assert max(times) <= most_ms
+        assert np.median(times) <= most_ms * BUSY  # a machine at work may stall for a move or two
 
         screen.frames.clear()
-        screen.page.evaluate(
-            """async () => {
-                const dial = document.querySelector('[data-dial="finance_audit"]');
-                for (let value = 200; value < 800; value += 10) {
-                    dial.value = value;
-                    dial.dispatchEvent(new Event('input', { bubbles: true }));
-                    await new Promise((done) => requestAnimationFrame(done));
-                }
-            }"""
-        )
+        halts = screen.page.evaluate(DRAG)
         screen.rest()
         moves, rests = live_bytes(screen.frames)
         assert np.mean(moves) <= most_bytes
         assert len(moves) <= 60
-        assert len(rests) == 1
+        assert 1 <= len(rests) <= 1 + halts
         assert screen.shown("finance_audit") == 79.0  # the last position is told however fast the drag
         assert watched.page_errors == []
         assert watched.console_errors == []

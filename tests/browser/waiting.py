@@ -5,12 +5,59 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, WebSocket
 
-__all__ = ["at_rest", "settled", "wait_until"]
+from tests.kernel_messages import read
 
+__all__ = ["LOOKED_AT_NO_MORE", "Talk", "at_rest", "drawn", "settled", "wait_until"]
+
+LOOKED_AT_NO_MORE = "Object.defineProperty(document, 'visibilityState', { value: 'hidden' })"
+"""Has a page stop looking at the ledger by itself: what others do is then news to whoever acts on it."""
 PATIENCE_S = 60.0
 _LOOK_MS = 100
+_LONGEST_STATUS = 4096
+_DRAWN = """async () => {
+    for (let frame = 0; frame < 3; frame++) await new Promise((done) => requestAnimationFrame(done));
+}"""
+_MOVING = ".leaflet-pan-anim, .leaflet-zoom-anim"
+"""A map whose view is on its way has one of these; it notes the view when it has arrived."""
+
+
+class Talk:
+    """What a page asks of its kernels, and whether they have dealt with it.
+
+    A test that acts on what the last press has brought about, and not merely on what it sees, waits for the
+    end of the talk: a panel may be painted while others are still to come.
+    """
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self._asked: set[str] = set()
+        page.on("websocket", self._listen)
+
+    def _listen(self, socket: WebSocket) -> None:
+        socket.on("framesent", self._sent)
+        socket.on("framereceived", self._received)
+
+    def _sent(self, frame: str | bytes) -> None:
+        if isinstance(frame, bytes):
+            self._asked.add(read(frame).number)
+
+    def _received(self, frame: str | bytes) -> None:
+        if isinstance(frame, bytes) and len(frame) < _LONGEST_STATUS and (told := read(frame)).dealt_with:
+            self._asked.discard(told.answers)
+
+    def end(self) -> None:
+        """Wait until the kernels have dealt with all that was asked of them, and it is on the page."""
+        drawn(self._page)  # what was pressed last has been sent
+        while self._asked:
+            wait_until(self._page, "the kernel's answer", lambda: not self._asked)
+            drawn(self._page)
+
+
+def drawn(page: Page) -> None:
+    """Wait until what has come to a page is painted, and what follows from it has begun."""
+    page.evaluate(_DRAWN)
 
 
 def wait_until(page: Page, what: str, happened: Callable[[], bool]) -> None:
@@ -32,6 +79,11 @@ def at_rest(page: Page, look: Callable[[], str], *, times: int = 3, every_ms: in
 
 def settled(page: Page) -> list[float]:
     """Return longitude, latitude and zoom of the live map once it has come to rest."""
-    surface = page.locator(".hj-map-surface")
-    view = at_rest(page, lambda: str(surface.get_attribute("data-view")), times=6)
-    return [float(part) for part in view.split()]
+    surface, moving = page.locator(".hj-map-surface"), page.locator(_MOVING)
+
+    def look() -> str:
+        drawn(page)  # what has been set in motion moves by then
+        wait_until(page, "a map at rest", lambda: moving.count() == 0)
+        return str(surface.get_attribute("data-view"))
+
+    return [float(part) for part in at_rest(page, look).split()]

@@ -32,7 +32,7 @@ from huanjie_lib.errors import HuanjieError
 from huanjie_lib.store.backup import restore, write_backup
 from huanjie_lib.store.heads import write_head
 from huanjie_lib.store.ledger import open_ledger
-from tests.faults.kills import PATIENCE, Child, Setting, write
+from tests.faults.kills import Child, Setting, wait_until, write
 from tests.postgres import PostgresServer
 
 PLANTS = ("late",)
@@ -58,6 +58,12 @@ def acknowledged(setting: Setting) -> dict[str, int]:
     return found
 
 
+def go_on(setting: Setting) -> None:
+    """Let writers go on until something more has been acknowledged."""
+    before = len(acknowledged(setting))
+    wait_until(lambda: len(acknowledged(setting)) > before)
+
+
 def run(setting: Setting, *, backups: int, pause: float) -> dict[str, object]:
     """Back up while others write, restore, and return figures and problems."""
     rng = Random(setting.seed)
@@ -69,9 +75,7 @@ def run(setting: Setting, *, backups: int, pause: float) -> dict[str, object]:
     wanted: list[dict[str, int]] = []
     longest = 0.0
     try:
-        until = time.monotonic() + PATIENCE
-        while len(acknowledged(setting)) < WRITERS and time.monotonic() < until:
-            time.sleep(0.02)
+        wait_until(lambda: len(acknowledged(setting)) >= WRITERS)
         for number in range(backups):
             time.sleep(rng.uniform(0, 2 * pause))
             wanted.append(acknowledged(setting))
@@ -80,8 +84,9 @@ def run(setting: Setting, *, backups: int, pause: float) -> dict[str, object]:
             write_backup(setting.url, setting.folder / f"{number}.zip", evidence=evidence, code_version="0")
             longest = max(longest, time.monotonic() - begun)
             if setting.plant == "late":
-                time.sleep(0.2)
+                go_on(setting)
                 wanted[-1] = acknowledged(setting)
+        go_on(setting)
     finally:
         ends = [child.kill() for child in children]
     killed = -signal.SIGKILL

@@ -6,7 +6,10 @@ sends the action that it had not seen acknowledged, with the same id, as a clien
 connection. In the end every acknowledged event must be there exactly once and the ledger must verify.
 
 ``--postgres`` starts a PostgreSQL server and takes that; ``--server-faults N`` then also ends, kills and
-restarts the server's side that many times. ``--plant`` breaks a writer on purpose: the check must find it.
+restarts the server's side that many times, in turn. ``--plant`` breaks a writer on purpose: the check must
+find it. However slow the machine is, most kills strike a writer that has come as far as asking for something,
+some writers die by themselves between a commit and its acknowledgement, and a fault of the server comes just
+after an acknowledgement.
 Prints one line of JSON; the exit code is 1 if anything is wrong.
 """
 
@@ -20,6 +23,7 @@ if __name__ == "__main__":  # before the libraries read it: a process with threa
 import argparse
 import dataclasses
 import gc
+import itertools
 import json
 import signal
 import sys
@@ -43,6 +47,7 @@ from tests.faults.histories import next_action
 from tests.postgres import PostgresServer
 
 PLANTS = ("acknowledge-first", "new-id", "lazy-commit")
+SERVER_FAULTS = ("terminate", "kill", "crash")
 SHARED_CASES = 3
 PATIENCE = 60.0  # seconds that a writer waits for a server to come back
 
@@ -55,6 +60,8 @@ class Setting:
     folder: Path
     seed: int
     plant: str = ""
+    mortal: bool = False
+    """Whether writers die by themselves now and then, to be started again."""
     supervisor: int = field(default_factory=os.getpid)
 
     def open(self, *, create: bool = False) -> Ledger:
@@ -64,6 +71,16 @@ class Setting:
     def journal(self, writer: int) -> Path:
         """The file in which a writer notes what it asks for and what was acknowledged."""
         return self.folder / f"writer-{writer}.jsonl"
+
+    def noted(self, writer: int) -> int:
+        """Return how many bytes a writer has noted."""
+        path = self.journal(writer)
+        return path.stat().st_size if path.exists() else 0
+
+    def acknowledgements(self, writers: int) -> int:
+        """Return how many acknowledgements writers have noted."""
+        paths = [self.journal(number) for number in range(writers)]
+        return sum(path.read_bytes().count(b'"sequence"') for path in paths if path.exists())
 
 
 TAIL = 1 << 16
@@ -144,7 +161,7 @@ def write(setting: Setting, number: int, *, only_pending: bool = False) -> None:
         rng = Random(f"{setting.seed} {number} {step}")
         own = rng.random() < 0.5
         case_id = f"own-{number}-{step // 40}" if own else f"shared-{rng.randrange(SHARED_CASES)}"
-        append(ledger, journal, f"w{number}-{step:06}", case_id, plant=setting.plant)
+        append(ledger, journal, f"w{number}-{step:06}", case_id, plant=setting.plant, mortal=setting.mortal)
 
 
 def commit_lazily() -> None:
@@ -176,6 +193,8 @@ def append(
     case_id: str,
     pending: Action | None = None,
     plant: str = "",
+    *,
+    mortal: bool = False,
 ) -> None:
     """Append one event, however often it takes, and note the acknowledgement only then."""
 
@@ -184,6 +203,8 @@ def append(
         journal.intend(action)
         if plant == "acknowledge-first":
             journal.acknowledge(event_id, None)
+            if mortal:
+                die_now_and_then(event_id, 0.2)
         return action
 
     until = time.monotonic() + PATIENCE
@@ -203,13 +224,28 @@ def append(
                 raise
             pending = journal.pending  # it may be recorded or not: send the same again
             time.sleep(0.02)
+    if mortal and plant in {"", "new-id"}:
+        die_now_and_then(event_id, 0.2 if plant else 0.02)
     rng = Random(event_id)
     if plant or rng.random() < 0.5:  # so that some kills strike between the commit and its acknowledgement
         time.sleep(0.02 * rng.random())
     journal.acknowledge(event_id, recorded.sequence)
 
 
+def die_now_and_then(event_id: str, share: float) -> None:
+    """Die at a moment that a kill from outside must be lucky to hit."""
+    if Random(f"die {event_id}").random() < share:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
 # ---------------------------------------------------------------- the supervisor
+
+
+def wait_until(happened: Callable[[], bool]) -> None:
+    """Wait until something is so, or for as long as a writer waits for a server."""
+    until = time.monotonic() + PATIENCE
+    while not happened() and time.monotonic() < until:
+        time.sleep(0.005)
 
 
 class Child:
@@ -238,13 +274,12 @@ class Child:
         return self.wait()
 
 
-def server_fault(server: PostgresServer, database: str, rng: Random) -> str:
-    """End a connection, kill a backend or crash the whole server and start it again; return which."""
-    fault = rng.choice(("terminate", "kill", "crash"))
+def server_fault(server: PostgresServer, database: str, fault: str, rng: Random) -> None:
+    """End a connection, kill a backend or crash the whole server and start it again."""
     if fault == "crash":
         server.halt(immediate=True)
         server.start()
-        return fault
+        return
     with server.connect(patience=PATIENCE) as connection:
         rows = connection.execute(
             "SELECT pid FROM pg_stat_activity WHERE datname = %s", [database]
@@ -255,7 +290,6 @@ def server_fault(server: PostgresServer, database: str, rng: Random) -> str:
                 connection.execute("SELECT pg_terminate_backend(%s)", [pid])
             else:
                 os.kill(pid, signal.SIGKILL)
-    return fault
 
 
 def run(
@@ -264,7 +298,7 @@ def run(
     kills: int,
     writers: int,
     pause: float,
-    fault: Callable[[Random], str] | None = None,
+    fault: Callable[[str, Random], None] | None = None,
     faults: int = 0,
 ) -> dict[str, object]:
     """Let writers be killed and return figures and problems."""
@@ -277,12 +311,18 @@ def run(
         raise SystemExit("the ledger could not be made")
     gc.freeze()
     children = {n: Child(lambda n=n: write(setting, n)) for n in range(writers)}
-    faults_at = set(rng.sample(range(kills), faults))
+    begun = dict.fromkeys(children, 0)  # bytes that each had noted when it was started
+    kinds = dict(zip(sorted(rng.sample(range(kills), faults)), itertools.cycle(SERVER_FAULTS), strict=False))
     for kill in range(kills):
-        time.sleep(rng.uniform(0, 2 * pause))
-        if fault is not None and kill in faults_at:
-            figures[fault(rng)] += 1
+        if fault is not None and (kind := kinds.get(kill)) is not None:
+            told = setting.acknowledgements(writers)
+            wait_until(lambda told=told: setting.acknowledgements(writers) > told)
+            fault(kind, rng)
+            figures[kind] += 1
         number = rng.randrange(writers)
+        if kill % 4:  # some kills strike while a writer is still opening the ledger
+            wait_until(lambda n=number: setting.noted(n) > begun[n])
+        time.sleep(rng.uniform(0, 2 * pause))
         end = children[number].kill()
         if end != -signal.SIGKILL:
             problems.append(f"writer {number} ended by itself with {end}")
@@ -291,6 +331,7 @@ def run(
         if pending is not None:
             struck[pending.event_id] = utc_now().isoformat(timespec="milliseconds")
             figures["struck while appending"] += 1
+        begun[number] = setting.noted(number)
         children[number] = Child(lambda n=number: write(setting, n))
     for number, child in children.items():
         if (end := child.kill()) != -signal.SIGKILL:
@@ -356,18 +397,19 @@ def main(arguments: list[str] | None = None) -> int:
         folder = Path(name)
         times = {"kills": asked.kills, "writers": asked.writers, "pause": asked.pause}
         if not asked.postgres:
-            setting = Setting(f"sqlite:///{folder / 'ledger.db'}", folder, asked.seed, asked.plant)
+            url = f"sqlite:///{folder / 'ledger.db'}"
+            setting = Setting(url, folder, asked.seed, asked.plant, mortal=True)
             found = run(setting, **times)
         else:
             server = PostgresServer()
             try:
                 server.start()
                 url = server.new_database()
-                setting = Setting(url, folder, asked.seed, asked.plant)
+                setting = Setting(url, folder, asked.seed, asked.plant, mortal=True)
                 database = url.partition("@/")[2].partition("?")[0]
                 found = run(
                     setting,
-                    fault=lambda rng: server_fault(server, database, rng),
+                    fault=lambda kind, rng: server_fault(server, database, kind, rng),
                     faults=asked.server_faults,
                     **times,
                 )

@@ -22,7 +22,7 @@ from tests.faults.histories import next_action
 from tests.postgres import PostgresServer
 
 TIMEOUT = 0.3
-LATE = 5.0  # seconds; far from waiting forever, even on a busy machine
+LATE = 30.0  # seconds; far from waiting forever, even on a busy machine
 
 Hold = Callable[[str], AbstractContextManager[None]]
 

@@ -22,6 +22,7 @@ from huanjie_lib.cli import cli
 from huanjie_lib.errors import UsageError
 from huanjie_lib.screens.together import read_login, serve_together
 from huanjie_lib.store.run_folder import Run
+from tests.browser.conftest import free_port
 
 SERVER = """
 import json, pathlib, signal, sys, time
@@ -29,9 +30,11 @@ folder = pathlib.Path(sys.argv[1])
 name, port, site = (sys.argv[sys.argv.index(o) + 1] for o in ("--app", "--port", "--site"))
 login = json.loads(sys.stdin.readline())
 told = {"argv": sys.argv, "login": login, "site": pathlib.Path(site).read_text()}
-(folder / name).write_text(json.dumps(told))
 signal.signal(signal.SIGTERM, lambda *_: (folder.joinpath(name + ".ended").touch(), sys.exit(0)))
+(folder / name).write_text(json.dumps(told))
 if "--fails" in sys.argv:
+    while not (folder / "overview").exists():  # else it would be ended before it can say so
+        time.sleep(0.01)
     sys.exit(3)
 print(f"http://127.0.0.1:{port}/?token={login['token']}", flush=True)
 while True:
@@ -41,9 +44,7 @@ while True:
 
 @pytest.fixture
 def free() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_port()
 
 
 def command(folder: Path) -> list[str]:
@@ -96,7 +97,7 @@ def test_who_has_got_into_one_screen_gets_into_the_others_without_a_token(small_
         assert asked(other)[0] == 403
         assert asked(other, cookie=cookies.replace("=", "=x", 1))[0] == 403
         server.send_signal(signal.SIGTERM)
-        assert server.wait(60) == 0
+        assert server.wait(120) == 0
 
 
 def asked(place: str, *, query: str = "", cookie: str = "") -> tuple[int, str]:

@@ -11,6 +11,7 @@ import asyncio
 import json
 import logging
 import secrets
+import time
 from collections.abc import AsyncGenerator, Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -346,6 +347,7 @@ async def _next(pieces: AsyncGenerator[str, None], kernels: ScreenKernels, place
     working_for(place.kernel_id)
     coming = asyncio.ensure_future(anext(pieces, None))
     while not (await asyncio.wait({coming}, timeout=_LOOKED_EVERY_S))[0]:
+        place.since = time.monotonic()  # a page cannot connect, nor give way to another, before it is drawn
         if place.kernel_id and not await kernels.lives(place.kernel_id):
             await asyncio.wait({coming}, timeout=_LOOKED_EVERY_S)  # what it had said may still be on its way
             if not coming.done():

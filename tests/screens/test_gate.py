@@ -5,7 +5,9 @@ What the doors do in a running server is attacked in ``tests/attacks``.
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import AsyncGenerator
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,10 +17,12 @@ from hypothesis import strategies as st
 from tornado.httputil import HTTPHeaders
 
 from huanjie_lib.casework.events import Actor
+from huanjie_lib.screens import gate
 from huanjie_lib.screens.gate import checked_message, same_origin, told_of
-from huanjie_lib.screens.kernels import Viewer
+from huanjie_lib.screens.kernels import Place, Viewer
 from huanjie_lib.vocabulary import Role
 from tests.attacks.attacker import message
+from tests.loops import run_apart
 
 CONTROL = {"comm_id": "1", "target_name": "jupyter.widget.control", "data": {}}
 
@@ -86,3 +90,24 @@ def test_a_page_is_told_whom_the_server_takes_its_viewer_for() -> None:
         "account": f"{Role.TOWNSHIP.label} · 账号 zhao · 只看本辖区",
     }
     assert told_of(Viewer("6f0c")) == {"office": "本机", "account": "凭启动时的网址打开"}
+
+
+def test_a_page_that_is_long_in_drawing_is_not_taken_for_one_that_nobody_opened(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(gate, "_LOOKED_EVERY_S", 0.01)
+    place = Place(Viewer("zhao"), since=0.0)
+
+    async def drawn() -> AsyncGenerator[str, None]:
+        while not place.since:
+            await asyncio.sleep(0.01)
+        yield "<main>"
+
+    kernels: Any = SimpleNamespace()
+    pieces = drawn()
+
+    async def asked() -> list[str | None]:
+        return [await gate._next(pieces, kernels, place) for _ in range(2)]
+
+    assert run_apart(asyncio.wait_for(asked(), 60)) == ["<main>", None]
+    assert place.since > 0

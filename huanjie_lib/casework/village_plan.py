@@ -46,6 +46,7 @@ __all__ = [
 MOST_REASONS: Final = 3
 _ENDED: Final = (CaseState.CLOSED.value, CaseState.CANCELLED.value)
 _UNTOLD: Final = ("leads",)
+_NOT_DISPATCHED: Final = "尚未派单"
 _IN_LEDGERS: Final = (CaseKind.PROBLEM.value, CaseKind.DISPUTE.value)
 _Row: TypeAlias = dict[Hashable, Any]
 _Rows: TypeAlias = list[_Row]
@@ -446,7 +447,7 @@ class _Maker:
         due = next((day for day in (_date(one.get("due_on")) for one in told) if day), None)
         state = "" if case is None else _state_of(case)
         if case is None and alert is not None and not _text(row.get("owner")):
-            state = "未派单"
+            state = _NOT_DISPATCHED
         return Matter(
             what=what,
             since=_date(since),
@@ -589,7 +590,9 @@ def _told(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _state_of(case: _Row) -> str:
-    return CaseState.lookup()[case["state"]].label
+    """Return where a case stands; one that is an alert only waits to be dispatched."""
+    state = CaseState.lookup()[case["state"]]
+    return _NOT_DISPATCHED if state is CaseState.ALERT else state.label
 
 
 def _by_unit(frame: pd.DataFrame, wanted: Collection[str]) -> dict[str, _Rows]:

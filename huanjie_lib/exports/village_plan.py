@@ -40,7 +40,7 @@ def village_plan_document(plan: VillagePlan, *, stamp: Stamp | None = None) -> b
     """Return a unit's plan as a DOCX; equal plans and stamps give equal bytes."""
     paper = OfficialDocument(
         plan.title,
-        header=f"截至{date_text(plan.as_of)}　参数版本{plan.version}　{stamp_text(stamp)}",
+        header=f"截至{date_text(plan.as_of)}　参数版本{plan.version}\n{stamp_text(stamp)}",
         as_of=plan.as_of,
     )
     _state(paper, plan)

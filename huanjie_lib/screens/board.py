@@ -106,7 +106,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """Cases of one state: the first of them, how many there are and are overdue; whether filters chose them."""
+    """Cases of one state: the first, how many there are and are overdue, and whether filters chose them."""
 
     state: CaseState
     cases: tuple[dict[str, Any], ...]

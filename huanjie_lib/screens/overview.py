@@ -51,8 +51,6 @@ GROUPS: Final = {
     DISPUTED: "颜色有争议的村（社区）",
     ADMITTED: "准入清单（可启动换届）",
 }
-INCIDENTS: Final = frozenset({"audit_problems", "disputes", "leads"})
-"""Sources that record what has happened: a unit without a row has had nothing to report."""
 MATCHES_SHOWN: Final = 8
 LISTED: Final = 300
 SNAPSHOTS_LISTED: Final = 12
@@ -418,7 +416,7 @@ class OverviewView:
 
     def _head_html(self) -> Markup:
         view = self.model.overview
-        due = [source.covered_share for source in view.freshness if source.source not in INCIDENTS]
+        due = [source.covered_share for source in view.freshness if source.due]
         before = view.previous_as_of
         return head(
             "overview",
@@ -492,7 +490,7 @@ class OverviewView:
         elif tab == "gates":
             values["rows"] = _records(tables.gate_progress(self.model.run))
         elif tab == "freshness":
-            values = {"manifest": self.model.run.manifest, "incidents": INCIDENTS}
+            values = {"manifest": self.model.run.manifest}
         return render(f"{tab}.html.j2", view=view, **values, **WORDS)
 
 

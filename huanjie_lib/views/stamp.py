@@ -30,7 +30,7 @@ class Stamp:
     --------
     >>> stamp = Stamp("chen", "市换届办", Role.CITY, "换届工作", dt.date(2026, 11, 2))
     >>> stamp.text
-    '内部资料，注意保管　市换届办 chen（市换届办）2026年11月2日导出，用于换届工作'
+    '内部资料，注意保管　市换届办 chen，2026年11月2日导出，用于换届工作'
     >>> stamp.entry["role"]
     'city'
     """
@@ -46,7 +46,8 @@ class Stamp:
     def text(self) -> str:
         """The watermark: one line."""
         who = f"{self.office} {self.account}".strip()
-        return f"{self.notice}　{who}（{self.role.label}）{date_text(self.day)}导出，用于{self.purpose}"
+        role = "，" if self.office == self.role.label else f"（{self.role.label}）"
+        return f"{self.notice}　{who}{role}{date_text(self.day)}导出，用于{self.purpose}"
 
     @property
     def entry(self) -> dict[str, str]:

@@ -16,6 +16,7 @@ import pandas as pd
 from huanjie_lib.store.run_folder import Run
 from huanjie_lib.views.provenance import source_lines
 from huanjie_lib.views.tables import (
+    INCIDENT_SOURCES,
     admission_list,
     admission_of,
     blocked_list,
@@ -115,6 +116,11 @@ class Freshness:
     age_days: int | None
     units_covered: int
     units_total: int
+
+    @property
+    def due(self) -> bool:
+        """Whether every unit is due to report: a list of incidents rightly names only those that had one."""
+        return self.source not in INCIDENT_SOURCES
 
     @property
     def covered_share(self) -> float:
@@ -507,7 +513,7 @@ def _admitted(run: Run, view: Overview) -> str:
     share = percent_text(a.passed, view.units)
     text = (
         f"准入清单：{count_text(a.passed)}个（{share}）各项条件全部通过，可以启动换届；"
-        f"{count_text(a.failed)}个有条件不通过，{count_text(a.unknown)}个待核实，均不得启动"
+        f"{count_text(a.failed)}个有条件不通过，{count_text(a.unknown)}个只差条件待核实，均不得启动"
     )
     progress = gate_progress(run)
     worst = progress.iloc[int(progress["share"].argmin())]

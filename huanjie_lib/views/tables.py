@@ -15,6 +15,8 @@ Rules that hold everywhere:
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -68,6 +70,9 @@ VERIFY_CODE = 4
 
 CONTESTED_CODE = 8
 """Bit of :func:`level_bytes` that says 颜色有争议."""
+
+INCIDENT_SOURCES: Final = frozenset({"audit_problems", "disputes", "leads"})
+"""Sources that record what has happened: a unit without a row has had nothing to report."""
 
 _SHOWN_POINTS = 0.05
 _REASON_COLUMNS = tuple(f"reason_{n}" for n in range(1, REASONS + 1))
@@ -345,12 +350,14 @@ def freshness_table(run: Run) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        label, latest_on, age_days, units_covered, units_total, covered_share (0-1; missing where no unit is
-        due to report).
+        label, latest_on, age_days, units_covered, units_total, covered_share (0-1). The last two are missing
+        where no unit is due to report, as in :data:`INCIDENT_SOURCES`.
     """
     frame = run.freshness[["label", "latest_on", "age_days", "units_covered", "units_total"]].copy()
     frame["latest_on"] = pd.to_datetime(frame["latest_on"])
-    total = frame["units_total"].astype(float)
+    due = ~run.freshness["source"].isin(INCIDENT_SOURCES)
+    frame["units_total"] = frame["units_total"].astype("Int64").where(due)
+    total = frame["units_total"].astype("float64")
     frame["covered_share"] = frame["units_covered"].astype(float) / total.where(total > 0)
     return frame.reset_index(drop=True)
 

@@ -162,7 +162,7 @@ def test_matters_come_overdue_first_with_owner_and_deadline(plan: VillagePlan) -
     told = [(m.what, m.owner, m.due_on, m.overdue, m.note) for m in plan.problems]
     assert told == [
         # its case names the owner and no deadline yet: that of the ledger holds
-        ("债权债务（一般）", "县审计局", dt.date(2026, 10, 24), True, "已122天，预警"),
+        ("债权债务（一般）", "县审计局", dt.date(2026, 10, 24), True, "已122天，尚未派单"),
         ("资产处置（重大）", "石桥镇农经站", dt.date(2026, 12, 1), False, "已152天"),
         ("财务收支（一般）", "", None, False, "已91天，报完成但没有证据"),
     ]
@@ -171,7 +171,7 @@ def test_matters_come_overdue_first_with_owner_and_deadline(plan: VillagePlan) -
     assert told == [
         ("征地拆迁（群体性）", "石桥镇综治办", dt.date(2026, 11, 20), False, "已122天，已派单"),
         # its case was cancelled; the alert proposes who and until when
-        ("财务纠纷", "石桥镇", dt.date(2026, 12, 11), False, "已30天，缺包干领导、稳控预案，未派单"),
+        ("财务纠纷", "石桥镇", dt.date(2026, 12, 11), False, "已30天，缺包干领导、稳控预案，尚未派单"),
     ]
     assert plan.cases is not None
     (other,) = plan.cases

@@ -130,7 +130,7 @@ def from_tables(tables: Iterator[Rows], words: str, headings: dict[str, Callable
     }.items():
         (text,) = set(re.findall(pattern, words))
         found[key] = text if key == "mean" else number(text)
-    if told := re.search(r"共立案([\d,]+)件，未办结([\d,]+)件", words):
+    if told := re.search(r"共立案([\d,]+)件，未销号([\d,]+)件", words):
         found["cases"] = (number(told[1]), number(told[2]))
     return found
 
@@ -291,7 +291,7 @@ def read_xlsx() -> Figures:
         "audit": tuple(f"{100 * share:.1f}%" for share in shares),
         "screened": f"{100 * next(value for key, value in conflict.items() if '覆盖率' in key):.1f}%",
         "disputes": int(next(value for key, value in conflict.items() if "未化解" in key)),
-        "cases": (int(loop["立案"]), int(loop["未办结"])),
+        "cases": (int(loop["立案"]), int(loop["未销号"])),
     }
 
 
@@ -326,7 +326,7 @@ def read_html() -> Figures:
         )
         if level == codes["red"]
     )
-    loop = re.search(r"立案 ([\d,]+) 件，未办结 ([\d,]+) 件", text)
+    loop = re.search(r"立案 ([\d,]+) 件，未销号 ([\d,]+) 件", text)
     assert loop
     return {
         "counts": {

@@ -153,7 +153,9 @@ class TestColumns:
         columns = book(loop).columns(Choice(), {})
         assert [column.total for column in columns] == [0] * len(CaseState)
         assert book(loop).longest == 0
-        assert all(column.nothing for column in columns)
+        assert len({column.nothing for column in columns}) == len(CaseState)
+        narrowed = book(loop).columns(Choice(overdue=True), {})
+        assert {column.nothing for column in narrowed} == {"没有符合筛选条件的案件"}
 
 
 class TestForms:

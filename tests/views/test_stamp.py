@@ -19,3 +19,8 @@ def test_a_stamp_says_who_exported_what_for_and_when() -> None:
         "purpose": "换届工作",
         "exported_on": "2026-11-02",
     }
+
+
+def test_an_office_named_as_its_role_is_said_once() -> None:
+    stamp = Stamp("chen", Role.CITY.label, Role.CITY, "换届工作", dt.date(2026, 11, 2))
+    assert stamp.text == f"{INTERNAL}　市换届办 chen，2026年11月2日导出，用于换届工作"

@@ -295,6 +295,15 @@ def test_the_run_is_left_as_it_was(small_run: Run) -> None:
         pd.testing.assert_frame_equal(getattr(small_run, name), frame)
 
 
+def test_a_list_of_incidents_is_not_due_from_every_unit(small_run: Run) -> None:
+    frame = small_run.freshness.copy()
+    frame.loc[0, "source"] = "leads"
+    fresh = tables.freshness_table(dataclasses.replace(small_run, freshness=frame))
+    assert fresh["units_total"].isna().tolist() == [True, False]
+    assert fresh["covered_share"].isna().tolist() == [True, False]
+    assert fresh.loc[0, "units_covered"] == frame.loc[0, "units_covered"]
+
+
 def test_statuses_stay_within_the_vocabulary(small_run: Run) -> None:
     assert set(tables.gate_table(small_run)["status"]) <= {s.value for s in GateStatus}
 

@@ -82,10 +82,9 @@ def overall_section(draft: Draft) -> None:
         rows,
         size=12.0,
     )
-    if meeting.since_meeting:
-        draft.note(f"注：变化是与{meeting.since_text}相比。")
-    for gap in meeting.gaps:
-        draft.note(f"注：{gap}")
+    if meeting.since is not None:
+        unnamed = "" if meeting.since_meeting else "；没有指定上次会议的评估"
+        draft.note(f"注：变化是与{meeting.since_text}相比{unnamed}。")
     if len(meeting.trend) > 1:
         first, final = meeting.trend.iloc[0], meeting.trend.iloc[-1]
         draft.heading("走势", 2)

@@ -102,7 +102,7 @@ def _duty(unit: RedUnit) -> str:
         else f"未化解矛盾{unit.disputes_open}件（群体性{known_text(unit.groups_open)}件）"
     )
     if unit.cases_open is not None:
-        parts.append(f"未办结案件{unit.cases_open}件")
+        parts.append(f"未销号案件{unit.cases_open}件")
     return "；".join(parts) + "。"
 
 

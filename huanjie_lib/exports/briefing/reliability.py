@@ -23,10 +23,13 @@ def wrong_section(draft: Draft) -> None:
     draft.heading("模型哪里可能看错")
     draft.text("选情指数是线索和参考，不是结论，更不是对任何人的评价。下列情况在使用时要特别注意。")
     draft.heading("本次把握不大的", 2)
-    draft.text(
-        f"{count_text(view.contested)}个{CONTESTED}，权重、标准在合理范围内变动就可能变色；"
-        f"{count_text(view.to_verify)}个待核实，补齐数据后等级可能改变。均不能只看颜色定事。"
-    )
+    unsure = []
+    if view.contested:
+        unsure.append(f"{count_text(view.contested)}个{CONTESTED}，权重、标准在合理范围内变动就可能变色")
+    if view.to_verify:
+        unsure.append(f"{count_text(view.to_verify)}个待核实，补齐数据后等级可能改变")
+    told = "；".join(unsure) + "。都不能只看颜色定事。"
+    draft.text(told if unsure else "没有颜色有争议或待核实的村（社区）。")
     draft.heading("上次没有看出来的", 2)
     if meeting.since is None:
         draft.text("没有更早一期的评估，不能检查。")
@@ -146,14 +149,16 @@ def sources_annex(draft: Draft) -> None:
     draft.heading("数据新旧和齐全程度" + ("（全市）" if meeting.scope else ""))
     draft.table(
         "各来源最近数据",
-        (("数据来源", 46), ("最近数据日期", 36), ("距今天数", 24), ("已报/应报", 28), ("覆盖率", 22)),
+        (("数据来源", 46), ("最近数据日期", 36), ("距今天数", 22), ("已报/应报", 32), ("覆盖率", 20)),
         [
             [
                 one.label,
                 "—" if one.latest_on is None else one.latest_on.isoformat(),
                 known_text(one.age_days),
-                f"{count_text(one.units_covered)}/{count_text(one.units_total)}",
-                percent_text(one.units_covered, one.units_total),
+                f"{count_text(one.units_covered)}/{count_text(one.units_total)}"
+                if one.due
+                else f"{count_text(one.units_covered)}个有记录",
+                percent_text(one.units_covered, one.units_total) if one.due else "—",
             ]
             for one in meeting.overview.freshness
         ],

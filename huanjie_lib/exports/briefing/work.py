@@ -112,7 +112,7 @@ def loop_section(draft: Draft) -> None:
     figures, total = meeting.loop.figures, meeting.loop.total
     text = (
         f"截至{date_text(figures.as_of)}，不计限制知悉的案件，共立案{count_text(total['cases'])}件，"
-        f"未办结{count_text(total['open'])}件，其中逾期{count_text(total['overdue'])}件、"
+        f"未销号{count_text(total['open'])}件，其中逾期{count_text(total['overdue'])}件、"
         f"将到期{count_text(total['soon'])}件"
     )
     if total["closed"]:
@@ -132,7 +132,7 @@ def loop_section(draft: Draft) -> None:
             (
                 ("类别", 36),
                 ("立案", 18),
-                ("未办结", 18),
+                ("未销号", 18),
                 ("逾期", 18),
                 ("将到期", 18),
                 ("已销号", 18),

@@ -24,10 +24,10 @@ def points_text(value: float) -> str:
 
     Examples
     --------
-    >>> points_text(61.25), points_text(float("nan"))
-    ('61.2', '—')
+    >>> points_text(61.25), points_text(1832.4), points_text(float("nan"))
+    ('61.2', '1,832.4', '—')
     """
-    return f"{value:.1f}" if present(value) else "—"
+    return f"{value:,.1f}" if present(value) else "—"
 
 
 def short_ref(person_ref: str) -> str:

@@ -11,6 +11,7 @@ import { CONTESTED_BIT, LEVEL_BITS, TO_VERIFY_BIT, UnitLayer } from './unit_laye
 
 const MAX_ZOOM = 18;
 const GAP = 12; // CSS pixels between the city and the edge of the map
+const SMALLER = Array.from({ length: 12 }, (_, step) => step / 12); // zoom levels below the largest view, tried in turn
 const REPORT_DELAY = 250; // ms without another repaint before its time goes to Python
 
 class LiveMapView {
@@ -131,17 +132,20 @@ class LiveMapView {
     showAll() {
         const { map } = this;
         const { offsetWidth, offsetHeight } = this.legend.element;
-        const views = [
+        const strips = [
             [GAP, GAP],
             [offsetWidth + 2 * GAP, GAP],
             [GAP, offsetHeight + 2 * GAP],
-        ].map(([right, bottom]) => this.fit(right, bottom));
+        ];
         // A view that would be less than half as large helps nobody: rather a few units under a panel.
-        const roomy = views.filter((view) => view.zoom > views[0].zoom - 1);
-        const clear = roomy.filter((view) => !this.covered(view));
+        const least = this.fit(...strips[0]).zoom - 1;
+        const views = strips.map((strip) =>
+            SMALLER.map((less) => this.fit(...strip, less)).filter(({ zoom }) => zoom > least),
+        );
+        const clear = views.map((sizes) => sizes.find((view) => !this.covered(view))).filter(Boolean);
         const { zoom, middle } = clear.length
             ? clear.reduce((a, b) => (b.zoom > a.zoom ? b : a))
-            : roomy.reduce((a, b) => (b.zoom < a.zoom ? b : a));
+            : views.flatMap((sizes) => sizes.slice(0, 1)).reduce((a, b) => (b.zoom < a.zoom ? b : a));
 
         this.fitting = true;
         this.layer.fullZoom = zoom;
@@ -165,13 +169,14 @@ class LiveMapView {
         map.setView(map.unproject(middle, PLANE_ZOOM), zoom);
     }
 
-    // The view that shows the city in the frame less its gaps and a strip on the right and at the bottom.
-    fit(right, bottom) {
+    // The view that shows the city in the frame less its gaps and a strip on the right and at the bottom, so many
+    // zoom levels smaller than it could be.
+    fit(right, bottom, less = 0) {
         const { clientWidth, clientHeight } = this.surface;
         const [left, top, east, south] = this.shapes.whole;
         const across = Math.max(clientWidth - GAP - right, 1) / (east - left);
         const down = Math.max(clientHeight - GAP - bottom, 1) / (south - top);
-        const zoom = Math.min(PLANE_ZOOM + Math.log2(Math.min(across, down)), PLANE_ZOOM);
+        const zoom = Math.min(PLANE_ZOOM + Math.log2(Math.min(across, down)), PLANE_ZOOM) - less;
         const scale = 2 ** (zoom - PLANE_ZOOM);
         return {
             zoom,

@@ -582,7 +582,7 @@ class Page {
             if (!trying) [figure.textContent, change.textContent] = own;
             else if (name in TRIED) showChange(figure, change, ...TRIED[name](trial.adopted, tried));
         }
-        document.querySelector('[data-label="mean"]').textContent = trying ? '改变颜色的村社' : '平均选情指数';
+        document.querySelector('[data-label="mean"]').textContent = trying ? '改变颜色的村（社区）' : '平均选情指数';
     }
 
     drawChanges() {

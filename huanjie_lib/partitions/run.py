@@ -42,7 +42,8 @@ from huanjie_lib.partitions.shortlists import (
     read_posts,
     trials_of_city,
 )
-from huanjie_lib.partitions.spread import MANIFEST, Counts, put, spread
+from huanjie_lib.partitions.spread import Counts, put, spread
+from huanjie_lib.store.manifest import MANIFEST, about_run, write_parameters
 from huanjie_lib.vocabulary import Level, SignalStatus, date_text
 
 if TYPE_CHECKING:
@@ -279,20 +280,13 @@ class _Asked:
 
     def about(self, **more: Any) -> dict[str, Any]:
         """Return what every manifest of the run says."""
-        return {
-            "as_of": self.as_of.isoformat(),
-            "code_version": __version__,
-            "parameter_version": self.parameters.version,
-            "parameter_digest": self.parameters.digest,
-            "region": self.parameters.region,
-            **more,
-        }
+        return about_run(self.parameters, as_of=self.as_of, code_version=__version__) | more
 
 
 def _begin(out: Path, parameters: ParameterSet, as_of: dt.date) -> _Asked:
     require_new_folder(out, refused="没有计算")
     out.mkdir(parents=True, exist_ok=True)
-    (out / "parameters.json").write_text(parameters.canonical_json() + "\n", encoding="utf-8")
+    write_parameters(out, parameters)
     return _Asked(out.absolute(), parameters, as_of)
 
 

@@ -21,18 +21,17 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # c
 
 from huanjie_lib.cluster import is_spark, shown, spark_session
 from huanjie_lib.errors import DataError, Fault, HuanjieError, UsageError
-from huanjie_lib.store.run_folder import file_digest
+from huanjie_lib.store.manifest import MANIFEST, file_digest
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-__all__ = ["MANIFEST", "Counts", "Task", "answer", "open_cluster", "put", "spread"]
+__all__ = ["Counts", "Task", "answer", "open_cluster", "put", "spread"]
 
 Counts = dict[str, dict[str, int]]
 """What a task counted, by code of the county or city."""
 Task = Callable[[str], Counts]
 
-MANIFEST: Final = "manifest.json"
 _HERE: Final = "duckdb://"
 _ENGINES: Final = "duckdb://（在本机逐个计算）、spark://主机:端口、local-cluster[2,1,1024]、local[2]"
 

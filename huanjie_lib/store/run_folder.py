@@ -48,8 +48,6 @@ Layout (all tables Parquet, all text UTF-8, no clock time anywhere, so that equa
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +60,16 @@ from numpy.typing import NDArray
 from huanjie_lib.contracts import LEDGER_TABLES, RESTRICTED_LEDGERS
 from huanjie_lib.errors import DataError, Fault, UsageError
 from huanjie_lib.parameters import ParameterSet
+from huanjie_lib.store.manifest import (
+    MANIFEST,
+    PARAMETERS,
+    about_run,
+    file_digest,
+    read_whole,
+    write_manifest,
+    write_parameters,
+    write_tables,
+)
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -224,12 +232,6 @@ class Run:
         return shapes
 
 
-def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
 def write_run(
     run: Run,
     out: Path,
@@ -280,13 +282,8 @@ def write_run(
         The manifest as written.
     """
     out.mkdir(parents=True, exist_ok=True)
-    (out / "manifest.json").unlink(missing_ok=True)
-    outputs: dict[str, dict[str, Any]] = {}
-    for name in RUN_TABLES:
-        frame: pd.DataFrame = getattr(run, name)
-        path = out / f"{name}.parquet"
-        frame.to_parquet(path, index=False, compression="zstd")
-        outputs[path.name] = {"rows": len(frame), "sha256": file_digest(path)}
+    (out / MANIFEST).unlink(missing_ok=True)
+    outputs = write_tables(out, {Path(f"{name}.parquet"): getattr(run, name) for name in RUN_TABLES})
     geometry = out / "boundaries.parquet"
     geometry.unlink(missing_ok=True)
     if boundaries is not None:
@@ -298,23 +295,17 @@ def write_run(
         ordered.to_parquet(out / SOURCES, index=False, compression="zstd", row_group_size=_SOURCE_GROUP)
         outputs[SOURCES] = {"rows": len(sources), "sha256": file_digest(out / SOURCES)}
     outputs |= _write_apart(out, signals, ledgers)
-    parameters = out / "parameters.json"
-    parameters.write_text(run.parameters.canonical_json() + "\n", encoding="utf-8")
-    outputs[parameters.name] = {"rows": None, "sha256": file_digest(parameters)}
+    outputs |= write_parameters(out, run.parameters)
     levels = run.index["level"].value_counts()
     manifest = {
         "format": MANIFEST_FORMAT,
-        "as_of": run.as_of.isoformat(),
-        "code_version": code_version,
-        "parameter_version": run.parameters.version,
-        "parameter_digest": run.parameters.digest,
-        "region": run.parameters.region,
+        **about_run(run.parameters, as_of=run.as_of, code_version=code_version),
         "inputs": inputs,
         "previous": None
         if previous is None or previous.path is None
         else {
             "as_of": previous.as_of.isoformat(),
-            "manifest_sha256": file_digest(previous.path / "manifest.json"),
+            "manifest_sha256": file_digest(previous.path / MANIFEST),
         },
         "casework": None
         if casework is None
@@ -334,8 +325,7 @@ def write_run(
         "outputs": outputs,
         **({} if snapshot is None else {"snapshot": dict(snapshot)}),
     }
-    text = json.dumps(manifest, ensure_ascii=False, indent=2, sort_keys=True)
-    (out / "manifest.json").write_text(text + "\n", encoding="utf-8")
+    write_manifest(out, manifest)
     return manifest
 
 
@@ -349,13 +339,7 @@ def _write_apart(
     for folder in (OPEN_LEDGERS, RESTRICTED):
         for left in (out / folder).glob("*.parquet"):
             left.unlink()
-    outputs = {}
-    for place, frame in frames.items():
-        path = out / place
-        path.parent.mkdir(exist_ok=True)
-        frame.to_parquet(path, index=False, compression="zstd")
-        outputs[place.as_posix()] = {"rows": len(frame), "sha256": file_digest(path)}
-    return outputs
+    return write_tables(out, frames)
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
@@ -366,36 +350,14 @@ def read_manifest(path: Path) -> dict[str, Any]:
     DataError
         If the folder does not hold a complete run of this format.
     """
-    faults = [
-        Fault(
-            str(path),
-            f"缺少 {name}",
-            "由 huanjie run 写出的评估文件夹",
-            "先运行 huanjie run，或检查 --run 后面的路径",
-        )
-        for name in ("manifest.json", "parameters.json", *(f"{t}.parquet" for t in RUN_TABLES))
-        if not (path / name).exists()
-    ]
-    if faults:
-        raise DataError("不是一个评估文件夹", faults)
-    try:
-        manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
-    except ValueError:
-        manifest = None
-    found = manifest.get("format") if isinstance(manifest, dict) else "不能解析的内容"
-    if found != MANIFEST_FORMAT:
-        raise DataError(
-            "评估文件夹的格式不对",
-            [
-                Fault(
-                    "manifest.json",
-                    str(found),
-                    MANIFEST_FORMAT,
-                    "用当前版本重新运行 huanjie run",
-                )
-            ],
-        )
-    return dict(manifest)
+    return read_whole(
+        path,
+        RUN_TABLES,
+        kind="评估文件夹",
+        form=MANIFEST_FORMAT,
+        command="huanjie run",
+        remedy="先运行 huanjie run，或检查 --run 后面的路径",
+    )
 
 
 def run_of_date(path: Path, as_of: dt.date | None) -> Path:
@@ -415,7 +377,7 @@ def run_of_date(path: Path, as_of: dt.date | None) -> Path:
     UsageError
         If no run is of this date, or more than one, or no date says which.
     """
-    if (path / "manifest.json").exists():
+    if (path / MANIFEST).exists():
         found = {path: dt.date.fromisoformat(read_manifest(path)["as_of"])}
     else:
         found = dict(_runs_in(path))
@@ -438,7 +400,7 @@ def run_of_date(path: Path, as_of: dt.date | None) -> Path:
 
 def _runs_in(path: Path) -> Iterator[tuple[Path, dt.date]]:
     """Yield the folders of runs in a folder, with their dates."""
-    for manifest in sorted(path.glob("*/manifest.json")):
+    for manifest in sorted(path.glob(f"*/{MANIFEST}")):
         try:
             yield manifest.parent, dt.date.fromisoformat(read_manifest(manifest.parent)["as_of"])
         except DataError:  # something else that has a manifest, such as an export
@@ -506,7 +468,7 @@ def read_run(path: Path) -> Run:
     frames = {name: pd.read_parquet(path / f"{name}.parquet") for name in RUN_TABLES}
     return Run(
         as_of=dt.date.fromisoformat(manifest["as_of"]),
-        parameters=ParameterSet.from_json((path / "parameters.json").read_text(encoding="utf-8")),
+        parameters=ParameterSet.from_json((path / PARAMETERS).read_text(encoding="utf-8")),
         manifest=manifest,
         path=path,
         **frames,

@@ -27,10 +27,10 @@ from huanjie_lib.contracts import RESTRICTED_LEDGERS
 from huanjie_lib.errors import DataError, Fault
 from huanjie_lib.outputs import require_new_folder
 from huanjie_lib.parameters import Framework
+from huanjie_lib.store.manifest import MANIFEST, file_digest
 from huanjie_lib.store.run_folder import (
     RUN_TABLES,
     Run,
-    file_digest,
     read_ledgers,
     read_manifest,
     read_run,
@@ -248,7 +248,7 @@ def _write_part(
         snapshot={
             "role": role.value,
             "scope": list(scope),
-            "run_sha256": file_digest(source / "manifest.json") if before is None else before["run_sha256"],
+            "run_sha256": file_digest(source / MANIFEST) if before is None else before["run_sha256"],
         },
     )
 

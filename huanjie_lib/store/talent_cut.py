@@ -8,7 +8,6 @@ tell nobody apart (structure of the reserve, the proof of fairness, rates by gro
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -19,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from huanjie_lib.access.roles import require
+from huanjie_lib.store.manifest import PARAMETERS, write_manifest
 from huanjie_lib.store.talent_folder import TALENT_TABLES, TalentRun, read_talent, write_talent
 from huanjie_lib.vocabulary import Role
 
@@ -82,13 +82,12 @@ def write_talent_cut(source: Path, out: Path, *, role: Role, scope: Sequence[str
 def _copied(whole: TalentRun, source: Path, out: Path, part: Mapping[str, Any]) -> dict[str, Any]:
     """Write all tables as they stand, and a manifest that names no input and no sealed name."""
     out.mkdir(parents=True, exist_ok=True)
-    names = ["parameters.json", *(f"{name}.parquet" for name in TALENT_TABLES)]
+    names = [PARAMETERS, *(f"{name}.parquet" for name in TALENT_TABLES)]
     for name in names:
         shutil.copyfile(source / name, out / name)
     outputs = {name: whole.manifest["outputs"][name] for name in names}
     manifest = {**whole.manifest, "inputs": [], "outputs": outputs, "part": dict(part)}
-    text = json.dumps(manifest, ensure_ascii=False, indent=2, sort_keys=True)
-    (out / "manifest.json").write_text(text + "\n", encoding="utf-8")
+    write_manifest(out, manifest)
     return manifest
 
 

@@ -38,7 +38,6 @@ that equal inputs give equal bytes.
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -47,9 +46,17 @@ from typing import Any
 
 import pandas as pd
 
-from huanjie_lib.errors import DataError, Fault
 from huanjie_lib.parameters import ParameterSet
-from huanjie_lib.store.run_folder import file_digest
+from huanjie_lib.store.manifest import (
+    MANIFEST,
+    PARAMETERS,
+    about_run,
+    file_digest,
+    read_whole,
+    write_manifest,
+    write_parameters,
+    write_tables,
+)
 
 __all__ = ["TALENT_FORMAT", "TALENT_TABLES", "TalentRun", "read_talent", "write_talent"]
 
@@ -118,7 +125,7 @@ class TalentRun:
         if self.path is None:
             return ""
         part: Mapping[str, Any] = self.manifest.get("part") or {}
-        return str(part.get("talent_sha256") or file_digest(self.path / "manifest.json"))
+        return str(part.get("talent_sha256") or file_digest(self.path / MANIFEST))
 
     @property
     def is_part(self) -> bool:
@@ -230,27 +237,15 @@ def write_talent(
         What :mod:`huanjie_lib.store.talent_cut` tells of a part that was cut out for an account.
     """
     out.mkdir(parents=True, exist_ok=True)
-    (out / "manifest.json").unlink(missing_ok=True)
+    (out / MANIFEST).unlink(missing_ok=True)
     frames = {Path(f"{name}.parquet"): run.frames[name] for name in TALENT_TABLES}
     (out / IDENTITIES).unlink(missing_ok=True)
     if identities is not None:
         frames[IDENTITIES] = identities
-    outputs: dict[str, dict[str, Any]] = {}
-    for place, frame in frames.items():
-        path = out / place
-        path.parent.mkdir(exist_ok=True)
-        frame.to_parquet(path, index=False, compression="zstd")
-        outputs[place.as_posix()] = {"rows": len(frame), "sha256": file_digest(path)}
-    parameters = out / "parameters.json"
-    parameters.write_text(run.parameters.canonical_json() + "\n", encoding="utf-8")
-    outputs[parameters.name] = {"rows": None, "sha256": file_digest(parameters)}
+    outputs = write_tables(out, frames) | write_parameters(out, run.parameters)
     manifest = {
         "format": TALENT_FORMAT,
-        "as_of": run.as_of.isoformat(),
-        "code_version": code_version,
-        "parameter_version": run.parameters.version,
-        "parameter_digest": run.parameters.digest,
-        "region": run.parameters.region,
+        **about_run(run.parameters, as_of=run.as_of, code_version=code_version),
         "inputs": inputs,
         "risk_run": None if risk_run is None else dict(risk_run),
         "proven": dict(proven or {}),
@@ -258,8 +253,7 @@ def write_talent(
         "outputs": outputs,
         **({} if part is None else {"part": dict(part)}),
     }
-    text = json.dumps(manifest, ensure_ascii=False, indent=2, sort_keys=True)
-    (out / "manifest.json").write_text(text + "\n", encoding="utf-8")
+    write_manifest(out, manifest)
     return manifest
 
 
@@ -271,25 +265,17 @@ def read_talent(path: Path) -> TalentRun:
     DataError
         If the folder does not hold a complete talent run of this format.
     """
-    names = ("manifest.json", "parameters.json", *(f"{name}.parquet" for name in TALENT_TABLES))
-    faults = [
-        Fault(str(path), f"缺少 {name}", "由 huanjie match 写出的人才文件夹", _REMEDY)
-        for name in names
-        if not (path / name).exists()
-    ]
-    if faults:
-        raise DataError("不是一个人才文件夹", faults)
-    try:
-        manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
-    except ValueError:
-        manifest = None
-    found = manifest.get("format") if isinstance(manifest, dict) else "不能解析的内容"
-    if found != TALENT_FORMAT or not isinstance(manifest, dict):
-        fault = Fault("manifest.json", str(found), TALENT_FORMAT, "用当前版本重新运行 huanjie match")
-        raise DataError("人才文件夹的格式不对", [fault])
+    manifest = read_whole(
+        path,
+        TALENT_TABLES,
+        kind="人才文件夹",
+        form=TALENT_FORMAT,
+        command="huanjie match",
+        remedy=_REMEDY,
+    )
     return TalentRun(
         as_of=dt.date.fromisoformat(manifest["as_of"]),
-        parameters=ParameterSet.from_json((path / "parameters.json").read_text(encoding="utf-8")),
+        parameters=ParameterSet.from_json((path / PARAMETERS).read_text(encoding="utf-8")),
         frames={},
         manifest=manifest,
         path=path,

@@ -36,6 +36,7 @@ class Talk:
         page.on("websocket", self._listen)
 
     def _listen(self, socket: WebSocket) -> None:
+        self._asked.clear()  # a page that is loaded anew hears no more of what it asked before
         socket.on("framesent", self._sent)
         socket.on("framereceived", self._received)
 

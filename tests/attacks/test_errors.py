@@ -62,4 +62,4 @@ def test_a_failing_cell_is_told_by_a_number(small_run: Run, tmp_path: Path) -> N
         assert SECRET in logged
     finally:
         process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 0
+        assert process.wait(120) == 0

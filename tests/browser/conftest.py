@@ -51,7 +51,7 @@ CHROMIUM_ARGUMENTS = [
 ]
 _OURS = (20_000, 30_000)
 START_SECONDS = 120.0
-STOP_SECONDS = 60.0
+STOP_SECONDS = 120.0
 PATIENCE_MS = 60_000
 """How long a page may take for what is expected of it; Playwright's five seconds are few for a busy one."""
 

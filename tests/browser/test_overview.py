@@ -458,7 +458,7 @@ def test_a_page_whose_server_has_gone_says_so(
         notice = watched.page.locator("#hj-offline")
         expect(notice).to_be_hidden()
         server.process.terminate()
-        assert server.process.wait(60) == 0
+        assert server.process.wait(120) == 0
         expect(notice).to_be_visible(timeout=60_000)
         expect(notice).to_contain_text("请刷新页面")
         watched.page.screenshot(path=tmp_path / "gone.png")

@@ -369,7 +369,7 @@ def test_the_browser_is_opened_on_a_page_that_leads_in(small_run: Run, tmp_path:
         assert re.search(r"url=http://127\.0\.0\.1:\d+/\?token=sesame-1\"", (tmp_path / "page").read_text())
     finally:
         process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 0
+        assert process.wait(120) == 0
 
 
 @pytest.mark.parametrize("name", ["overview", "what_if", "casework", "talent"])

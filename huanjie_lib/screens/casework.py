@@ -9,7 +9,6 @@ a wish to see something: what it may see follows from the account that the serve
 from __future__ import annotations
 
 import datetime as dt
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -47,9 +46,9 @@ from huanjie_lib.screens.board import (
     value_label,
 )
 from huanjie_lib.screens.cuts import ACTOR_VARIABLE, STORE_VARIABLE
-from huanjie_lib.screens.links import Linked, wrong_date
-from huanjie_lib.screens.page import RunModel, Screen, actor_of, from_environment, guarded, head, open_screen
-from huanjie_lib.screens.panel import STATIC, Panel, TaskPanel, render, stylesheet
+from huanjie_lib.screens.drawer import DrawerView
+from huanjie_lib.screens.page import RunModel, actor_of, from_environment, guarded, head, open_screen
+from huanjie_lib.screens.panel import STATIC, Panel, TaskPanel, render
 from huanjie_lib.screens.site import Site
 from huanjie_lib.store.batch import MOST_AT_ONCE
 from huanjie_lib.store.ledger import Ledger
@@ -106,8 +105,6 @@ _NOTES: Final = ("median_note", "reopen_note")
 _LEVELS: Final = Level.lookup()
 
 _BEIJING: Final = dt.timezone(dt.timedelta(hours=8))
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -616,7 +613,7 @@ class Desk(TaskPanel):
         super().__init__("desk")
 
 
-class CaseworkView:
+class CaseworkView(DrawerView):
     """The screen: figures, tabs and filters, the board or a table, and the case that is open.
 
     Attributes
@@ -628,26 +625,18 @@ class CaseworkView:
     def __init__(self, model: CaseworkModel, site: Site | None = None) -> None:
         self.model, self.site = model, site or Site()
         self._amiss = False
-        self._head = Panel("head", html=self._head_html())
-        self._tiles = Panel("tiles", label="总数", html=self._tiles_html())
-        self._filters = Panel("filters", html=self._filters_html())
-        self._work = Panel("work", label="案件和台账", html=self._work_html())
         self._case = Panel("case", label="案件")
         self._desk = Desk()
         self._history = Panel("history")
-        self._drawer = ipywidgets.Box([self._case, self._desk, self._history])
-        self._drawer.add_class("hj-drawer")
-        panels = [self._head, self._tiles, self._filters, self._work]
-        for panel in (*panels, *self._drawer.children):
-            panel.on_action(self._act)
-        self.linked = Linked(model, LINKS, check=wrong_date(model.run.as_of))
-        self.widget = Screen(
-            [*panels, self._drawer, self.linked.notice, self.linked.address],
-            preview=self._preview_html(),
-            css=stylesheet("casework.css"),
+        super().__init__(
+            model,
+            as_of=model.run.as_of,
+            links=LINKS,
+            work="案件和台账",
+            drawer=[self._case, self._desk, self._history],
+            preview="casework_preview.html.j2",
+            css=["casework.css"],
         )
-        self.widget.add_class("hj-screen")
-        self.widget.add_class("hj-casework")
         model.observe(self._draw_work, ["tab", *FILTERS, "query", "unfolded", "listed", "case"])
         model.observe(self._draw_tiles, ["overdue"])
         model.observe(self._draw_filters, ["tab", *FILTERS])
@@ -678,12 +667,7 @@ class CaseworkView:
         amiss, self._amiss = self._amiss, True
         in_case = bool(model.case)
         with guarded(self._case if in_case else self._work):
-            try:
-                if action not in actions:
-                    raise traitlets.TraitError("no such action")
-                actions[action](value)
-            except traitlets.TraitError:
-                logger.warning("a message of the page was refused: %s", action)
+            self._attempt(actions, action, value)
             if amiss:  # what told of an error gives way to what is right again
                 self._draw()
             self._amiss = False
@@ -701,15 +685,6 @@ class CaseworkView:
         self._head.html = str(self._head_html())
         for draw in (self._draw_tiles, self._draw_filters, self._draw_work, self._draw_case):
             draw(None)
-
-    def _draw_tiles(self, _: object) -> None:
-        self._tiles.html = str(self._tiles_html())
-
-    def _draw_filters(self, _: object) -> None:
-        self._filters.html = str(self._filters_html())
-
-    def _draw_work(self, _: object) -> None:
-        self._work.html = str(self._work_html())
 
     def _draw_together(self, _: object) -> None:
         if self.model.together:
@@ -809,15 +784,6 @@ class CaseworkView:
     def _history_html(self, file: CaseFile) -> Markup:
         return render(
             "casework_history.html.j2", case_id=file.case.case_id, timeline=timeline(file.events), **WORDS
-        )
-
-    def _preview_html(self) -> Markup:
-        return render(
-            "casework_preview.html.j2",
-            head=Markup(self._head.html),
-            tiles=Markup(self._tiles.html),
-            filters=Markup(self._filters.html),
-            work=Markup(self._work.html),
         )
 
 

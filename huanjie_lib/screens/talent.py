@@ -8,7 +8,6 @@ stand under the names that the role may see; a pseudonym never stands in an addr
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable
 from functools import cached_property
@@ -22,9 +21,10 @@ from markupsafe import Markup
 
 from huanjie_lib.casework.events import Actor, Head
 from huanjie_lib.screens.cuts import ACTOR_VARIABLE, NAMES_VARIABLE, STORE_VARIABLE, TALENT_VARIABLE
-from huanjie_lib.screens.links import AS_OF, Linked, wrong_date
-from huanjie_lib.screens.page import Screen, StateModel, actor_of, from_environment, guarded, head, shown
-from huanjie_lib.screens.panel import STATIC, Panel, TaskPanel, render, stylesheet
+from huanjie_lib.screens.drawer import DrawerView
+from huanjie_lib.screens.links import AS_OF
+from huanjie_lib.screens.page import StateModel, actor_of, from_environment, guarded, head, shown
+from huanjie_lib.screens.panel import STATIC, Panel, TaskPanel, render
 from huanjie_lib.screens.sheets import Sheet
 from huanjie_lib.screens.site import Site
 from huanjie_lib.screens.talent_names import FILES, XLSX, Names
@@ -76,8 +76,6 @@ WORDS: Final = {
     "share": share_text,
     "short": talent.short_ref,
 }
-
-logger = logging.getLogger(__name__)
 
 
 class TalentModel(StateModel):
@@ -441,7 +439,7 @@ class TalentDesk(TaskPanel):
         super().__init__("desk")
 
 
-class TalentView:
+class TalentView(DrawerView):
     """The screen: figures, tabs and filters, what the tab shows, and the person or the two that are open.
 
     Attributes
@@ -452,26 +450,18 @@ class TalentView:
 
     def __init__(self, model: TalentModel, site: Site | None = None) -> None:
         self.model, self.site = model, site or Site()
-        self._head = Panel("head", html=self._head_html())
-        self._tiles = Panel("tiles", label="总数", html=self._tiles_html())
-        self._filters = Panel("filters", html=self._filters_html())
-        self._work = Panel("work", label="人才匹配内容", html=self._work_html())
         self._person = Panel("case", label="人选")
         self._desk = TalentDesk()
         self._file = Panel("history", label="人选资料")
-        self._drawer = ipywidgets.Box([self._person, self._desk, self._file])
-        self._drawer.add_class("hj-drawer")
-        panels = [self._head, self._tiles, self._filters, self._work]
-        for panel in (*panels, *self._drawer.children):
-            panel.on_action(self._act)
-        self.linked = Linked(model, LINKS, check=wrong_date(model.run.as_of))
-        self.widget = Screen(
-            [*panels, self._drawer, self.linked.notice, self.linked.address],
-            preview=self._preview_html(),
-            css=stylesheet("casework.css", "talent.css"),
+        super().__init__(
+            model,
+            as_of=model.run.as_of,
+            links=LINKS,
+            work="人才匹配内容",
+            drawer=[self._person, self._desk, self._file],
+            preview="talent_preview.html.j2",
+            css=["casework.css", "talent.css"],
         )
-        for name in ("hj-screen", "hj-casework", "hj-talent"):
-            self.widget.add_class(name)
         shows = [
             "tab",
             "township",
@@ -516,12 +506,7 @@ class TalentView:
             "roster": lambda _: self._save("roster"),
         }
         with guarded(self._person if model.person else self._work):
-            try:
-                if action not in actions:
-                    raise traitlets.TraitError("no such action")
-                actions[action](value)
-            except traitlets.TraitError:
-                logger.warning("a message of the page was refused: %s", action)
+            self._attempt(actions, action, value)
 
     def refresh(self) -> None:
         """Look whether somebody has decided, and draw anew what follows from it."""
@@ -535,15 +520,6 @@ class TalentView:
         self._desk.send({"file": file, "name": name, "media_type": XLSX})
 
     # ------------------------------------------------------------ drawing
-
-    def _draw_tiles(self, _: object) -> None:
-        self._tiles.html = str(self._tiles_html())
-
-    def _draw_filters(self, _: object) -> None:
-        self._filters.html = str(self._filters_html())
-
-    def _draw_work(self, _: object) -> None:
-        self._work.html = str(self._work_html())
 
     def _draw_drawer(self, _: object) -> None:
         model = self.model
@@ -805,15 +781,6 @@ class TalentView:
                 for row in frame.to_dict("records")
             ],
             **WORDS,
-        )
-
-    def _preview_html(self) -> Markup:
-        return render(
-            "talent_preview.html.j2",
-            head=Markup(self._head.html),
-            tiles=Markup(self._tiles.html),
-            filters=Markup(self._filters.html),
-            work=Markup(self._work.html),
         )
 
 

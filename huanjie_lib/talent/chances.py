@@ -16,6 +16,7 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # comes with scikit-learn
 
 from huanjie_lib.talent.top_k import scores
 
@@ -83,19 +84,20 @@ def chances(
     numbers = np.random.default_rng(seed).integers(0, 2 * SHARES, (places, draws, aspects))
     way = (numbers + 0.5) / SHARES - 1.0
     ways = np.concatenate([np.minimum(way, 0.0), np.maximum(way, 0.0)], axis=2)
-    for size in np.unique(wanted).tolist():
-        of_size = np.flatnonzero(wanted == size)
-        step = max(AT_ONCE // (draws * places), 1)
-        for start in range(0, len(of_size), step):
-            some = of_size[start : start + step]
-            fits = np.empty((len(some), draws, places))
-            for place in range(places):
-                row, w = pool[some, place], weights[some]
-                middle = np.rint(scores(mean[row], w) * FITS) / FITS
-                moves = np.hstack([w * (mean[row] - low[row]), w * (high[row] - mean[row])])
-                drawn = (np.rint(moves * MOVES) / MOVES) @ ways[place].T
-                fits[:, :, place] = np.where(row[:, None] >= 0, middle[:, None] + drawn, -np.inf)
-            out[some] = _among_first(fits, size, min(length, places)).mean(axis=1)
+    with threadpool_limits(1):  # products of some hundred rows only wait for one another's threads
+        for size in np.unique(wanted).tolist():
+            of_size = np.flatnonzero(wanted == size)
+            step = max(AT_ONCE // (draws * places), 1)
+            for start in range(0, len(of_size), step):
+                some = of_size[start : start + step]
+                fits = np.empty((len(some), draws, places))
+                for place in range(places):
+                    row, w = pool[some, place], weights[some]
+                    middle = np.rint(scores(mean[row], w) * FITS) / FITS
+                    moves = np.hstack([w * (mean[row] - low[row]), w * (high[row] - mean[row])])
+                    drawn = (np.rint(moves * MOVES) / MOVES) @ ways[place].T
+                    fits[:, :, place] = np.where(row[:, None] >= 0, middle[:, None] + drawn, -np.inf)
+                out[some] = _among_first(fits, size, min(length, places)).mean(axis=1)
     out[pool[:, :length] < 0] = np.nan
     return out
 

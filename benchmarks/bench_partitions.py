@@ -62,12 +62,12 @@ def lay_out(cities: int, folder: Path, *, units: int = CITY, snapshots: int = 24
             target = folder / "data" / f"county={1000 + number}{county[4:]}" / "tables"
             target.mkdir(parents=True)
             for path in sorted((part / "tables").glob("*.parquet")):
-                rows = _moved(pq.read_table(path), str(1000 + number))
+                rows = moved(pq.read_table(path), str(1000 + number))
                 pq.write_table(rows, target / path.name, compression="zstd")
     return cities * len(city.tables["units"])
 
 
-def _moved(table: pa.Table, city: str) -> pa.Table:
+def moved(table: pa.Table, city: str) -> pa.Table:
     """Return a table whose codes are those of another city."""
     for place, name in enumerate(table.column_names):
         if name in CODES:

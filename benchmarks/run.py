@@ -142,7 +142,7 @@ def sizes(
     there: Record | None = None,
     wanted: Sequence[int] | None = None,
 ) -> tuple[int, ...]:
-    """Return at which sizes a case is measured: of those wanted, where the record that is there has no row."""
+    """Return at which sizes a case is measured: of those wanted, where the record that is there has none."""
     if quick:
         return () if case.quick is None else (case.quick,)
     held = {row.size for row in there.rows if row.case == case.name} if there else set()

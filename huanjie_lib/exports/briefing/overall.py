@@ -28,13 +28,18 @@ _DPI: Final = 220
 
 def overall_section(draft: Draft) -> None:
     """Tell how the area stands: five sentences, the map, counts of colours, and which units turned."""
-    meeting = draft.meeting
     draft.heading("总体情况")
     draft.heading("五句话看全局", 2)
-    draft.items(meeting.overview.picture)
+    draft.items(draft.meeting.overview.picture)
     _map(draft)
+    _counts(draft)
+    _trend(draft)
+    _turned(draft)
+
+
+def _counts(draft: Draft) -> None:
+    meeting, view = draft.meeting, draft.meeting.overview
     draft.heading("三色数量和变化", 2)
-    view = meeting.overview
     rows = [
         [
             f"{Level.lookup()[row['level']].mark}　{row['label']}",
@@ -85,17 +90,21 @@ def overall_section(draft: Draft) -> None:
     if meeting.since is not None:
         unnamed = "" if meeting.since_meeting else "；没有指定上次会议的评估"
         draft.note(f"注：变化是与{meeting.since_text}相比{unnamed}。")
-    if len(meeting.trend) > 1:
-        first, final = meeting.trend.iloc[0], meeting.trend.iloc[-1]
-        draft.heading("走势", 2)
-        draft.picture(
-            "历次评估各等级村（社区）数量",
-            f"{date_text(first['as_of'].date())}红色{first['red']}个，"
-            f"{date_text(final['as_of'].date())}红色{final['red']}个",
-            render(colours_figure(meeting.trend, size_mm=_TREND_MM), "png", dpi=_DPI),
-            _TREND_MM,
-        )
-    _turned(draft)
+
+
+def _trend(draft: Draft) -> None:
+    trend = draft.meeting.trend
+    if len(trend) < 2:
+        return
+    first, final = trend.iloc[0], trend.iloc[-1]
+    draft.heading("走势", 2)
+    draft.picture(
+        "历次评估各等级村（社区）数量",
+        f"{date_text(first['as_of'].date())}红色{first['red']}个，"
+        f"{date_text(final['as_of'].date())}红色{final['red']}个",
+        render(colours_figure(trend, size_mm=_TREND_MM), "png", dpi=_DPI),
+        _TREND_MM,
+    )
 
 
 def _turned(draft: Draft) -> None:

@@ -11,8 +11,13 @@ __all__ = ["asked_section", "loop_section", "progress_section"]
 
 def progress_section(draft: Draft) -> None:
     """Tell how far gates, audits and screening for conflicts have come."""
-    meeting = draft.meeting
     draft.heading("准入和审计进度")
+    _gates(draft)
+    _coverage(draft)
+
+
+def _gates(draft: Draft) -> None:
+    meeting = draft.meeting
     draft.heading("准入条件", 2)
     if meeting.gates.empty:
         draft.text("所用参数包没有设置准入条件，不产生准入清单。")
@@ -40,8 +45,11 @@ def progress_section(draft: Draft) -> None:
             left=(0,),
             size=12.0,
         )
+
+
+def _coverage(draft: Draft) -> None:
     draft.heading("审计和摸排", 2)
-    coverage = meeting.coverage
+    coverage = draft.meeting.coverage
     if coverage is None:
         draft.text("没有审计、矛盾台账，审计覆盖、摸排覆盖情况不明，须核实。")
         return

@@ -416,6 +416,22 @@ def test_nothing_is_cut_at_the_sizes_of_projectors(
     assert len(list(pictures.glob("*.png"))) == len(steps)
 
 
+def test_large_type_on_a_small_projector_cuts_nothing(screen: Screen) -> None:
+    page = screen.page
+    for width, height in ((1280, 720), (911, 512)):  # 911 is what 1366 leaves at 150 %
+        page.set_viewport_size({"width": width, "height": height})
+        settled(page)
+        assert page.evaluate(CUT) == []
+        assert page.evaluate(EXTENT)[0] == width
+    above, below = (
+        page.locator(f".hj-screen:not(.hj-preview) > .{name}").bounding_box()
+        for name in ("hj-head", "hj-search")
+    )
+    assert above is not None
+    assert below is not None
+    assert above["y"] + above["height"] <= below["y"]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_a_viewer_costs_little_memory_and_nothing_after_leaving(
     watch: Watch, serve_screen: Callable[[Path], Any], sample_run: Path

@@ -333,6 +333,22 @@ def test_nothing_is_cut_at_the_sizes_of_projectors(
     page.get_by_role("button", name="关闭").click()
 
 
+def test_large_type_on_a_small_projector_cuts_nothing(screen: WhatIf) -> None:
+    page = screen.page
+    for width, height in ((1280, 720), (911, 512)):  # 911 is what 1366 leaves at 150 %
+        page.set_viewport_size({"width": width, "height": height})
+        settled(page)
+        assert page.evaluate(CUT) == []
+        assert page.evaluate(EXTENT)[0] == width
+    above, below = (
+        page.locator(f".hj-screen:not(.hj-preview) > .{name}").bounding_box()
+        for name in ("hj-area-map", "hj-changes")
+    )
+    assert above is not None
+    assert below is not None
+    assert above["y"] + above["height"] <= below["y"]
+
+
 INPUT_TO_PIXELS = """async ([name, values]) => {
     // Time from the input to the end of the frame in which the fills changed, kernel and wire included.
     const dial = document.querySelector(`[data-dial="${name}"]`);

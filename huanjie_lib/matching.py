@@ -32,6 +32,7 @@ from huanjie_lib.talent.proxies import ProxyAudit, proxy_audit
 from huanjie_lib.talent.register import Register, register
 from huanjie_lib.talent.shortlist import Shortlists
 from huanjie_lib.talent.standing import Standing, standing_changes
+from huanjie_lib.vocabulary import ADVICE
 
 __all__ = ["TalentResult", "run_talent"]
 
@@ -101,7 +102,7 @@ class TalentResult:
         """
         name = str(self.units.set_index("unit_code")["unit_name"][unit_code])
         asked = self.profiles.explain(unit_code, name=name)
-        return f"{asked}{self.shortlists.explain(unit_code, name=name)}仅供决策参考，由组织决定。"
+        return f"{asked}{self.shortlists.explain(unit_code, name=name)}{ADVICE}。"
 
     def proven(self) -> dict[str, Any]:
         """Return how good lists and committees are for certain.

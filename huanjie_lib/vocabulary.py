@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import datetime as dt
 from enum import StrEnum
-from typing import Self
+from typing import Final, Self
 
 __all__ = [
+    "ADVICE",
     "AccessAction",
     "AuditItem",
     "AuditOutcome",
@@ -588,6 +589,10 @@ class CultivationStep(Word):
     AFFAIRS = "affairs", "村级事务"
     SHADOWING = "shadowing", "跟班学习"
     URGENT = "urgent", "急难险重"
+
+
+ADVICE: Final = "仅供决策参考，由组织决定"
+"""Said of whatever proposes people: on every page and file, and by every result."""
 
 
 def date_text(date: dt.date) -> str:

@@ -11,7 +11,7 @@ from huanjie_lib.cli.options import AS_OF, DATA, FILE, FOLDER, KEY, PACK, REGION
 from huanjie_lib.cli.telling import Progress, tell_dates
 from huanjie_lib.cli.who import keys_of, noting, stamp_of
 from huanjie_lib.errors import Fault, UsageError
-from huanjie_lib.vocabulary import Role
+from huanjie_lib.vocabulary import ADVICE, Role
 
 __all__ = ["match", "register", "roster"]
 
@@ -60,7 +60,7 @@ def match(
     short = int((posts["lacking"] > 0).sum())
     click.echo(
         f"截至 {as_of}：{len(done.table('people'))} 名后备人才，{len(posts)} 个岗位，"
-        f"其中 {short} 个岗位缺人选；结果在 {out}。仅供决策参考，由组织决定"
+        f"其中 {short} 个岗位缺人选；结果在 {out}。{ADVICE}"
     )
 
 
@@ -107,7 +107,7 @@ def roster(
         stamp=stamp,
         noted=noting(store, stamp, "talent"),
     )
-    click.echo(f"建议名册已写入 {path}。仅供决策参考，由组织决定")
+    click.echo(f"建议名册已写入 {path}。{ADVICE}")
 
 
 @click.group(help="人才库：新建密钥、更换密钥、写出空白登记表。")

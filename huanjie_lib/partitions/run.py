@@ -44,7 +44,7 @@ from huanjie_lib.partitions.shortlists import (
 )
 from huanjie_lib.partitions.spread import Counts, put, spread
 from huanjie_lib.store.manifest import MANIFEST, about_run, write_parameters
-from huanjie_lib.vocabulary import Level, SignalStatus, date_text
+from huanjie_lib.vocabulary import ADVICE, Level, SignalStatus, date_text
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -166,7 +166,7 @@ class ShortlistRun:
             return f"{text}准岗考察评过{row['rated']}人。"
         return (
             f"{text}有{row['posts']}个岗位，可以考虑的有{row['people']}人（含不属于任何村（社区）的）；"
-            f"{row['lacking']}个岗位缺人选。仅供决策参考，由组织决定。"
+            f"{row['lacking']}个岗位缺人选。{ADVICE}。"
         )
 
     def summary(self) -> str:
@@ -175,7 +175,7 @@ class ShortlistRun:
         posts, lacking = int(counties["posts"].sum()), int(counties["lacking"].sum())
         return (
             f"截至{date_text(self.as_of)}，{len(counties)}个县区、{posts}个岗位，其中{lacking}个缺人选。"
-            "仅供决策参考，由组织决定。"
+            f"{ADVICE}。"
         )
 
 

@@ -31,6 +31,7 @@ from huanjie_lib.talent.assessment import Trials, assess_trials
 from huanjie_lib.talent.fit import post_profiles
 from huanjie_lib.talent.portrait import portraits
 from huanjie_lib.talent.shortlist import Shortlists
+from huanjie_lib.vocabulary import ADVICE
 
 __all__ = ["CountyLists", "list_county", "looks_everywhere", "read_posts", "trials_of_city"]
 
@@ -79,7 +80,7 @@ class CountyLists:
             If there is no such unit, or it has no post.
         """
         name = str(self.units.set_index("unit_code")["unit_name"][unit_code])
-        return f"{self.shortlists.explain(unit_code, name=name)}仅供决策参考，由组织决定。"
+        return f"{self.shortlists.explain(unit_code, name=name)}{ADVICE}。"
 
     def frames(self) -> dict[str, pd.DataFrame]:
         """Return the tables by name, as a talent folder has them; people stand in them as pseudonyms.

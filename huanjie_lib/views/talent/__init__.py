@@ -21,7 +21,7 @@ from huanjie_lib.views.talent.people import (
 )
 from huanjie_lib.views.talent.posts import asked, gap_sentence, post_list, summary
 from huanjie_lib.views.talent.reserve import all_tasks, plans, quota
-from huanjie_lib.views.talent.rows import ADVICE, points_text, short_ref
+from huanjie_lib.views.talent.rows import points_text, short_ref
 from huanjie_lib.views.talent.teams import (
     certainty,
     checks,
@@ -31,6 +31,7 @@ from huanjie_lib.views.talent.teams import (
     structure_sentence,
 )
 from huanjie_lib.views.talent.trials import race, races, trial_sentence
+from huanjie_lib.vocabulary import ADVICE
 
 __all__ = [
     "ADVICE",

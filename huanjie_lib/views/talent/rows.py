@@ -10,10 +10,7 @@ from huanjie_lib.store.talent_folder import TalentRun
 from huanjie_lib.views.words import present
 from huanjie_lib.vocabulary import PostKind
 
-__all__ = ["ADVICE", "POST_ORDER", "homes_of", "points_text", "records", "short_ref"]
-
-ADVICE: Final = "仅供决策参考，由组织决定"
-"""Stands on every page and file about people."""
+__all__ = ["POST_ORDER", "homes_of", "points_text", "records", "short_ref"]
 
 POST_ORDER: Final = {post.value: place for place, post in enumerate(PostKind)}
 """Place of each kind of post, by its value."""

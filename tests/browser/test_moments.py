@@ -112,6 +112,25 @@ def test_what_was_typed_before_a_press_is_told_before_it(played: Played) -> None
     assert played.told() == [["search", "一"], ["group", "7"]]
 
 
+def test_sliders_outlive_an_answer_that_is_lost(played: Played) -> None:
+    page = played.page
+    page.clock.install()
+    page.clock.pause_at("2030-01-01")
+    figures = {"dials": [100], "fixed": [0], "locked": [], "counts": [], "rested": True}
+    dial = '<input type="range" max="1000" id="d" data-dial="audit" data-unit="%"><output for="d"></output>'
+    played.load("dials", "dials.js", html=dial, figures=figures)
+    page.locator("#d").fill("200")
+    page.clock.run_for(9_000)
+    assert played.told() == [["move", "audit 200"]]
+    page.clock.run_for(2_000)  # the answer does not come
+    assert played.told() == [["rest", ""]]
+    played.arrives("dials", "figures", {**figures, "dials": [200]})
+    page.clock.run_for(20_000)
+    assert played.told() == []
+    expect(page.locator("output")).to_have_text("20.0%")
+    expect(page.locator(".hj-moving")).to_have_count(0)
+
+
 FIELD = {"name": "note", "kind": "string", "label": "要求", "required": False}
 
 

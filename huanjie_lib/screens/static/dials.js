@@ -4,6 +4,7 @@
 // bytes. While an answer is awaited only the newest move is kept, so that a drag never queues up.
 
 const REST = 250; // ms without a move before the kernel is asked for what is not drawn at every move
+const LOST = 10000; // ms after which an answer that has not come is taken for lost, as when a connection broke
 const COARSE = 10; // units an arrow key moves; one with Shift
 
 function render({ model, el }) {
@@ -19,12 +20,21 @@ function render({ model, el }) {
     const queue = []; // moves not yet told; of one dial the newest only
     let awaited = false;
     let resting;
+    let lost;
 
     const pump = () => {
         if (awaited || !queue.length) return;
         const { action, value } = queue.shift();
         awaited = true;
+        clearTimeout(lost);
+        lost = setTimeout(again, LOST);
         model.send({ action, value });
+    };
+    // Whatever was lost, the answer to this one tells where everything stands.
+    const again = () => {
+        awaited = false;
+        if (!queue.length) queue.push({ action: 'rest', value: '' });
+        pump();
     };
     const move = (action, value, dial) => {
         el.closest('.hj-screen')?.classList.add('hj-moving');
@@ -61,6 +71,7 @@ function render({ model, el }) {
     };
     const answered = () => {
         awaited = false;
+        clearTimeout(lost);
         show();
         pump();
     };
@@ -85,6 +96,7 @@ function render({ model, el }) {
     show();
     return () => {
         clearTimeout(resting);
+        clearTimeout(lost);
         model.off('change:figures', answered);
     };
 }

@@ -153,16 +153,21 @@ def setup(*, dev: bool, wheels: Path | None = None) -> None:
             "安装软件包失败（原因见上）。请检查网络；内网请用环境变量 PIP_INDEX_URL 指定软件源镜像后重试。\n"
             "Installing the packages failed (see above). Check the network, or set PIP_INDEX_URL to a mirror."
         )
-    # Spark comes as a source archive without anything to compile: packed by the setuptools of the lock above.
-    spark = ("--no-deps", "--no-build-isolation", "--no-binary", "pyspark", "--requirement", SPARK_LOCK)
-    if dev and run(*pip, "--require-hashes", *spark) != 0:
-        raise SetupError("安装 Spark 失败（原因见上）。\nInstalling Spark failed (see above).")
     # The build backend is in the lock too, so that nothing unpinned is fetched or run.
     if run(*pip, "--no-deps", "--no-index", "--no-build-isolation", "--editable", ROOT) != 0:
         raise SetupError("安装本项目失败（原因见上）。\nInstalling the project itself failed (see above).")
-    # pip would compile one module after another, tests of packages too. Some modules are for other Pythons.
-    compiled = VENV / ("Lib" if os.name == "nt" else "lib")
-    run(python, "-m", "compileall", "-qq", "-j", "0", "-x", r"[/\\]tests?[/\\]", compiled)
+    with ThreadPoolExecutor(1) as pool:
+        # Spark comes as a source archive without anything to compile: packed by the setuptools of the lock
+        # above, in a wheel that need not be compressed for the moment it is there.
+        plain = ("--config-settings", "--build-option=--compression=stored")
+        spark = ("--no-deps", "--no-build-isolation", "--no-binary", "pyspark", "--requirement", SPARK_LOCK)
+        packed = pool.submit(run, *pip, *plain, "--require-hashes", *spark) if dev else None
+        # pip would compile one module after another, tests of packages too. Some are for other Pythons, and
+        # those of Spark are still on their way.
+        compiled = VENV / ("Lib" if os.name == "nt" else "lib")
+        run(python, "-m", "compileall", "-qq", "-j", "0", "-x", r"[/\\](tests?|pyspark)[/\\]", compiled)
+        if packed is not None and packed.result() != 0:
+            raise SetupError("安装 Spark 失败（原因见上）。\nInstalling Spark failed (see above).")
     STAMP.write_text(json.dumps(wanted), encoding="utf-8")
     say(f"环境就绪，用时 {time.monotonic() - started:.0f} 秒 / ready: {program('huanjie').relative_to(ROOT)}")
 
@@ -451,7 +456,9 @@ def test(pytest_arguments: list[str]) -> int:
     # One file's tests stay in one process, so that its fixtures (a city, a server) are made once; files with
     # slow tests come first (tests/conftest.py), so that no process waits for the other's last file.
     parallel = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
-    return run(program("python"), "-m", "pytest", *parallel, *pytest_arguments, **browser)
+    # Two processes fill two processors: threads of their linear algebra would only wait for one another.
+    single = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), "1")
+    return run(program("python"), "-m", "pytest", *parallel, *pytest_arguments, **browser, **single)
 
 
 def bench(arguments: list[str]) -> int:

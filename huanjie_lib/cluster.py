@@ -26,6 +26,7 @@ _SETTINGS: Final = {
     "spark.sql.parquet.compression.codec": "zstd",
     "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
     "spark.ui.enabled": "false",
+    "spark.driver.maxResultSize": "64m",  # the driver is told counts: rows are an error
 }
 
 

@@ -6,6 +6,7 @@ while it works.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -23,12 +24,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+import huanjie_lib.cluster
+from benchmarks import bench_events
 from huanjie_lib.contracts import EVENT_STREAMS
 from huanjie_lib.errors import UsageError
 from huanjie_lib.events import engines
 from huanjie_lib.events.aggregate import LEADS, MONTHS, QUARANTINE, EventAccount, aggregate_events
 from huanjie_lib.events.engines import Engine, open_engine
 from huanjie_lib.parameters import load_parameters
+from huanjie_lib.partitions import layout
 from huanjie_lib.partitions.layout import write_partitions
 from huanjie_lib.partitions.run import run_partitions
 from huanjie_lib.sample import make_city
@@ -44,12 +48,15 @@ pytestmark = [
 
 SEED, ROWS = 20261031, 900
 CLUSTER = "local-cluster[2,1,640]"
+TOLD = 64 * 1024
+"""Bytes that the driver of the cluster lets executors tell it in one job."""
 #: For a few thousand rows, compiling and tuning queries costs more than running them.
 SMALL = (
     "spark.executor.memory=512m",
     "spark.sql.shuffle.partitions=2",
     "spark.sql.adaptive.enabled=false",
     "spark.sql.codegen.wholeStage=false",
+    "spark.sql.autoBroadcastJoinThreshold=-1",  # as at scale, where no side of a join is small
     "spark.driver.extraJavaOptions=-XX:TieredStopAtLevel=1",
     "spark.executor.extraJavaOptions=-XX:TieredStopAtLevel=1",
 )
@@ -79,6 +86,7 @@ def cluster() -> Iterator[Engine]:
         patch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
         patch.setenv("PYSPARK_PYTHON", sys.executable)
         patch.setenv("PYSPARK_SUBMIT_ARGS", f"{' '.join(f'--conf {c}' for c in SMALL)} pyspark-shell")
+        patch.setitem(huanjie_lib.cluster._SETTINGS, "spark.driver.maxResultSize", str(TOLD))
         with open_engine(CLUSTER) as engine:
             yield engine
 
@@ -170,11 +178,41 @@ def test_a_spark_cluster_that_loses_a_worker_says_the_same(
     assert_equal(embedded, tmp_path)
 
 
-def test_counties_on_the_cluster_equal_counties_in_turn(cluster: Engine, tmp_path: Path) -> None:
+def test_rows_sent_to_the_driver_are_an_error(world: World, cluster: Engine, tmp_path: Path) -> None:
+    """So that neither streams nor what comes of them can have passed through it in the test above."""
+    folder = world.write(tmp_path)
+    for name in EVENT_STREAMS:
+        stream = cluster.stream(folder, name)
+        assert stream is not None
+        with pytest.raises(Exception, match=r"spark\.driver\.maxResultSize"):
+            cluster.fetch(stream)
+
+
+def test_spark_as_a_contender_finds_the_answer(cluster: Engine, tmp_path: Path) -> None:
+    bench_events.make(4_000, tmp_path)
+    wanted = json.loads((tmp_path / bench_events.ANSWER).read_text(encoding="utf-8"))
+    session = cluster.session
+    session.conf.set("spark.sql.session.timeZone", "Asia/Shanghai")
+    try:
+        assert bench_events.spark_answer(session, tmp_path) == wanted
+    finally:
+        session.conf.set("spark.sql.session.timeZone", "UTC")
+
+
+def test_counties_on_the_cluster_equal_counties_in_turn_and_the_driver_reads_none(
+    cluster: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     city = make_city(units=60, people=100, snapshots=2)
     write_partitions(city.tables, tmp_path / "data")
     asked = {"parameters": load_parameters(), "as_of": city.as_of}
     here = run_partitions(tmp_path / "data", tmp_path / "here", **asked)
+
+    def refuse(_name: str, path: Path) -> pd.DataFrame:
+        raise AssertionError(f"{path} was read by the driver")
+
+    monkeypatch.setattr(layout, "_typed", refuse)  # here; workers are processes of their own
+    with pytest.raises(AssertionError, match="was read by the driver"):
+        run_partitions(tmp_path / "data", tmp_path / "none", **asked)
     there = run_partitions(tmp_path / "data", tmp_path / "there", **asked, spark=cluster.session)
     pd.testing.assert_frame_equal(here.to_frame(), there.to_frame())
     files = sorted(p.relative_to(tmp_path / "here") for p in (tmp_path / "here").rglob("*.parquet"))

@@ -21,7 +21,6 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from benchmarks.measuring import SIZES, Case, Found, Limit, forget_peak, peak_mb, timed
+from benchmarks.measuring import Case, Found, Limit, forget_peak, peak_mb, timed
 from huanjie_lib.parameters import load_parameters
 from huanjie_lib.partitions import (
     PartitionRun,
@@ -136,23 +135,11 @@ def counties(name: str, units: int) -> Found:
     return Found(peak / one["peak"], all_of_them["cpu"], all_of_them["wall"], space=peak, peak_mb=peak)
 
 
-def both(units: int) -> Found:
-    """Take both steps, and hold the larger peak against that of one city."""
-    steps = [counties(name, units) for name in STEPS]
-    most = max(steps, key=lambda found: found.space or 0.0)
-    seconds = sum(found.seconds or 0.0 for found in steps)
-    return replace(most, seconds=seconds, wall_seconds=sum(found.wall_seconds for found in steps))
-
-
-BUDGET = "scores, signals and shortlists by county"
-CASES = (
-    Case("partitions.counties", BUDGET, "one county after the other", "units", (CITY, 20_000), None, both,
-         {20_000: Limit(FLAT)}, unit="peaks of one city", space_unit="MB"),
-    *(
-        Case(f"partitions.{name}", BUDGET, f"{what}, one county after the other", "units", SIZES, None,
-             partial(counties, name), unit="peaks of one city", space_unit="MB", hours=6)
-        for name, what in {"scores": "scores and signals", "lists": "shortlists"}.items()
-    ),
+CASES = tuple(
+    Case(f"partitions.{name}", "scores, signals and shortlists by county",
+         f"{what}, one county after the other", "units", (CITY, 20_000), None, partial(counties, name),
+         {20_000: Limit(FLAT)}, unit="peaks of one city", space_unit="MB")
+    for name, what in {"scores": "scores and signals", "lists": "shortlists"}.items()
 )  # fmt: skip
 
 

@@ -13,11 +13,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from benchmarks import bench_streams
 from benchmarks.bench_events import LIMIT, made, measure
 from benchmarks.measuring import Case, Found, Limit, Unavailable
 
 FULL = 100_000_000
 SIZES = (100_000, 1_000_000, 10_000_000, FULL)
+STREAMS = SIZES[:2]
 BUDGET = "event streams to facts by unit and month"
 KEPT = "HUANJIE_BENCH_EVENTS"
 
@@ -56,6 +58,8 @@ def alone(contender: str, events: int) -> Found:
 CASES = (
     Case("events.duckdb", BUDGET, "the core: DuckDB, two cores", "events", SIZES, None, beside_polars,
          {FULL: Limit(None, LIMIT)}, peer="Polars", space_unit="MB"),
+    Case("events.streams", BUDGET, "the whole, all four streams, DuckDB", "events", STREAMS, None,
+         bench_streams.whole, unit="CPU s", space_unit="MB"),
     *(
         Case(f"events.{contender}", BUDGET, what, "events", SIZES, None, partial(alone, contender),
              {FULL: Limit(None, LIMIT)} if contender == "huanjie" else {}, unit="CPU s", space_unit="MB")

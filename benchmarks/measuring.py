@@ -119,8 +119,6 @@ class Case:
         By size; at others nothing is judged.
     unit, peer, space_unit
         Of :attr:`Found.figure`, :attr:`Found.peer_seconds` and :attr:`Found.space`.
-    hours
-        After so many of wall time a measurement is given up.
     """
 
     name: str
@@ -134,7 +132,6 @@ class Case:
     unit: str = "×"
     peer: str = ""
     space_unit: str = ""
-    hours: int = 1
 
 
 def timed(call: Callable[[], T]) -> tuple[T, float, float]:

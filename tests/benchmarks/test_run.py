@@ -13,6 +13,32 @@ from benchmarks.measuring import SIZES, Found, Limit, Unavailable
 from benchmarks.record import Record, Row, read, table
 
 ALL = run.chosen(None)
+TESTS = Path(__file__).resolve().parents[1]
+#: What the quick run leaves out, because a test of its own checks the results.
+ELSEWHERE = {
+    "what_if.pixels": "browser/test_what_if.py: "
+    "test_a_move_is_quick_and_costs_little_more_than_a_byte_a_unit",
+    "viewers.first_paint": "browser/test_overview.py: test_all_units_are_painted_and_counts_equal_the_index",
+    "pack.whole": "exports/test_sample_city.py: test_every_unit_is_in_the_lists_of_the_pack",
+    "pack.plans": "cli/test_exporting.py: test_export_of_units_writes_their_plans",
+    "ledger.kills": "faults/test_kills.py: test_sqlite_survives_two_hundred_kills",
+    **dict.fromkeys(
+        ("events.huanjie", "events.duckdb", "events.polars", "events.pandas"),
+        "benchmarks/test_bench_events.py: test_quick_run_compares_answers",
+    ),
+    "events.streams": "benchmarks/test_bench_streams.py: "
+    "test_every_fact_of_every_city_is_found_and_a_wrong_one_is_told",
+    **dict.fromkeys(
+        ("driver.events", "driver.counties"),
+        "events/test_engines.py: test_rows_sent_to_the_driver_are_an_error",
+    ),
+    "events.spark": "events/test_engines.py: test_spark_as_a_contender_finds_the_answer",
+    **dict.fromkeys(
+        ("partitions.scores", "partitions.lists"),
+        "benchmarks/test_bench_partitions.py: "
+        "test_cities_are_alike_under_other_codes_and_are_scored_and_listed",
+    ),
+}
 
 
 def test_the_quick_run_checks_results_and_finds_a_slip(
@@ -51,6 +77,13 @@ def test_every_budget_is_judged_at_its_size_and_grows_up_to_it() -> None:
         assert case.limits == {} or max(case.sizes) in case.limits
         assert case.unit != "×" or case.peer
     assert SIZES == (3_215, 20_000, 100_000, 600_000)
+
+
+def test_every_row_is_checked_by_the_quick_run_or_by_a_test_of_its_own() -> None:
+    assert {case.name for case in ALL if case.quick is None} == set(ELSEWHERE)
+    for place in ELSEWHERE.values():
+        file, _, name = place.partition(": ")
+        assert f"\ndef {name}(" in (TESTS / file).read_text(encoding="utf-8"), place
 
 
 def test_a_measurement_has_a_process_of_its_own() -> None:

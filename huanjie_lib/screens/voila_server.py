@@ -87,6 +87,8 @@ _CONTENT_POLICY: Final = "; ".join(
     ]
 )
 _PING_MS: Final = 30_000
+_PONG_WITHIN_MS: Final = 4 * _PING_MS
+"""Judged when the next ping is due: in as long as that, one sent a moment late would cut a page that lives."""
 _REFILL_AFTER_S: Final = 4.0
 """Wait before the next kernel is started, so that it does not compete with the page now opening."""
 _ASK_EVERY_S: Final = 0.1
@@ -363,7 +365,7 @@ def server_config(
             "local_hostnames": ["localhost", *([] if sign_on is None else [public.hostname])],
             "websocket_max_message_size": MOST_MESSAGE_BYTES,
             "ws_ping_interval": _PING_MS,
-            "ws_ping_timeout": _PING_MS,
+            "ws_ping_timeout": _PONG_WITHIN_MS,
             "headers": {
                 "Content-Security-Policy": _CONTENT_POLICY.format(websocket=websocket),
                 "Referrer-Policy": "same-origin",

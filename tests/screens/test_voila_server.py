@@ -109,6 +109,12 @@ def test_kernels_are_this_interpreter_whatever_is_registered(usual: dict[str, An
     assert usual["ends_all"] is True
 
 
+def test_a_page_is_not_cut_off_for_a_ping_that_is_sent_late(usual: dict[str, Any]) -> None:
+    """Whether the last was answered is judged when the next is due, so that one interval is no time to answer."""
+    tornado = usual["tornado"]
+    assert tornado["ws_ping_timeout"] >= 3 * tornado["ws_ping_interval"]
+
+
 def test_a_kernel_is_kept_ready(usual: dict[str, Any], tmp_path: Path) -> None:
     assert usual["preheat"] == [True, 1]
     assert settings(tmp_path, pool=0)["preheat"][0] is False

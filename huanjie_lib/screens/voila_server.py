@@ -88,7 +88,7 @@ _CONTENT_POLICY: Final = "; ".join(
 )
 _PING_MS: Final = 30_000
 _PONG_WITHIN_MS: Final = 4 * _PING_MS
-"""Judged when the next ping is due: in as long as that, one sent a moment late would cut a page that lives."""
+"""Judged when the next ping is due: with one interval, a ping sent late would cut off a page that lives."""
 _REFILL_AFTER_S: Final = 4.0
 """Wait before the next kernel is started, so that it does not compete with the page now opening."""
 _ASK_EVERY_S: Final = 0.1

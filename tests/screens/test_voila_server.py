@@ -110,7 +110,7 @@ def test_kernels_are_this_interpreter_whatever_is_registered(usual: dict[str, An
 
 
 def test_a_page_is_not_cut_off_for_a_ping_that_is_sent_late(usual: dict[str, Any]) -> None:
-    """Whether the last was answered is judged when the next is due, so that one interval is no time to answer."""
+    """Whether one was answered is judged when the next is due: one interval is no time to answer."""
     tornado = usual["tornado"]
     assert tornado["ws_ping_timeout"] >= 3 * tornado["ws_ping_interval"]
 

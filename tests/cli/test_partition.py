@@ -3,7 +3,7 @@ from pathlib import Path
 import geopandas as gpd
 import pandas as pd
 
-from huanjie_lib.workbench import read_run
+from huanjie_lib.store.run_folder import read_run
 from tests.cli.calls import Capture, run, told
 
 AS_OF = ("--as-of", "2026-10-31")

@@ -340,7 +340,8 @@ class TestWhoGetsThrough:
             words = {str(cell) for sheet in book for row in sheet.iter_rows(values_only=True) for cell in row}
             book.close()
             who = CITY if front is city else TOWN
-            assert any(f"{who.office} {who.account}（{who.role.label}）" in word for word in words)
+            role = "，" if who.office == who.role.label else f"（{who.role.label}）"
+            assert any(f"{who.office} {who.account}{role}" in word for word in words)
             row = ledger.access_log(account=who.account).iloc[-1]
             assert (row["action"], row["purpose"]) == ("export", "casework")
             assert row["digest"] == hashlib.sha256(content).hexdigest()

@@ -238,6 +238,18 @@ def matched(planted: Planted, tmp_path_factory: pytest.TempPathFactory) -> tuple
     return out, said
 
 
+def test_matching_tells_of_rows_in_quarantine_and_says_why_in_its_folder(
+    matched: tuple[Path, Said],
+) -> None:
+    out, said = matched
+    account = json.loads((out / "manifest.json").read_text(encoding="utf-8"))["intake"]
+    assert account["read"] == account["loaded"] + account["quarantined"] + account["dropped"] > 0
+    assert account["quarantined"] > 0
+    assert f"{account['errors']} 处错误，问题行已隔离，详见 {out / 'intake' / 'report.csv'}" in said.text
+    assert (out / "intake" / "report.csv").exists()
+    assert list((out / "intake" / "quarantine").iterdir())
+
+
 def test_every_column_of_a_talent_folder_has_readers(matched: tuple[Path, Said]) -> None:
     seen = set()
     for file in sorted(matched[0].rglob("*.parquet")):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from huanjie_lib.cli.options import AS_OF, DATA, FILE, FOLDER, PACK, REGION, ROLES, RUN, STORES, Date
-from huanjie_lib.cli.telling import Progress, tell_dates
+from huanjie_lib.cli.telling import Progress, tell_dates, tell_faults
 from huanjie_lib.cli.who import keys_of
 from huanjie_lib.vocabulary import Level, Role
 
@@ -62,11 +62,7 @@ def run(
         progress=progress,
     )
     progress.close()
-    errors = done.manifest["intake"]["errors"]
-    if errors:
-        click.echo(
-            f"报送数据有 {errors} 处错误，问题行已隔离，详见 {out / 'intake' / 'report.csv'}", err=True
-        )
+    tell_faults(done.manifest["intake"]["errors"], out / "intake")
     counts = done.manifest["counts"]
     colours = "、".join(f"{level.label} {counts.get(level.value, 0)}" for level in Level)
     click.echo(

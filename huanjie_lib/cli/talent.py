@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from huanjie_lib.cli.options import AS_OF, DATA, FILE, FOLDER, KEY, PACK, REGION, ROLES, STORES, Date
-from huanjie_lib.cli.telling import Progress, tell_dates
+from huanjie_lib.cli.telling import Progress, tell_dates, tell_faults
 from huanjie_lib.cli.who import keys_of, noting, stamp_of
 from huanjie_lib.errors import Fault, UsageError
 from huanjie_lib.vocabulary import ADVICE, Role
@@ -56,6 +56,7 @@ def match(
         progress=progress,
     )
     progress.close()
+    tell_faults(done.manifest["intake"]["errors"], out / "intake")
     posts = done.table("posts")
     short = int((posts["lacking"] > 0).sum())
     click.echo(

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from huanjie_lib.parameters import ParameterSet
 
-__all__ = ["Progress", "tell_dates"]
+__all__ = ["Progress", "tell_dates", "tell_faults"]
 
 
 class Progress:
@@ -43,3 +45,9 @@ def tell_dates(parameters: ParameterSet, as_of: dt.date) -> None:
     """Tell which packs are not in force on the as-of date; that is no reason to refuse."""
     for fault in parameters.not_in_force(as_of):
         click.echo(f"提醒：{fault}", err=True)
+
+
+def tell_faults(errors: int, report: Path) -> None:
+    """Tell that rows were put into quarantine, if any were, and where it is written why."""
+    if errors:
+        click.echo(f"报送数据有 {errors} 处错误，问题行已隔离，详见 {report / 'report.csv'}", err=True)

@@ -235,6 +235,10 @@ class Intake:
         """Return the rows read, loaded, quarantined and dropped over all files."""
         return {name: int(self.counts[name].sum()) for name in COUNTED}
 
+    def account(self) -> dict[str, int]:
+        """Return :meth:`totals` and the number of report lines of each level, for a manifest."""
+        return self.totals() | {f"{level.value}s": self.number(level) for level in IssueLevel}
+
     def digests(self) -> list[dict[str, Any]]:
         """Return path, SHA-256 and size of every input file."""
         return [{"path": i.path, "sha256": i.sha256, "bytes": i.bytes} for i in self.inputs]

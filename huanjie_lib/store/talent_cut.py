@@ -86,7 +86,7 @@ def _copied(whole: TalentRun, source: Path, out: Path, part: Mapping[str, Any]) 
     for name in names:
         shutil.copyfile(source / name, out / name)
     outputs = {name: whole.manifest["outputs"][name] for name in names}
-    manifest = {**whole.manifest, "inputs": [], "outputs": outputs, "part": dict(part)}
+    manifest = {**whole.manifest, "inputs": [], "intake": {}, "outputs": outputs, "part": dict(part)}
     write_manifest(out, manifest)
     return manifest
 

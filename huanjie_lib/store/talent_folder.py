@@ -212,6 +212,7 @@ def write_talent(
     inputs: list[dict[str, Any]],
     code_version: str,
     risk_run: Mapping[str, Any] | None,
+    intake: Mapping[str, int] | None = None,
     proven: Mapping[str, Any] | None = None,
     part: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
@@ -231,6 +232,9 @@ def write_talent(
         Version of the package.
     risk_run
         as_of and manifest_sha256 of the risk run whose losses tilt the posts, or ``None``.
+    intake
+        How many rows were read, loaded, quarantined and dropped, and how many faults they had, from
+        :meth:`huanjie_lib.intake.Intake.account`; ``None`` where nothing was read for the folder.
     proven
         How good lists and committees are for certain, from :meth:`huanjie_lib.matching.TalentResult.proven`.
     part
@@ -248,6 +252,7 @@ def write_talent(
         **about_run(run.parameters, as_of=run.as_of, code_version=code_version),
         "inputs": inputs,
         "risk_run": None if risk_run is None else dict(risk_run),
+        "intake": dict(intake or {}),
         "proven": dict(proven or {}),
         "counts": {name: len(run.frames[name]) for name in ("units", "people", "posts", "lists", "teams")},
         "outputs": outputs,

@@ -176,7 +176,7 @@ def write_assessment(
     UsageError
         If ``out`` lies in the data folder or is a file, or ``previous`` is ``out`` or not of an earlier date.
     """
-    from huanjie_lib.intake import IssueLevel, write_report
+    from huanjie_lib.intake import write_report
     from huanjie_lib.intake.cells import in_cells
 
     require_outside(data, out, what="评估文件夹")
@@ -206,7 +206,7 @@ def write_assessment(
         sources=in_cells(result.sources.rows, intake.columns),
         inputs=intake.digests(),
         code_version=__version__,
-        intake=intake.totals() | {f"{level.value}s": intake.number(level) for level in IssueLevel},
+        intake=intake.account(),
         previous=earlier,
     )
     if progress is not None:

@@ -35,7 +35,7 @@ def match(
     seed: int = MATCH_SEED,
     progress: Progress | None = None,
 ) -> TalentRun:
-    """Read a data folder, match its reserve to its posts and write the talent folder.
+    """Read a data folder, match its reserve to its posts and write the talent folder, with the intake report.
 
     Parameters
     ----------
@@ -62,6 +62,7 @@ def match(
     UsageError
         If ``out`` lies in the data folder or is a file, or the run is of another date.
     """
+    from huanjie_lib.intake import write_report
     from huanjie_lib.listing import losses_of
     from huanjie_lib.matching import run_talent  # solvers that only matching needs
     from huanjie_lib.store import talent_folder
@@ -81,6 +82,7 @@ def match(
         told = {"as_of": run.as_of.isoformat(), "manifest_sha256": digest}
     intake = open_data(folder, pack, keys=keys, progress=progress)
     result = run_talent(intake.tables, pack, as_of=date, losses=losses, seed=seed, progress=progress)
+    write_report(intake, place / "intake")
     talent_folder.write_talent(
         talent_folder.TalentRun(result.as_of, pack, result.frames(), {}),
         place,
@@ -88,6 +90,7 @@ def match(
         inputs=intake.digests(),
         code_version=__version__,
         risk_run=told,
+        intake=intake.account(),
         proven=result.proven(),
     )
     return talent_folder.read_talent(place)

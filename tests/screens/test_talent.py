@@ -388,6 +388,7 @@ class TestView:
         assert "hj-alert" not in everything(view)
 
     def test_the_proof_says_what_was_checked_and_no_more(self, view: TalentView) -> None:
+        assert "通过 另有 1 项请查明" in words(view._tiles.html)
         press(view, "tab", "proof")
         told = words(view._work.html)
         assert "把性别逐列对调、打乱、删除后重算" in told

@@ -31,7 +31,8 @@ def proof(run: TalentRun) -> dict[str, Any]:
     -------
     dict
         ``status``: fail if any check failed, else unknown if any or all could not be made, else pass.
-        ``changed``:
+        ``to_trace``: how many attributes can be guessed and groups lag behind, which fails no check and wants
+        a cause found. ``changed``:
         what was changed (label), and by change its status and what was found. ``whole``: checks of the
         whole result. ``proxies``: how well each attribute can be guessed from what scores rest on.
         ``impact``: rows by group with ``label`` and, as they may be shown, ``people``, ``taken``, ``share``
@@ -56,6 +57,7 @@ def proof(run: TalentRun) -> dict[str, Any]:
         "status": next((state for state in states if state.value in found), GateStatus.UNKNOWN),
         "checks": len(certificate),
         "failed": int((certificate["status"] == GateStatus.FAIL.value).sum()),
+        "to_trace": int((guessed["status"] == GateStatus.FAIL.value).sum() + impact["flagged"].sum()),
         "changed": [
             {
                 "label": _column_label(str(column)),

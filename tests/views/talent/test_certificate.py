@@ -65,3 +65,12 @@ def test_ages_are_called_so(run: TalentRun) -> None:
     found = talent.proof(replaced(run, impact=ages))
     assert [row["label"] for row in found["impact"]] == ["年龄：35岁及以下", "年龄：36至45岁"]
     assert found["sentences"][0].startswith("年龄：35岁及以下30人中入选10人")
+
+
+def test_what_wants_a_cause_found_is_counted_and_fails_nothing(run: TalentRun) -> None:
+    proxies, impact = run.table("proxies"), run.table("impact")
+    both = replaced(run, proxies=proxies.assign(status="fail"), impact=impact.assign(flagged=[True, False]))
+    found = talent.proof(both)
+    assert (found["status"], found["to_trace"]) == (GateStatus.PASS, len(proxies) + 1)
+    none = replaced(run, proxies=proxies.assign(status="pass"), impact=impact.assign(flagged=False))
+    assert talent.proof(none)["to_trace"] == 0

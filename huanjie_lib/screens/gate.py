@@ -427,6 +427,17 @@ class ChannelDoor(Told, VoilaKernelWebsocketHandler):  # type: ignore[misc]
         channel: Any = super()
         await channel.get(kernel_id)
 
+    def get_websocket_protocol(self) -> Any:
+        """Return the protocol, without pings of its own: Jupyter's handler sends them.
+
+        Tornado would take Jupyter's milliseconds for seconds, and warn of a time to answer that is longer
+        than the time between two pings, as Jupyter's must be.
+        """
+        protocol = super().get_websocket_protocol()
+        if protocol is not None:
+            protocol.params.ping_interval = None
+        return protocol
+
     def on_message(self, ws_message: str | bytes) -> None:
         """Hand a message on to the kernel; anything but the doings of widgets is dropped."""
         refused = checked_message(ws_message)

@@ -8,18 +8,25 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncGenerator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jupyter_server.base.websocket import WebSocketMixin
+from tornado.httpserver import HTTPServer
 from tornado.httputil import HTTPHeaders
+from tornado.netutil import bind_sockets
+from tornado.web import Application
+from tornado.websocket import WebSocketHandler, websocket_connect
 
 from huanjie_lib.casework.events import Actor
 from huanjie_lib.screens import gate
-from huanjie_lib.screens.gate import checked_message, same_origin, told_of
+from huanjie_lib.screens.gate import ChannelDoor, checked_message, same_origin, told_of
 from huanjie_lib.screens.kernels import Place, Viewer
+from huanjie_lib.screens.voila_server import server_config
 from huanjie_lib.vocabulary import Role
 from tests.attacks.attacker import message
 from tests.loops import run_apart
@@ -111,3 +118,48 @@ def test_a_page_that_is_long_in_drawing_is_not_taken_for_one_that_nobody_opened(
 
     assert run_apart(asyncio.wait_for(asked(), 60)) == ["<main>", None]
     assert place.since > 0
+
+
+@pytest.mark.parametrize(("answer_within", "open_after"), [(None, True), (1, False)])
+def test_a_page_that_answers_pings_stays_connected(
+    caplog: pytest.LogCaptureFixture, answer_within: int | None, open_after: bool
+) -> None:
+    """Ten pings go to and fro; with one interval to answer in, the first cuts a page that answers."""
+    usual = server_config(
+        Path("a"), host="127.0.0.1", port=1, token="t", pool_size=0, open_browser=False, runtime=Path("a")
+    ).Voila.tornado_settings
+    within = answer_within or usual["ws_ping_timeout"] / usual["ws_ping_interval"]
+
+    class Door(ChannelDoor):
+        """The channel without a kernel behind it."""
+
+        def prepare(self) -> None: ...
+
+        async def get(self) -> None:
+            await WebSocketHandler.get(self)
+
+        def open(self) -> None:
+            WebSocketMixin.open(self)
+
+        def on_close(self) -> None: ...
+
+        def select_subprotocol(self, subprotocols: list[str]) -> None:
+            del subprotocols
+
+    async def is_open() -> bool:
+        settings = {"ws_ping_interval": 50, "ws_ping_timeout": 50 * within}
+        server = HTTPServer(Application([("/", Door)], **settings))
+        (listener,) = bind_sockets(0, "127.0.0.1")
+        server.add_socket(listener)
+        page = await websocket_connect(f"ws://127.0.0.1:{listener.getsockname()[1]}/")
+        closed = asyncio.ensure_future(page.read_message())
+        await asyncio.wait([closed], timeout=0.5 if open_after else 30)
+        told = not closed.done()
+        page.close()
+        await closed
+        server.stop()
+        await server.close_all_connections()
+        return told
+
+    assert run_apart(is_open()) is open_after
+    assert "ping_timeout" not in caplog.text

@@ -60,7 +60,8 @@ MAX_CELLS: Final = 4_000_000
 MAX_SHEETS: Final = 200
 MAX_CHARACTERS: Final = 32 * 2**20
 
-_DAMAGE = (zipfile.BadZipFile, expat.ExpatError, KeyError, ValueError, OSError, EOFError, RuntimeError)
+_DAMAGE = (zipfile.BadZipFile, expat.ExpatError, LookupError, ValueError, OSError, EOFError, RuntimeError)
+"""What reading a broken archive or part raises; the parser says LookupError of an unknown encoding."""
 _RATIO_MATTERS_FROM = 2**20
 NOT_CALCULATED: Final = "#公式未计算"
 """What stands for a formula without a result."""

@@ -1250,6 +1250,13 @@ CASES: tuple[Case, ...] = (
         says=[DAMAGED],
     ),
     Case(
+        "parts in an encoding that nobody knows",
+        XLSX,
+        changed(BOOK, lambda x: b'<?xml version="1.0" encoding="UTF.-8"?>' + x[x.find(b"<workbook") :]),
+        None,
+        says=[DAMAGED],
+    ),
+    Case(
         "a document type with an outer entity",
         XLSX,
         changed(

@@ -60,6 +60,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.intake.fuzz", description=__doc__)
     parser.add_argument("inputs", nargs="*", type=Path, help="inputs to run alone")
     parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--inputs", dest="most", type=int, default=-1, help="end after so many")
     parser.add_argument("--seed", type=int, default=20261031)
     parser.add_argument("--finds", type=Path, default=Path("build/fuzz"))
     known = parser.parse_args()
@@ -76,6 +77,7 @@ def main() -> None:
     options = [
         f"-dict={words}",
         f"-max_total_time={known.seconds}",
+        f"-runs={known.most}",
         f"-seed={known.seed}",
         f"-artifact_prefix={known.finds}/",
         f"-max_len={LONGEST}",

@@ -178,8 +178,8 @@ def slips(now: Record, reference: Record) -> list[Slip]:
     """Return what has become worse: a ratio by more than a quarter, memory or bytes by more than a tenth.
 
     Figures without a peer in the same run (times in a browser) are not held against the reference, only
-    against their limits, nor are ratios of what took less than :data:`SHORT`. A count that the reference has
-    as 0 may not become more.
+    against their limits, nor are ratios of what took less than :data:`SHORT`, nor memory where the reference
+    had no more at its end than at its beginning. A count that the reference has as 0 may not become more.
 
     Raises
     ------
@@ -195,7 +195,7 @@ def slips(now: Record, reference: Record) -> list[Slip]:
         long = old.seconds is not None and old.seconds >= SHORT
         pairs = [
             (f"ratio to {row.peer}", row.ratio, old.ratio if long else None, BY_TIME),
-            (row.space_unit, row.space, old.space, BY_SPACE),
+            (row.space_unit, row.space, old.space if old.space and old.space > 0 else None, BY_SPACE),
         ]
         if row.unit == "events":
             pairs.append((row.what, row.figure, old.figure, 1.0))

@@ -143,3 +143,9 @@ def test_the_picture_of_streams_shows_every_contender_and_the_limit(tmp_path: Pa
         [dataclasses.replace(row, peak_mb=800.0) for row in rows], tmp_path / "c.svg", limit_mb=4096.0
     )
     assert (tmp_path / "c.svg").read_bytes() != (tmp_path / "a.svg").read_bytes()
+
+
+def test_memory_is_not_held_against_a_reference_that_ended_with_less_than_it_began() -> None:
+    shrunk = record(dataclasses.replace(GOOD, space=-0.06))
+    assert slips(shrunk, shrunk) == []
+    assert slips(record(), shrunk) == []

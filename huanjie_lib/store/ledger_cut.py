@@ -205,7 +205,8 @@ class LedgerCut:
         with self._source.reading() as read, self._into.writing() as written:
             schema.check_revision(read)
             schema.lay_out(written)
-            standing = self._bring(read, written)
+            standing = self._part.grown(self._head(read))
+            self._bring(read, written)
         self._standing = standing
 
     @property
@@ -224,24 +225,23 @@ class LedgerCut:
                 return
             try:
                 with self._source.reading() as read:
-                    if self.behind(self._head(read)):
+                    head = self._head(read)
+                    if self.behind(head):
                         with self._into.writing() as written:
-                            standing = self._bring(read, written)
-                        self._standing, self._amiss = standing, False
+                            self._bring(read, written)
+                        self._standing, self._amiss = self._part.grown(head), False
             except LedgerError as error:
                 self._tell(error)
 
     def _head(self, read: sa.Connection) -> Head:
         return Ledger(self._source, evidence=None, moment=read).head()
 
-    def _bring(self, read: sa.Connection, written: sa.Connection) -> object:
-        """Copy what is new, and return what has been copied up to; it counts once it is committed."""
-        standing = self._part.grown(self._head(read))
+    def _bring(self, read: sa.Connection, written: sa.Connection) -> None:
+        """Copy what is new; it counts once it is committed."""
         if self._part.copy(read, written):
             edition = int(_told(written).get(_EDITION, "0")) + 1
             _set(written, _EDITION, str(edition))
         _set(written, _AMISS, "")
-        return standing
 
     def _tell(self, error: LedgerError) -> None:
         if self._amiss:

@@ -29,6 +29,7 @@ from huanjie_lib.risk.rescoring import ColourChanges, colour_changes, dimension_
 from huanjie_lib.store.run_folder import read_run
 from huanjie_lib.vocabulary import Level
 from tests.browser.axe import grave_findings
+from tests.browser.large_type import EXTENT, cuts_nothing
 from tests.browser.waiting import Talk, settled, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -298,7 +299,6 @@ CUT = """() => [...document.querySelectorAll('.hj-screen *')]
     .filter((part) => part.clientWidth && part.scrollWidth > part.clientWidth + 1
         && !part.closest('svg, .hj-map') && getComputedStyle(part).overflowX !== 'visible')
     .map((part) => `${part.className}: ${part.textContent.trim().slice(0, 40)}`)"""
-EXTENT = "[document.scrollingElement.scrollWidth, document.scrollingElement.scrollHeight]"
 OUTSIDE = """() => [...document.querySelectorAll('.hj-sliders *, .hj-proposal *, .hj-tiles *')]
     .filter((part) => part.clientWidth)
     .filter((part) => {
@@ -334,19 +334,7 @@ def test_nothing_is_cut_at_the_sizes_of_projectors(
 
 
 def test_large_type_on_a_small_projector_cuts_nothing(screen: WhatIf) -> None:
-    page = screen.page
-    for width, height in ((1280, 720), (911, 512)):  # 911 is what 1366 leaves at 150 %
-        page.set_viewport_size({"width": width, "height": height})
-        settled(page)
-        assert page.evaluate(CUT) == []
-        assert page.evaluate(EXTENT)[0] == width
-    above, below = (
-        page.locator(f".hj-screen:not(.hj-preview) > .{name}").bounding_box()
-        for name in ("hj-area-map", "hj-changes")
-    )
-    assert above is not None
-    assert below is not None
-    assert above["y"] + above["height"] <= below["y"]
+    cuts_nothing(screen.page, CUT, above="hj-area-map", below="hj-changes")
 
 
 INPUT_TO_PIXELS = """async ([name, values]) => {

@@ -16,7 +16,16 @@ from typing import Final
 
 from huanjie_lib.errors import Fault, UsageError
 
-__all__ = ["DEFAULT_PORT", "ENDING", "LOOPBACK", "Login", "listen_on_path", "listen_on_port", "signals_noted"]
+__all__ = [
+    "DEFAULT_PORT",
+    "ENDING",
+    "LONGEST_SOCKET_PATH",
+    "LOOPBACK",
+    "Login",
+    "listen_on_path",
+    "listen_on_port",
+    "signals_noted",
+]
 
 DEFAULT_PORT: Final = 8866
 """Port of a screen served alone."""
@@ -24,9 +33,9 @@ ENDING: Final = tuple(getattr(signal, n) for n in ("SIGINT", "SIGTERM", "SIGHUP"
 """Signals that end a server; Windows has no SIGHUP."""
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 """Hosts that only this machine reaches."""
-_HIGHEST_PORT: Final = 65535
-_LONGEST_SOCKET_PATH: Final = 103
+LONGEST_SOCKET_PATH: Final = 103
 """Bytes of a Unix socket's path on the strictest system (macOS)."""
+_HIGHEST_PORT: Final = 65535
 
 
 @dataclass(frozen=True)
@@ -87,8 +96,8 @@ def listen_on_path(path: Path) -> socket.socket:
     elif (mode := stat.S_IMODE(path.parent.stat().st_mode)) & 0o027:
         allowed = "其他人不能进入，同组不能写入"
         faults.append(Fault(f"--socket {path}", f"文件夹权限 {mode:o}", allowed, remedy))
-    elif len(bytes(path)) > _LONGEST_SOCKET_PATH:
-        allowed = f"不超过 {_LONGEST_SOCKET_PATH} 字节的路径"
+    elif len(bytes(path)) > LONGEST_SOCKET_PATH:
+        allowed = f"不超过 {LONGEST_SOCKET_PATH} 字节的路径"
         faults.append(Fault(f"--socket {path}", f"{len(bytes(path))} 字节", allowed, "换一个短的路径"))
     elif path.exists() and not path.is_socket():
         faults.append(Fault(f"--socket {path}", "已有同名文件", "新的路径", "换一个路径"))

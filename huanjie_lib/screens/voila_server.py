@@ -46,7 +46,7 @@ from huanjie_lib.screens.gate import (
     TokenOnly,
 )
 from huanjie_lib.screens.kernels import MOST_EACH, MOST_PAGES, KernelNumber, OwnKernel, ScreenKernels
-from huanjie_lib.screens.listening import ENDING, LOOPBACK, Login
+from huanjie_lib.screens.listening import ENDING, LONGEST_SOCKET_PATH, LOOPBACK, Login
 from huanjie_lib.screens.sign_on import SignOn
 
 if TYPE_CHECKING:
@@ -100,8 +100,6 @@ _CULL_EVERY_S: Final = 60
 _CANCELLED_AGAIN_AFTER_S: Final = 0.1
 _SAID_OF_AN_ERROR: Final = 100
 """Characters in the one line that a stop leaves of an error."""
-_LONGEST_SOCKET_PATH: Final = 103
-"""Bytes of a Unix socket's path on the strictest system (macOS)."""
 _KERNEL_SOCKET_NAME: Final = len("/voila_xxxxxxxx/kernel-01234567-0123-0123-0123-0123456789ab-ipc-5")
 
 
@@ -402,6 +400,6 @@ def server_config(
     # one that came up anew would know nothing of the widgets on its page
     config.KernelManager.autorestart = False
     config.VoilaKernelManager.fill_delay = _REFILL_AFTER_S
-    if sys.platform != "win32" and len(str(runtime)) + _KERNEL_SOCKET_NAME <= _LONGEST_SOCKET_PATH:
+    if sys.platform != "win32" and len(str(runtime)) + _KERNEL_SOCKET_NAME <= LONGEST_SOCKET_PATH:
         config.KernelManager.transport = "ipc"
     return config

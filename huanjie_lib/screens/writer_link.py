@@ -25,6 +25,7 @@ from tornado.simple_httpclient import SimpleAsyncHTTPClient
 
 from huanjie_lib.casework.events import Actor
 from huanjie_lib.errors import Fault, LedgerError
+from huanjie_lib.screens.listening import LONGEST_SOCKET_PATH
 from huanjie_lib.store.tokens import KEY_BYTES, Purpose, TokenSigner
 from huanjie_lib.store.writer import Settings
 
@@ -37,8 +38,6 @@ _UPLOAD_WITHIN_S: Final = 660.0
 _MOST_STARTS: Final = 5
 _STARTS_WITHIN_S: Final = 600.0
 """A writer that dies more often than that in this time is not started again."""
-_LONGEST_SOCKET_PATH: Final = 103
-"""Bytes of a Unix socket's path on the strictest system (macOS)."""
 
 _RECORDING: Final = frozenset({"append", "decide"})
 """Purposes of what a screen shows once it is recorded."""
@@ -117,7 +116,7 @@ class WriterLink:
         self._command = command
         self._environment = dict(os.environ)  # a writer started anew finds no password in the server's
         socket = runtime / "writer.sock"
-        on_socket = sys.platform != "win32" and len(bytes(socket)) <= _LONGEST_SOCKET_PATH
+        on_socket = sys.platform != "win32" and len(bytes(socket)) <= LONGEST_SOCKET_PATH
         self._socket = str(socket) if on_socket else None
         self._process: subprocess.Popen[bytes] | None = None
         self._signer: TokenSigner | None = None

@@ -37,7 +37,7 @@ from huanjie_lib.access.register_form import REGISTER_FORM
 from huanjie_lib.sample import make_city, write_city
 from huanjie_lib.store.decisions import Decision
 from huanjie_lib.store.ledger import open_ledger
-from huanjie_lib.store.run_folder import file_digest
+from huanjie_lib.store.manifest import file_digest
 from huanjie_lib.vocabulary import Role
 from tests.offices import CITY
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from huanjie_lib.errors import Fault, UsageError
-from huanjie_lib.store.run_folder import file_digest
+from huanjie_lib.store.manifest import file_digest
 
 __all__ = [
     "Noted",

@@ -20,7 +20,7 @@ from huanjie_lib.access.roles import require
 from huanjie_lib.exports.book import A3, A4, Book, Column, new_book
 from huanjie_lib.exports.pack import Noted, put_files
 from huanjie_lib.store.decisions import accepted, named_in, renewed
-from huanjie_lib.store.run_folder import file_digest
+from huanjie_lib.store.manifest import MANIFEST, file_digest
 from huanjie_lib.store.talent_folder import TalentRun
 from huanjie_lib.talent.composition import SEATS
 from huanjie_lib.talent.cultivation import StepState
@@ -232,7 +232,7 @@ def roster_workbook(
         has been handed masked names and no keys.
     """
     require(role, "talent/lists", "talent")
-    digest = "" if run.path is None else file_digest(run.path / "manifest.json")
+    digest = "" if run.path is None else file_digest(run.path / MANIFEST)
     if decisions is not None and keys is not None:
         known = set(run.table("people")["person_ref"])
         decisions = renewed(decisions, keys.recognised(named_in(decisions), known))

@@ -36,7 +36,8 @@ from huanjie_lib.screens.listening import (
     signals_noted,
 )
 from huanjie_lib.screens.site import SITE_VARIABLE, Entry, entries_for
-from huanjie_lib.store.run_folder import file_digest, read_manifest
+from huanjie_lib.store.manifest import MANIFEST, file_digest
+from huanjie_lib.store.run_folder import read_manifest
 from huanjie_lib.vocabulary import Role
 
 if TYPE_CHECKING:
@@ -390,7 +391,7 @@ def _check_subject(
         fault = Fault("--role", found, allowed, "由组织部门或市换届办的账号打开")
         raise UsageError("不能打开人才匹配", [fault])
     rests_on = read_talent(talent.folder).manifest["risk_run"]
-    if run is not None and file_digest(run / "manifest.json") != (rests_on or {}).get("manifest_sha256"):
+    if run is not None and file_digest(run / MANIFEST) != (rests_on or {}).get("manifest_sha256"):
         remedy = "改为匹配时所用的评估文件夹，或去掉 --run"
         fault = Fault("--run", str(run), "人才匹配所依据的那次评估", remedy)
         raise UsageError("评估与人才匹配不是同一次", [fault])

@@ -9,7 +9,6 @@ each name, each file. Where the log cannot be written, nothing is shown.
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import json
 import secrets
 from collections.abc import Callable
@@ -34,6 +33,7 @@ from huanjie_lib.screens.writer_link import WriterLink
 from huanjie_lib.store.access_log import AccessEntry
 from huanjie_lib.store.decisions import Decision, check_held, named_in, renewed
 from huanjie_lib.store.ledger import open_ledger
+from huanjie_lib.store.manifest import MANIFEST, file_digest
 from huanjie_lib.store.talent_folder import TalentRun, read_talent
 from huanjie_lib.views.stamp import Stamp
 from huanjie_lib.views.talent import verdicts
@@ -67,7 +67,7 @@ class Subject:
     @classmethod
     def read(cls, talent: Path, key: Path | None) -> Subject:
         """Open a talent folder and its key file."""
-        digest = hashlib.sha256((talent / "manifest.json").read_bytes()).hexdigest()
+        digest = file_digest(talent / MANIFEST)
         return cls(read_talent(talent), digest, None if key is None else KeyRing.read(key))
 
     @cached_property
@@ -107,7 +107,7 @@ def door_handlers(
 
 def logged_page(page: type[RequestHandler], link: WriterLink, talent: Path) -> type[RequestHandler]:
     """Return the page of the screen, which is drawn only once its opening stands in the access log."""
-    digest = hashlib.sha256((talent / "manifest.json").read_bytes()).hexdigest()
+    digest = file_digest(talent / MANIFEST)
 
     class LoggedPage(page):  # type: ignore[misc, valid-type]
         """The page, after its entry."""

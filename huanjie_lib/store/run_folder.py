@@ -82,7 +82,6 @@ __all__ = [
     "SOURCES",
     "SOURCE_COLUMNS",
     "Run",
-    "file_digest",
     "read_ledgers",
     "read_manifest",
     "read_run",

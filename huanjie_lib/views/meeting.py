@@ -29,7 +29,8 @@ from huanjie_lib.casework.figures import LoopFigures, loop_figures
 from huanjie_lib.casework.workdays import Workdays
 from huanjie_lib.errors import DataError, Fault
 from huanjie_lib.parameters import WorkCalendar
-from huanjie_lib.store.run_folder import Run, file_digest
+from huanjie_lib.store.manifest import MANIFEST, file_digest
+from huanjie_lib.store.run_folder import Run
 from huanjie_lib.store.snapshot import part_of
 from huanjie_lib.views.summary import Overview, overview
 from huanjie_lib.views.tables import (
@@ -699,8 +700,8 @@ def _area_names(units: pd.DataFrame) -> dict[str, str]:
 
 def _digests(run: Run) -> tuple[tuple[str, str], ...]:
     found = [(PARAMETERS_DIGEST, run.parameters.digest)]
-    if run.path is not None and (run.path / "manifest.json").exists():
-        found.insert(0, (MANIFEST_DIGEST, file_digest(run.path / "manifest.json")))
+    if run.path is not None and (run.path / MANIFEST).exists():
+        found.insert(0, (MANIFEST_DIGEST, file_digest(run.path / MANIFEST)))
     outputs = run.manifest.get("outputs", {})
     found += [
         (str(name), str(entry["sha256"]))

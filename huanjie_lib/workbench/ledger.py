@@ -138,7 +138,8 @@ class _Published:
     @classmethod
     def read(cls, folder: Path, account: str) -> _Published:
         from huanjie_lib.store.ledger import PublishedRun
-        from huanjie_lib.store.run_folder import file_digest, read_ledgers
+        from huanjie_lib.store.manifest import MANIFEST, file_digest
+        from huanjie_lib.store.run_folder import read_ledgers
 
         manifest = read_manifest(folder)
         alerts = read_ledgers(folder, restricted=True)["alerts"]
@@ -151,7 +152,7 @@ class _Published:
         if changed:
             raise DataError("评估文件夹被改动，不能发布", changed)
         run = PublishedRun(
-            run_id=file_digest(folder / "manifest.json"),
+            run_id=file_digest(folder / MANIFEST),
             as_of=dt.date.fromisoformat(manifest["as_of"]),
             parameter_version=manifest["parameter_version"],
             published_by=account,

@@ -11,7 +11,8 @@ from huanjie_lib.errors import Fault, UsageError
 from huanjie_lib.outputs import require_outside
 from huanjie_lib.parameters import ParameterSet, load_parameters
 from huanjie_lib.pipeline import Progress
-from huanjie_lib.store.run_folder import file_digest, read_run
+from huanjie_lib.store.manifest import MANIFEST, file_digest
+from huanjie_lib.store.run_folder import read_run
 from huanjie_lib.workbench.reading import open_data
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def match(
             fault = Fault("选情评估", f"截至{run.as_of}", f"截至{date}的评估", "换同一截至日期的评估文件夹")
             raise UsageError("选情评估与匹配的日期不同", [fault])
         losses = losses_of(run.indicators, run.parameters)
-        digest = file_digest(Path(risk_run) / "manifest.json")
+        digest = file_digest(Path(risk_run) / MANIFEST)
         told = {"as_of": run.as_of.isoformat(), "manifest_sha256": digest}
     intake = open_data(folder, pack, keys=keys, progress=progress)
     result = run_talent(intake.tables, pack, as_of=date, losses=losses, seed=seed, progress=progress)

@@ -19,7 +19,8 @@ from huanjie_lib.casework.events import Actor
 from huanjie_lib.errors import LedgerError, UsageError
 from huanjie_lib.exports.casework import casework_seen
 from huanjie_lib.exports.meeting import MEETING_FORMATS, export_meeting, pack_table
-from huanjie_lib.store.run_folder import Run, file_digest
+from huanjie_lib.store.manifest import file_digest
+from huanjie_lib.store.run_folder import Run
 from huanjie_lib.views.meeting import meeting_of
 from huanjie_lib.vocabulary import Role
 from tests.meetings import STAMP, casework_shown, result, whole_meeting, whole_pack, whole_run

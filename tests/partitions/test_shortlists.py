@@ -23,7 +23,7 @@ from huanjie_lib.partitions.shortlists import CountyLists, list_county, read_pos
 from huanjie_lib.pipeline import assess, snapshot_dates
 from huanjie_lib.risk.prepared import prepare
 from huanjie_lib.sample import City, make_city
-from huanjie_lib.store.run_folder import file_digest
+from huanjie_lib.store.manifest import file_digest
 from huanjie_lib.talent.assessment import assess_trials
 from huanjie_lib.talent.fit import post_profiles
 from huanjie_lib.talent.portrait import portraits

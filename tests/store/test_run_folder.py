@@ -9,12 +9,12 @@ import pytest
 import shapely
 
 from huanjie_lib.errors import DataError, UsageError
+from huanjie_lib.store.manifest import file_digest
 from huanjie_lib.store.run_folder import (
     RUN_TABLES,
     SOURCE_COLUMNS,
     SOURCES,
     Run,
-    file_digest,
     read_manifest,
     read_run,
     read_signals,

@@ -15,12 +15,12 @@ from huanjie_lib.access.roles import may_read
 from huanjie_lib.casework.events import Actor
 from huanjie_lib.errors import DataError, UsageError
 from huanjie_lib.screens.overview import OverviewModel, OverviewView
+from huanjie_lib.store.manifest import file_digest
 from huanjie_lib.store.run_folder import (
     RUN_TABLES,
     SOURCE_COLUMNS,
     SOURCES,
     Run,
-    file_digest,
     read_ledgers,
     read_run,
 )

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from huanjie_lib.errors import DataError, UsageError
-from huanjie_lib.store.run_folder import file_digest
+from huanjie_lib.store.manifest import file_digest
 from huanjie_lib.store.talent_cut import write_talent_cut
 from huanjie_lib.store.talent_folder import TALENT_TABLES, TalentRun, read_talent
 from huanjie_lib.views import talent

@@ -15,7 +15,8 @@ from huanjie_lib.access.keys import KeyRing
 from huanjie_lib.errors import UsageError
 from huanjie_lib.ledgers import Casework
 from huanjie_lib.parameters import load_parameters
-from huanjie_lib.store.run_folder import RUN_TABLES, file_digest, read_run
+from huanjie_lib.store.manifest import file_digest
+from huanjie_lib.store.run_folder import RUN_TABLES, read_run
 from huanjie_lib.views.summary import unit_profile
 from huanjie_lib.vocabulary import ValueStatus
 from huanjie_lib.workbench import assess, open_data, write_assessment
